@@ -1,0 +1,1 @@
+"""The threats: recipes by flow, and the engine they are composed from."""

@@ -1,0 +1,113 @@
+"""Case: what a recipe is handed: target, defense, data, effort, seeded draws, and a place to leave what it saw."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hartley.data.pairs import Data
+from hartley.targets.protocols import Encoder
+
+if TYPE_CHECKING:
+    from hartley.defenses.model.defense import Defense
+
+
+class Refused(Exception):  # noqa: N818 - a verdict that is reported, not a malfunction
+    """The case cannot be run, and why: a capability or a modality is missing, a defense does not apply here."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work a case may do; what `--budget` names.
+
+    trials          inputs per arm.
+    steps           optimizer steps of a gradient attack.
+    poison_pairs    size of the training set that a learning-flow threat poisons.
+    members         members and, as many, non-members of a membership threat.
+    epochs          passes over the training set in a fine-tuning.
+    """
+
+    name: str
+    trials: int
+    steps: int
+    poison_pairs: int
+    members: int
+    epochs: int
+
+
+EFFORTS: Mapping[str, Effort] = {
+    "quick": Effort("quick", trials=400, steps=20, poison_pairs=8_000, members=250, epochs=1),
+    "standard": Effort("standard", trials=1_000, steps=40, poison_pairs=16_000, members=500, epochs=2),
+    "full": Effort("full", trials=2_000, steps=100, poison_pairs=32_000, members=1_000, epochs=3),
+}
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One trial to look at: inputs before and after, and what the model made of them.
+
+    Pictures are uint8 (height, width, 3); waveforms float32 (samples,) in [-1, 1]. None: not part of this trial.
+    """
+
+    channel: str
+    arm: str
+    intent: str
+    adversary: str | None
+    outcome_clean: str
+    outcome_attacked: str
+    image_clean: NDArray[np.uint8] | None = None
+    image_attacked: NDArray[np.uint8] | None = None
+    audio_clean: NDArray[np.float32] | None = None
+    audio_attacked: NDArray[np.float32] | None = None
+    sample_rate: int | None = None
+    text_clean: str | None = None
+    text_attacked: str | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A quantity over optimizer steps, for example the attack's loss."""
+
+    channel: str
+    arm: str
+    name: str
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A sign that an attack's number should not be taken at face value (zero gradients, a loss that does not fall)."""
+
+    channel: str
+    arm: str
+    name: str
+    why: str
+
+
+@dataclass
+class Case:
+    """One cell's circumstances. `stream` seeds every draw; it leaves out the defense, so that all defenses of one
+    (target, threat, seed, effort) face the same inputs and attacks."""
+
+    target: Encoder
+    data: Data
+    effort: Effort
+    stream: str
+    defense: Defense | None = None
+    cached: Callable[[str, Callable[[], dict[str, Tensor]]], dict[str, Tensor]] = field(default=lambda _, compute: compute())
+    progress: Callable[[str, int, int], None] = field(default=lambda *_: None)
+    exhibits: list[Exhibit] = field(default_factory=list)
+    curves: list[Curve] = field(default_factory=list)
+    flags: list[Flag] = field(default_factory=list)
+
+    def generator(self, *purpose: Any) -> torch.Generator:
+        """A generator of its own for each purpose, so that one part's draws never shift another's."""
+        digest = hashlib.sha256("/".join((self.stream, *map(str, purpose))).encode()).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))

@@ -1,0 +1,1 @@
+"""The parts that recipes compose: carrier, budget, objective, reference, expectation, optimizer, schedule."""

@@ -1,0 +1,1 @@
+"""Inferring: what the model gives away about its training set."""

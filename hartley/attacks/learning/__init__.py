@@ -1,0 +1,1 @@
+"""Mislearning: the training set is manipulated."""

@@ -1,0 +1,1 @@
+"""Misleading: the input is manipulated so that the model answers wrongly."""

@@ -1,0 +1,1 @@
+"""Measures: Evidence or plain arrays in, Bits out."""

@@ -1,0 +1,1 @@
+"""Defenses: each wraps a target and is itself that kind of target."""

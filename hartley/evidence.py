@@ -1,0 +1,287 @@
+"""Evidence: the narrow waist. Every threat returns it; every measure, the report and the check read nothing else."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+ARMS = ("clean", "attacked", "defended", "defended_attacked", "defended_adaptive")
+KINDS = ("jam", "write", "read")
+SYMBOL_COLUMNS = ("intent", "adversary", "outcome")
+NONE = -1
+"""The symbol index that says: there was none on this trial."""
+
+SCHEMA = 1
+
+
+class EvidenceError(ValueError):
+    """A malformed table. The message names the column and, where there is one, the row."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """A table, one row a trial and arm.
+
+    Columns (arrays of length n rows):
+      arm        index into ARMS. `defended_attacked` faces an attack made without knowledge of the defense,
+                 `defended_adaptive` one made through it (straight-through gradient, expectation over its noise).
+      trial      int; the same trial number in two arms is the same input under two conditions.
+      intent, adversary, outcome   int; index into the alphabet of that name, or NONE (-1).
+      success    1 when the threat's own success criterion held on this trial, 0 when it did not, NONE when it does
+                 not apply.
+    Optional columns:
+      score      float; the read-out that an attacker thresholds (membership), or the similarity of the outcome.
+      log2_q     float <= 0; log2 of the probability that the deployed head gave to the intent symbol.
+      embedding  float32 (rows, d); the embedding that was read out.
+    `costs` maps a cost's name, which carries its unit or space (`queries`, `forward_passes`, `poisoned_fraction`,
+    `linf_pixel`, `snr_db_waveform`, `words_changed`), to a float column; NaN where it does not apply.
+
+    `intent_prior` is the law the intents were drawn from, so that H(U) is known and not estimated; None: unknown.
+    Wall-clock seconds are not here but in the run's timing record: the same plan must give the same table.
+
+    Raises EvidenceError when a column has the wrong length, type or range.
+    """
+
+    channel: str
+    kind: str
+    intent_alphabet: tuple[str, ...]
+    adversary_alphabet: tuple[str, ...]
+    outcome_alphabet: tuple[str, ...]
+    arm: NDArray[np.int8]
+    trial: NDArray[np.int64]
+    intent: NDArray[np.int32]
+    adversary: NDArray[np.int32]
+    outcome: NDArray[np.int32]
+    success: NDArray[np.int8]
+    score: NDArray[np.float64] | None = None
+    log2_q: NDArray[np.float64] | None = None
+    embedding: NDArray[np.float32] | None = None
+    costs: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    intent_prior: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise EvidenceError(f"kind: got {self.kind!r}, takes one of {', '.join(KINDS)}")
+        for name in SYMBOL_COLUMNS:
+            alphabet = tuple(str(symbol) for symbol in getattr(self, f"{name}_alphabet"))
+            if len(set(alphabet)) != len(alphabet):
+                raise EvidenceError(f"{name}_alphabet: the same symbol stands twice")
+            object.__setattr__(self, f"{name}_alphabet", alphabet)
+        rows = np.asarray(self.arm).shape[0] if np.asarray(self.arm).ndim == 1 else -1
+        if rows < 0:
+            raise EvidenceError("column arm: must be one-dimensional")
+        self._column("arm", np.int8, rows, 0, len(ARMS) - 1)
+        self._column("trial", np.int64, rows, 0, None)
+        for name in SYMBOL_COLUMNS:
+            self._column(name, np.int32, rows, NONE, len(getattr(self, f"{name}_alphabet")) - 1)
+        self._column("success", np.int8, rows, NONE, 1)
+        if self.score is not None:
+            self._column("score", np.float64, rows, None, None)
+        if self.log2_q is not None:
+            self._column("log2_q", np.float64, rows, None, 1e-9)
+        if self.embedding is not None:
+            self._embedding(rows)
+        self._costs(rows)
+        self._prior()
+        pairs = np.stack([self.arm.astype(np.int64), self.trial], axis=1)
+        if len(np.unique(pairs, axis=0)) != rows:
+            _, first = np.unique(pairs, axis=0, return_index=True)
+            row = int(np.setdiff1d(np.arange(rows), first)[0])
+            raise EvidenceError(f"column trial, row {row}: trial {self.trial[row]} stands twice in arm {ARMS[self.arm[row]]}")
+
+    def _column(self, name: str, dtype: Any, rows: int, low: float | None, high: float | None) -> None:
+        try:
+            values = np.asarray(getattr(self, name))
+            wide = values.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise EvidenceError(f"column {name}: not numbers ({error})") from None
+        if values.shape != (rows,):
+            raise EvidenceError(f"column {name}: shape {values.shape}, needs ({rows},) like column arm")
+        whole = np.issubdtype(dtype, np.integer)
+        bad = ~np.isfinite(wide)
+        if whole:
+            bad |= wide != np.floor(wide)
+        if low is not None:
+            bad |= wide < low
+        if high is not None:
+            bad |= wide > high
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            takes = "whole numbers" if whole else "finite numbers"
+            lowest, highest = "-inf" if low is None else low, "inf" if high is None else high
+            span = "" if low is None and high is None else f" from {lowest} to {highest}"
+            raise EvidenceError(f"column {name}, row {row}: got {values[row]!r}, takes {takes}{span}")
+        object.__setattr__(self, name, _frozen(values.astype(dtype)))
+
+    def _embedding(self, rows: int) -> None:
+        values = np.asarray(self.embedding, dtype=np.float32)
+        if values.ndim != 2 or values.shape[0] != rows:
+            raise EvidenceError(f"column embedding: shape {values.shape}, needs ({rows}, d)")
+        bad = ~np.isfinite(values).all(axis=1)
+        if bad.any():
+            raise EvidenceError(f"column embedding, row {int(np.flatnonzero(bad)[0])}: not finite")
+        object.__setattr__(self, "embedding", _frozen(values))
+
+    def _costs(self, rows: int) -> None:
+        checked: dict[str, NDArray[np.float64]] = {}
+        for name in sorted(self.costs):
+            values = np.asarray(self.costs[name], dtype=np.float64)
+            if not name.isidentifier():
+                raise EvidenceError(f"cost {name!r}: a cost's name is an identifier with its unit, like queries or linf_pixel")
+            if values.shape != (rows,):
+                raise EvidenceError(f"cost {name}: shape {values.shape}, needs ({rows},)")
+            if np.isinf(values).any():
+                raise EvidenceError(f"cost {name}, row {int(np.flatnonzero(np.isinf(values))[0])}: infinite")
+            checked[name] = _frozen(values)
+        object.__setattr__(self, "costs", checked)
+
+    def _prior(self) -> None:
+        if self.intent_prior is None:
+            return
+        prior = np.asarray(self.intent_prior, dtype=np.float64)
+        if prior.shape != (len(self.intent_alphabet),) or (prior < 0).any() or not np.isclose(prior.sum(), 1.0):
+            raise EvidenceError(
+                f"intent_prior: needs {len(self.intent_alphabet)} probabilities that sum to 1, got shape {prior.shape}, sum {prior.sum():g}"
+            )
+        object.__setattr__(self, "intent_prior", _frozen(prior))
+
+    def __len__(self) -> int:
+        return int(self.arm.shape[0])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Evidence):
+            return NotImplemented
+        return all(_same(getattr(self, item.name), getattr(other, item.name)) for item in fields(self))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The arms that have rows, in the order of ARMS."""
+        return tuple(ARMS[index] for index in np.unique(self.arm))
+
+    def of(self, arm: str) -> Evidence:
+        """The rows of one arm, ordered by trial. Raises KeyError when the arm has no rows."""
+        if arm not in self.arms:
+            raise KeyError(f"no rows in arm {arm!r}; this evidence has {', '.join(self.arms) or 'none'}")
+        rows = np.flatnonzero(self.arm == ARMS.index(arm))
+        return self.rows(rows[np.argsort(self.trial[rows], kind="stable")])
+
+    def rows(self, index: NDArray[np.int64]) -> Evidence:
+        """The rows at `index`, in that order."""
+        arrays: dict[str, Any] = {name: getattr(self, name)[index] for name in _REQUIRED}
+        for name in _OPTIONAL:
+            column = getattr(self, name)
+            arrays[name] = None if column is None else column[index]
+        return Evidence(
+            **self._header(),
+            **arrays,
+            costs={name: column[index] for name, column in self.costs.items()},
+            intent_prior=self.intent_prior,
+        )
+
+    def _header(self) -> dict[str, Any]:
+        return {
+            "channel": self.channel,
+            "kind": self.kind,
+            "intent_alphabet": self.intent_alphabet,
+            "adversary_alphabet": self.adversary_alphabet,
+            "outcome_alphabet": self.outcome_alphabet,
+        }
+
+    @staticmethod
+    def concat(parts: Sequence[Evidence]) -> Evidence:
+        """The rows of several tables with the same header, one after the other. Optional columns must be in all or none."""
+        first = parts[0]
+        for part in parts[1:]:
+            if part._header() != first._header() or not _same(part.intent_prior, first.intent_prior):
+                raise EvidenceError("concat: the tables differ in channel, kind, alphabets or prior")
+        arrays: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _REQUIRED}
+        for name in _OPTIONAL:
+            columns = [getattr(part, name) for part in parts]
+            if any(column is None for column in columns) and not all(column is None for column in columns):
+                raise EvidenceError(f"column {name}: given in some of the tables only")
+            arrays[name] = None if columns[0] is None else np.concatenate(columns)
+        names = sorted({name for part in parts for name in part.costs})
+        costs = {name: np.concatenate([part.costs.get(name, np.full(len(part), np.nan)) for part in parts]) for name in names}
+        return Evidence(**first._header(), **arrays, costs=costs, intent_prior=first.intent_prior)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Plain arrays, none of dtype object; the header is UTF-8 JSON in a uint8 array. `from_arrays` reads them back equal."""
+        header = {"schema": SCHEMA, **self._header()}
+        arrays: dict[str, NDArray[Any]] = {"header": np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)}
+        for name in (*_REQUIRED, *_OPTIONAL, "intent_prior"):
+            column = getattr(self, name)
+            if column is not None:
+                arrays[name] = column
+        arrays |= {f"cost.{name}": column for name, column in self.costs.items()}
+        return arrays
+
+    @staticmethod
+    def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Evidence:
+        """Raises EvidenceError for a missing or unknown column, or one that fails its check."""
+        try:
+            header = json.loads(bytes(np.asarray(arrays["header"], dtype=np.uint8)).decode())
+        except KeyError:
+            raise EvidenceError("column header: missing") from None
+        except (ValueError, UnicodeDecodeError) as error:
+            raise EvidenceError(f"column header: not JSON ({error})") from None
+        if not isinstance(header, dict) or header.pop("schema", None) != SCHEMA:
+            raise EvidenceError(f"column header: needs schema {SCHEMA}")
+        known = {*_REQUIRED, *_OPTIONAL, "intent_prior", "header"}
+        costs = {name.removeprefix("cost."): column for name, column in arrays.items() if name.startswith("cost.")}
+        unknown = sorted(name for name in arrays if name not in known and not name.startswith("cost."))
+        if unknown:
+            raise EvidenceError(f"column {unknown[0]}: unknown; this table takes {', '.join(sorted(known))} and cost.NAME")
+        for name in _REQUIRED:
+            if name not in arrays:
+                raise EvidenceError(f"column {name}: missing")
+        columns: dict[str, Any] = {name: arrays.get(name) for name in (*_REQUIRED, *_OPTIONAL, "intent_prior")}
+        try:
+            texts: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in header.items()}
+            return Evidence(**texts, **columns, costs=costs)
+        except TypeError as error:
+            raise EvidenceError(f"column header: {error}") from None
+
+    def to_bytes(self) -> bytes:
+        """An .npz archive; equal tables give equal bytes."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **self.to_arrays())
+        return buffer.getvalue()
+
+    @staticmethod
+    def load(path: Path) -> Evidence:
+        """Reads what `to_bytes` wrote. Never unpickles. Raises EvidenceError when the file is no such archive."""
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return Evidence.from_arrays({name: archive[name] for name in archive.files})
+        except (zipfile.BadZipFile, EOFError, ValueError, KeyError) as error:
+            if isinstance(error, EvidenceError):
+                raise
+            raise EvidenceError(f"{path}: not an evidence archive ({error})") from None
+
+
+_REQUIRED = ("arm", "trial", *SYMBOL_COLUMNS, "success")
+_OPTIONAL = ("score", "log2_q", "embedding")
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    array = np.array(array)
+    array.setflags(write=False)
+    return array
+
+
+def _same(left: Any, right: Any) -> bool:
+    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
+        return left.dtype == right.dtype and left.shape == right.shape and np.array_equal(left, right, equal_nan=left.dtype.kind == "f")
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    return type(left) is type(right) and bool(left == right)

@@ -1,0 +1,1 @@
+"""The reference encoder: its data, its training, its weights."""
