@@ -35,16 +35,16 @@ def threat_table(threats: Sequence[Threat], width: int) -> list[str]:
     rows = [
         (
             threat.id,
+            threat.status,
             threat.goal,
             _letters(("text", "image", "audio"), threat.modalities, partly=_partly(threat)),
             _letters(("white", "grey", "black"), threat.knowledge),
-            threat.status,
             threat.reference,
         )
         for threat in threats
     ]
-    header = ("id", "goal", "TIA", "WGB", "status", "reference")
-    lines = aligned(header, rows, width, least=(14, 9, 3, 3, 11, 24), indent="  ")
+    header = ("id", "status", "goal", "TIA", "WGB", "reference")
+    lines = aligned(header, rows, width, least=(14, 11, 9, 3, 3, 24), indent="  ")
     out = [lines[0]]
     flow = ""
     for threat, line in zip(threats, lines[1:], strict=True):
@@ -59,8 +59,8 @@ def threat_table(threats: Sequence[Threat], width: int) -> list[str]:
 
 def defense_table(defenses: Sequence[DefenseRow], width: int) -> list[str]:
     """The lines of a table of defenses, none longer than `width` characters (0: as long as needed)."""
-    rows = [(row.id, row.stage, ",".join(row.modalities), row.axis, row.status, row.mechanism) for row in defenses]
-    lines = aligned(("id", "stage", "acts on", "axis", "status", "mechanism"), rows, width, least=(14, 8, 7, 4, 11, 24))
+    rows = [(row.id, row.status, row.stage, ",".join(row.modalities), row.axis, row.mechanism) for row in defenses]
+    lines = aligned(("id", "status", "stage", "acts on", "axis", "mechanism"), rows, width, least=(14, 11, 8, 7, 4, 24))
     done = sum(row.implemented for row in defenses)
     return [*lines, "", *_wrapped("Axis: S signal, N noise, B bandwidth.", width), f"{done} implemented, {len(defenses) - done} not yet"]
 
