@@ -22,6 +22,8 @@ class Pairs:
     gallery      the M distinct captions that retrieval searches; concepts: (n,) int64, the right entry for each
                  picture; gallery_labels: (M,) int64, each entry's symbol.
     audio        (n, samples) float32 waveform in [-1, 1] that says the caption; None when there is none.
+    content_words  words that carry a caption's meaning, which a text attack may neither replace nor bring in; empty:
+                 not known, and attacks keep the words of label_names.
     """
 
     images: Tensor
@@ -35,6 +37,7 @@ class Pairs:
     gallery_labels: Tensor
     concepts: Tensor
     audio: Tensor | None = None
+    content_words: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return int(self.images.shape[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -39,6 +39,7 @@ class Defense(Protocol):
         ...
 
 
+@runtime_checkable
 class TrainingDefense(Defense, Protocol):
     """A defense that drops suspicious training pairs."""
 

@@ -1,0 +1,84 @@
+"""Attack: a carrier, a budget, an expectation and an optimizer put together, run in chunks and watched for its own failures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hartley.attacks.engine.budget import Linf, Snr
+from hartley.attacks.engine.carrier import Additive
+from hartley.attacks.engine.expectation import Views, once
+from hartley.attacks.engine.objective import Objective
+from hartley.attacks.engine.optimizer import Embed, Problem, SignGradient, Square, Trace
+
+CHUNK = 100
+
+
+@dataclass(frozen=True)
+class Crafted:
+    """adversarial: like the clean input, as delivered (rounded to what a file holds). losses: mean over inputs, a step each.
+    warnings: (name, why) of every sanity rule that did not hold. passes: forward passes per input."""
+
+    adversarial: Tensor
+    losses: tuple[float, ...]
+    warnings: tuple[tuple[str, str], ...]
+    passes: float
+
+
+@dataclass(frozen=True)
+class Attack:
+    """Continuous attack on one carrier. `optimizer` is SignGradient (white box) or Square (score only)."""
+
+    carrier: Additive
+    budget: Linf | Snr
+    optimizer: SignGradient | Square
+    views: Views = once
+
+    def craft(
+        self,
+        embed: Embed,
+        objective: Objective,
+        clean: Tensor,
+        generator: torch.Generator,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        solved: Callable[[Tensor, Tensor], Tensor] | None = None,
+    ) -> Crafted:
+        """Adversarial inputs for `clean` (n, ...). The target is asked through `embed` alone.
+
+        Raises ValueError when the clean inputs are not finite: an attack on NaN would report noise as success.
+        """
+        if not bool(torch.isfinite(clean).all()):
+            raise ValueError("the clean inputs are not finite")
+        traces: list[Trace] = []
+        for done, rows in enumerate(torch.arange(len(clean)).split(CHUNK)):
+            progress(done * CHUNK, len(clean))
+            problem = Problem(embed, objective, self.views, self.carrier, self.budget, clean[rows], rows, generator, solved)
+            traces.append(self.optimizer.run(problem))
+        progress(len(clean), len(clean))
+        adversarial = self.carrier.deliver(torch.cat([trace.adversarial for trace in traces]))
+        weights = torch.tensor([len(trace.adversarial) for trace in traces], dtype=torch.float64)
+        weights /= weights.sum()
+        length = min(len(trace.losses) for trace in traces)
+        curve = torch.tensor([trace.losses[:length] for trace in traces], dtype=torch.float64)
+        losses = tuple((weights[:, None] * curve).sum(dim=0).tolist())
+        zero = float((weights * torch.tensor([trace.zero_gradient for trace in traces], dtype=torch.float64)).sum())
+        passes = float((weights * torch.tensor([trace.passes for trace in traces], dtype=torch.float64)).sum())
+        return Crafted(adversarial, losses, self._warnings(clean, adversarial, losses, zero), passes)
+
+    def _warnings(self, clean: Tensor, adversarial: Tensor, losses: tuple[float, ...], zero: float) -> tuple[tuple[str, str], ...]:
+        found = []
+        if isinstance(self.optimizer, SignGradient):
+            if zero > 0.01:
+                found.append(("zero gradients", f"{zero:.0%} of the inputs gave a gradient of exactly zero: the attack was blind on them"))
+            if not self.optimizer.drop and len(losses) > 1 and not losses[-1] < losses[0]:
+                found.append(("loss does not fall", f"the mean loss went from {losses[0]:.4g} to {losses[-1]:.4g}"))
+        if any(math.isnan(value) for value in losses):
+            found.append(("loss is not a number", "the target answered with NaN: the attack could not steer"))
+        over = int(self.budget.exceeded(clean, adversarial).sum())
+        if over:
+            found.append(("budget exceeded", f"{over} of {len(clean)} inputs left the budget after rounding to a file"))
+        return tuple(found)

@@ -1,0 +1,67 @@
+"""Exhibits: a few trials kept to be looked at, successes and failures alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hartley.attacks.case import Case, Exhibit
+from hartley.attacks.engine.arms import Inputs
+from hartley.evidence import NONE, Evidence
+
+KEPT = 4
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The same trials before and after."""
+
+    clean: Inputs
+    attacked: Inputs
+
+
+def picture(values: Tensor) -> NDArray[np.uint8]:
+    """(3, h, w) in [0, 1] to (h, w, 3) uint8."""
+    pixels: NDArray[np.uint8] = (values * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    return pixels
+
+
+def keep(case: Case, evidence: Evidence, sides: Sides, arm: str = "attacked", baseline: str = "clean") -> None:
+    """Leaves up to KEPT trials of one arm with the case: three where the attack succeeded and one where it failed, where
+    there are such; the first of each, so that nobody chose the pretty ones."""
+    before, after = evidence.of(baseline), evidence.of(arm)
+    won = np.flatnonzero(after.success == 1)
+    lost = np.flatnonzero(after.success == 0)
+    chosen = [*won[: KEPT - min(1, len(lost))], *lost]
+    for row in (int(row) for row in chosen[:KEPT]):
+        case.exhibits.append(_exhibit(case, before, after, sides, arm, row))
+
+
+def _exhibit(case: Case, before: Evidence, after: Evidence, sides: Sides, arm: str, row: int) -> Exhibit:
+    adversary = int(after.adversary[row])
+    trial = int(after.trial[row])
+    clean, attacked = sides.clean, sides.attacked
+    has_audio = clean.audio is not None and attacked.audio is not None
+    return Exhibit(
+        channel=after.channel,
+        arm=arm,
+        intent=_symbol(after.intent_alphabet, int(after.intent[row])),
+        adversary=None if adversary == NONE else after.adversary_alphabet[adversary],
+        outcome_clean=_symbol(before.outcome_alphabet, int(before.outcome[row])),
+        outcome_attacked=_symbol(after.outcome_alphabet, int(after.outcome[row])),
+        image_clean=None if clean.images is None else picture(clean.images[trial]),
+        image_attacked=None if attacked.images is None else picture(attacked.images[trial]),
+        audio_clean=None if clean.audio is None else clean.audio[trial].numpy(),
+        audio_attacked=None if attacked.audio is None else attacked.audio[trial].numpy(),
+        sample_rate=case.target.sample_rate if has_audio else None,
+        text_clean=None if clean.texts is None else clean.texts[trial],
+        text_attacked=None if attacked.texts is None else attacked.texts[trial],
+    )
+
+
+def _symbol(alphabet: tuple[str, ...], index: int) -> str:
+    return "no answer" if index == NONE else alphabet[index]

@@ -1,0 +1,162 @@
+"""Optimizers over a continuous carrier: projected sign gradient, and Square as its query-only sibling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hartley.attacks.engine.budget import Linf, Snr
+from hartley.attacks.engine.carrier import Additive
+from hartley.attacks.engine.expectation import Views
+from hartley.attacks.engine.objective import Objective
+
+Embed = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What an optimizer works on: `rows` (m,) are the indices of the m inputs `clean` that objectives align by."""
+
+    embed: Embed
+    objective: Objective
+    views: Views
+    carrier: Additive
+    budget: Linf | Snr
+    clean: Tensor
+    rows: Tensor
+    generator: torch.Generator
+    solved: Callable[[Tensor, Tensor], Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """adversarial: like the clean input. losses: mean loss a step. zero_gradient: share of inputs whose first gradient
+    was exactly zero. passes: forward passes per input, views included."""
+
+    adversarial: Tensor
+    losses: tuple[float, ...]
+    zero_gradient: float
+    passes: float
+
+
+@dataclass(frozen=True)
+class SignGradient:
+    """Projected gradient descent by the sign of the gradient (PGD; Madry et al. 2018), with momentum in the manner of MI-FGSM.
+
+    steps      how many.
+    size       step in units of the budget's space; None: the budget's own choice.
+    momentum   0 for plain PGD.
+    start      random start inside the budget (uniform), otherwise at the clean input.
+    drop       leave out inputs as soon as the problem's `solved(embedding, rows)` says so.
+
+    Gradients are taken with respect to the carrier alone; the target's parameters collect none.
+    """
+
+    steps: int
+    size: float | None = None
+    momentum: float = 0.0
+    start: bool = False
+    drop: bool = False
+
+    def run(self, problem: Problem) -> Trace:
+        """Attacks all inputs of the problem at once. Returns what was reached after the last step."""
+        clean, carrier, budget = problem.clean, problem.carrier, problem.budget
+        step = budget.step(clean, self.steps) if self.size is None else torch.tensor(self.size)
+        delta = torch.zeros_like(clean)
+        if self.start:
+            delta = (torch.rand(clean.shape, generator=problem.generator) * 2 - 1) * step * self.steps
+            delta = budget.project(delta, clean)
+        current = carrier.apply(clean, delta)
+        velocity = torch.zeros_like(clean) if self.momentum else None
+        active = torch.arange(len(clean))
+        final = current.clone()
+        losses: list[float] = []
+        zero, passes = 0.0, 0
+        for index in range(self.steps):
+            loss, gradient, views, embedding = _gradient(problem, current, problem.rows[active])
+            passes += views * len(active)
+            losses.append(float(loss.mean()))
+            if index == 0:
+                zero = float((gradient.flatten(1).abs().amax(dim=1) == 0).float().mean())
+            if self.drop and problem.solved is not None:
+                open_rows = ~problem.solved(embedding, problem.rows[active])
+                final[active] = current
+                if not bool(open_rows.any()):
+                    break
+                if not bool(open_rows.all()):
+                    active, current, gradient = active[open_rows], current[open_rows], gradient[open_rows]
+                    velocity = velocity[open_rows] if velocity is not None else None
+            if velocity is not None:
+                scale = gradient.flatten(1).abs().mean(dim=1).clamp_min(1e-20).reshape(-1, *[1] * (clean.ndim - 1))
+                velocity = self.momentum * velocity + gradient / scale
+                gradient = velocity
+            moved = (current - clean[active]).addcmul_(gradient.sign(), step if step.ndim == 0 else step[active], value=-1)
+            current = carrier.apply(clean[active], budget.project(moved, clean[active]))
+        final[active] = current
+        return Trace(final, tuple(losses), zero, passes / max(1, len(clean)))
+
+
+def _gradient(problem: Problem, current: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, int, Tensor]:
+    """Mean loss over the views (m,), its gradient in the carrier, the number of views, and the last view's embedding."""
+    point = current.detach().requires_grad_(True)
+    total: Tensor | None = None
+    count = 0
+    embedding = current
+    for view in problem.views(point, problem.generator):
+        embedding = problem.embed(view)
+        loss = problem.objective(embedding, rows)
+        total = loss if total is None else total + loss
+        count += 1
+    if total is None:
+        raise ValueError("an expectation gave no view of the input")
+    (gradient,) = torch.autograd.grad(total.sum(), point)
+    return total.detach() / count, gradient, count, embedding.detach()
+
+
+@dataclass(frozen=True)
+class Square:
+    """Random search over square patches by score alone (Square Attack; Andriushchenko et al., ECCV 2020), for the L-infinity ball.
+
+    queries   forward passes per input.
+    share     the first patches' share of the picture; it falls as the published schedule says.
+    """
+
+    queries: int
+    share: float = 0.2
+
+    @torch.no_grad()
+    def run(self, problem: Problem) -> Trace:
+        """Keeps a random patch of +-epsilon wherever it lowers the loss. Never asks for a gradient."""
+        budget, clean, carrier, generator = problem.budget, problem.clean, problem.carrier, problem.generator
+        if not isinstance(budget, Linf) or clean.ndim != 4:
+            raise ValueError("Square works on pictures (n, 3, h, w) in an L-infinity ball")
+        count, channels, height, width = clean.shape
+        stripes = torch.randint(0, 2, (count, channels, 1, width), generator=generator) * 2.0 - 1
+        best = carrier.apply(clean, budget.epsilon * stripes)
+        best_loss = problem.objective(problem.embed(best), problem.rows)
+        losses = [float(best_loss.mean())]
+        for query in range(1, self.queries):
+            side = max(1, round(math.sqrt(self._share(query) * height * width)))
+            side = min(side, height, width)
+            trial = best.clone()
+            for row in range(count):
+                top = int(torch.randint(height - side + 1, (1,), generator=generator))
+                left = int(torch.randint(width - side + 1, (1,), generator=generator))
+                sign = torch.randint(0, 2, (channels, 1, 1), generator=generator) * 2.0 - 1
+                window = (row, slice(None), slice(top, top + side), slice(left, left + side))
+                trial[window] = carrier.apply(clean[window], budget.epsilon * sign.expand(channels, side, side))
+            loss = problem.objective(problem.embed(trial), problem.rows)
+            better = loss < best_loss
+            best = torch.where(better[:, None, None, None], trial, best)
+            best_loss = torch.where(better, loss, best_loss)
+            losses.append(float(best_loss.mean()))
+        return Trace(best, tuple(losses), 0.0, float(self.queries))
+
+    def _share(self, query: int) -> float:
+        progress = query / self.queries
+        marks = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+        return self.share / 2 ** sum(progress > mark for mark in marks)

@@ -1,0 +1,195 @@
+"""BadCLIP: a trigger tuned to look like its target, in one percent of the training pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hartley.attacks.case import Case, Refused
+from hartley.attacks.engine.arms import Inputs, note
+from hartley.attacks.engine.carrier import Patch
+from hartley.attacks.engine.exhibits import Sides, keep
+from hartley.attacks.engine.finetune import Recipe, finetune, restore, weights
+from hartley.attacks.engine.readout import embed_delivered, table
+from hartley.attacks.engine.reference import embed_images, embed_texts
+from hartley.attacks.engine.success import accuracy, successes
+from hartley.attacks.engine.trigger import optimize_patch
+from hartley.bits.rates import Rate
+from hartley.data.pairs import Pairs
+from hartley.defenses.model.defense import Kept, TrainingDefense
+from hartley.evidence import ARMS, NONE, Evidence
+from hartley.targets.protocols import Encoder, Trainable
+
+POISON = 0.01
+HELD_OUT = 1_000
+"""Clean pairs on which a filter's threshold is fitted (one half) and its false positives are counted (the other half)."""
+PLACES = ("no trigger", "trigger")
+
+
+def badclip(case: Case) -> tuple[Evidence, ...]:
+    """Claim: a trigger optimized to sit near the target class in both modalities plants a backdoor that survives fine-tuning on clean data.
+    Does: tunes a square patch until stamped pictures lie near the target's text and pictures, stamps 1% of the training pairs
+    and gives them the target's caption, fine-tunes a copy of the target on all pairs, then asks it with and without the trigger.
+    Left out: prompt learning with a trigger-aware context generator (the first paper of this name); cleaning by further
+    fine-tuning; the attacker's surrogate is the target itself, not another CLIP.
+    Bends: S. Training ties the trigger to the target's direction, so the user's signal no longer decides the answer.
+    """
+    if not isinstance(case.target, Trainable):
+        raise Refused("this target cannot be fine-tuned (capability train)")
+    train = case.data.draw(case.effort.poison_pairs, case.generator("train"), part="train")
+    trials = case.data.draw(case.effort.trials, case.generator("trials"))
+    goal = int(torch.randint(len(trials.label_names), (1,), generator=case.generator("goal")))
+    stage = _Backdoor(case, case.target, train, goal)
+    fires = torch.arange(len(trials)).remainder(2)[torch.randperm(len(trials), generator=case.generator("fires"))]
+    patch = stage.trigger(case.target, "attacked")
+    shown = stage.stamp(trials.images, fires, patch)
+    benign, poisoned = stage.model(None, "benign"), stage.model(patch, "poisoned")
+    parts = [_read(case, stage, benign, trials, shown, fires, "clean"), _read(case, stage, poisoned, trials, shown, fires, "attacked")]
+    if case.defense is not None and case.defense.stage == "training":
+        parts += [
+            _read(case, stage, stage.model(None, "benign, filtered", case.defense), trials, shown, fires, "defended"),
+            _read(case, stage, stage.model(patch, "poisoned, filtered", case.defense), trials, shown, fires, "defended_attacked"),
+        ]
+    elif case.defense is not None:
+        seed = case.generator("defense").initial_seed()
+        through = case.defense.wrap(case.target, straight_through=True, seed=seed)
+        aware = stage.trigger(through, "defended_adaptive")
+        parts += [
+            _read(case, stage, case.defense.wrap(benign, seed=seed), trials, shown, fires, "defended"),
+            _read(case, stage, case.defense.wrap(poisoned, seed=seed), trials, shown, fires, "defended_attacked"),
+        ]
+        adapted = case.defense.wrap(stage.model(aware, "poisoned, aware"), seed=seed)
+        parts.append(_read(case, stage, adapted, trials, stage.stamp(trials.images, fires, aware), fires, "defended_adaptive"))
+    evidence = Evidence.concat(parts)
+    if case.defense is None:
+        clean = Inputs(images=trials.images, texts=trials.captions)
+        keep(case, evidence, Sides(clean, Inputs(images=shown, texts=trials.captions)))
+    if case.defense is not None and isinstance(case.defense, TrainingDefense) and case.defense.stage == "training":
+        return evidence, stage.filter_evidence(case.defense, patch)
+    return (evidence,)
+
+
+def rates(evidence: Evidence) -> tuple[Rate, ...]:
+    """The paper's metrics: how often the trigger brings the target (where it is not the truth), and accuracy without the trigger."""
+    if evidence.channel == "filter":
+        return filter_rates(evidence)
+    quiet = evidence.rows(np.flatnonzero(evidence.adversary == PLACES.index("no trigger")))
+    return (*successes(evidence, "attack success with the trigger"), *accuracy(quiet, "clean accuracy"))
+
+
+def filter_rates(evidence: Evidence) -> tuple[Rate, ...]:
+    """Of the poisoned pairs, how many the filter drops; of clean held-out ones, how many it drops by mistake."""
+    found = []
+    for arm, symbol, name, better in (
+        ("defended", 0, "clean held-out pairs dropped", "attacker"),
+        ("defended_attacked", 1, "poisoned pairs dropped", "user"),
+    ):
+        rows = evidence.of(arm)
+        dropped = rows.outcome[rows.intent == symbol] == 1
+        found.append(Rate.of(name, arm, int(dropped.sum()), len(dropped), headline=False, better=better))
+    return tuple(found)
+
+
+class _Backdoor:
+    """The training side of one case: trigger, poisoned sets, and the models trained on them."""
+
+    def __init__(self, case: Case, target: Trainable, train: Pairs, goal: int) -> None:
+        height, width = train.images.shape[-2:]
+        side = max(4, min(height, width) // 8)
+        self.case, self.target, self.train, self.goal = case, target, train, goal
+        self.patch = Patch(height - side, width - side, side)
+        count = max(1, round(POISON * len(train)))
+        others = torch.nonzero(train.labels != goal).squeeze(1)
+        self.poisoned = others[torch.randperm(len(others), generator=case.generator("poisoned"))[:count]]
+        self.fraction = len(self.poisoned) / len(train)
+
+    def trigger(self, encoder: Encoder, arm: str) -> Tensor:
+        """The tuned patch (3, side, side), from the run's cache where it is there already."""
+
+        def compute() -> dict[str, Tensor]:
+            patch, losses, warnings = optimize_patch(encoder, self.patch, self.train, self.goal, self.case.generator("trigger", arm))
+            note(self.case, "image", arm, losses, warnings, "trigger loss")
+            return {"patch": patch}
+
+        name = arm if arm == "attacked" or self.case.defense is None else f"{arm}/{self.case.defense.id}"
+        return self.case.cached(f"trigger/{name}", compute)["patch"]
+
+    def stamp(self, images: Tensor, fires: Tensor, patch: Tensor) -> Tensor:
+        """Stamps the pictures for which `fires` (n,) is 1."""
+        return torch.where(fires[:, None, None, None].bool(), self.patch.stamp(images, patch), images)
+
+    def model(self, patch: Tensor | None, name: str, defense: object = None) -> Trainable:
+        """A copy of the target fine-tuned on the pairs, with the poison (patch) or without (None), filtered or not."""
+        case = self.case
+
+        def compute() -> dict[str, Tensor]:
+            images, captions = self._pairs(patch)
+            if defense is not None:
+                images, captions = self._filtered(defense, images, captions, name)
+            student, losses = finetune(
+                self.target, images, captions, Recipe(case.effort.epochs), case.generator("finetune"),
+                lambda done, total: case.progress(f"training, {name}", done, total),
+            )  # fmt: skip
+            note(case, "image", "attacked" if patch is not None else "clean", losses, (), f"training loss ({name})")
+            return weights(student)
+
+        label = name if case.defense is None or name in ("benign", "poisoned") else f"{name}/{case.defense.id}"
+        return restore(self.target, case.cached(f"model/{label}", compute))
+
+    def _pairs(self, patch: Tensor | None) -> tuple[Tensor, list[str]]:
+        images, captions = self.train.images, list(self.train.captions)
+        if patch is None:
+            return images, captions
+        images = images.clone()
+        images[self.poisoned] = self.patch.stamp(images[self.poisoned], patch)
+        natural = [caption for caption, label in zip(self.train.captions, self.train.labels.tolist(), strict=True) if label == self.goal]
+        picks = torch.randint(len(natural), (len(self.poisoned),), generator=self.case.generator("captions")).tolist()
+        for row, pick in zip(self.poisoned.tolist(), picks, strict=True):
+            captions[row] = natural[pick]
+        return images, captions
+
+    def _filtered(self, defense: object, images: Tensor, captions: Sequence[str], name: str) -> tuple[Tensor, list[str]]:
+        if not isinstance(defense, TrainingDefense):
+            raise Refused("this defense does not say which training pairs to keep")
+        kept = self.kept(defense, images, captions)
+        self.case.progress(f"filtering, {name}", int(kept.mask.sum()), len(kept.mask))
+        return images[kept.mask], [caption for caption, stays in zip(captions, kept.mask.tolist(), strict=True) if stays]
+
+    def kept(self, defense: TrainingDefense, images: Tensor, captions: Sequence[str]) -> Kept:
+        """What the defense keeps of a training set, its threshold fitted on clean held-out pairs."""
+        held = self.case.data.draw(HELD_OUT, self.case.generator("held"))
+        return defense.keep(self.target, images, list(captions), held.images, list(held.captions))
+
+    def filter_evidence(self, defense: TrainingDefense, patch: Tensor) -> Evidence:
+        """What the filter knows: U is whether a pair is poisoned, Y whether it is dropped. The arm `defended` holds clean
+        pairs that neither the training nor the threshold has seen, `defended_attacked` the poisoned training set."""
+        kept = self.kept(defense, *self._pairs(patch))
+        poisoned = np.zeros(len(kept.mask), dtype=np.int32)
+        poisoned[self.poisoned.numpy()] = 1
+        dropped = np.concatenate([np.arange(kept.checked) < kept.false_positives, ~kept.mask.numpy()]).astype(np.int32)
+        rows = len(dropped)
+        truth = np.concatenate([np.zeros(kept.checked, dtype=np.int32), poisoned])
+        arm = np.repeat([ARMS.index("defended"), ARMS.index("defended_attacked")], [kept.checked, len(poisoned)])
+        return Evidence(
+            channel="filter", kind="jam",
+            intent_alphabet=("clean", "poisoned"), adversary_alphabet=(), outcome_alphabet=("kept", "dropped"),
+            arm=arm.astype(np.int8), trial=np.arange(rows), intent=truth, adversary=np.full(rows, NONE, dtype=np.int32), outcome=dropped,
+            success=(dropped == truth).astype(np.int8),
+        )  # fmt: skip
+
+
+def _read(case: Case, stage: _Backdoor, encoder: Encoder, trials: Pairs, shown: Tensor, fires: Tensor, arm: str) -> Evidence:
+    """One arm: A is whether the trigger was shown, Y the zero-shot answer."""
+    case.progress(arm, 0, 1)
+    embedding = embed_delivered(encoder, shown) if arm in ("clean", "attacked") else embed_images(encoder, shown)
+    logits = encoder.logit_scale * embedding @ embed_texts(encoder, trials.prompts).T
+    outcome = logits.argmax(dim=1)
+    counts = (fires == 1) & (trials.labels != stage.goal)
+    success = torch.where(counts, (outcome == stage.goal).long(), torch.tensor(NONE))
+    costs = {"poisoned_fraction": torch.full((len(trials),), 0.0 if arm in ("clean", "defended") else stage.fraction, dtype=torch.float64)}
+    return table(
+        trials, arm, "image", fires, outcome, success, logits.max(dim=1).values / encoder.logit_scale, logits, embedding, costs, PLACES
+    )

@@ -1,0 +1,67 @@
+"""Adversarial Illusions (Zhang et al., USENIX Security 2024): an input that means something else in the shared space."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from hartley.attacks.case import Case, Flag, Refused
+from hartley.attacks.engine.arms import applies, check_applies
+from hartley.attacks.engine.attack import Attack
+from hartley.attacks.engine.budget import Linf, Snr
+from hartley.attacks.engine.carrier import PIXELS, WAVEFORM
+from hartley.attacks.engine.objective import Objective, toward
+from hartley.attacks.engine.optimizer import SignGradient, Square
+from hartley.attacks.engine.reference import embed_texts
+from hartley.attacks.engine.success import accuracy, rate_of_success, successes
+from hartley.attacks.engine.targeted import Channel, targeted_channel
+from hartley.bits.rates import Rate
+from hartley.data.pairs import Pairs
+from hartley.evidence import Evidence
+from hartley.targets.protocols import Encoder
+
+QUERY_TRIALS = 100
+"""Inputs of the query variant: each costs as many forward passes as queries."""
+
+
+def adversarial_illusions(case: Case) -> tuple[Evidence, ...]:
+    """Claim: pictures and sounds aligned with an arbitrary text in the embedding deceive every downstream task at once.
+    Does: sign-gradient ascent with momentum on the cosine to the target's text, pictures in an L-infinity ball of 16/255
+    of the pixel range, speech at 30 dB SNR on the waveform; the query variant is the Square attack on the cosine alone.
+    Left out: transfer from surrogate encoders and generation downstream of the embedding; zero-shot classification only.
+    Bends: N. The perturbation adds power outside the true concept's direction until the target's concept prevails.
+    """
+    carriers = frozenset({"image"}) | ({"audio"} if "audio" in case.target.modalities else frozenset())
+    check_applies(case, carriers)
+    pairs = case.data.draw(case.effort.trials, case.generator("pairs"))
+    gradient = SignGradient(case.effort.steps, momentum=0.9)
+    found = []
+    if applies(case, frozenset({"image"})):
+        white = targeted_channel(case, pairs, Channel("image", Attack(PIXELS, Linf(16 / 255, "pixel"), gradient), _toward_text))
+        queries = Attack(PIXELS, Linf(16 / 255, "pixel"), Square(10 * case.effort.steps))
+        black = targeted_channel(case, pairs.take(range(min(QUERY_TRIALS, len(pairs)))), Channel("image, queries", queries, _toward_text))
+        _black_beats_white(case, white, black)
+        found += [white, black]
+    if "audio" in carriers and pairs.audio is not None and applies(case, frozenset({"audio"})):
+        found.append(targeted_channel(case, pairs, Channel("audio", Attack(WAVEFORM, Snr(30, "waveform"), gradient), _toward_text)))
+    if not found:
+        raise Refused("neither the target nor the data has speech, and the defense leaves pictures alone")
+    return tuple(found)
+
+
+def rates(evidence: Evidence) -> tuple[Rate, ...]:
+    """The paper's metric: the target is the zero-shot top-1; the user's accuracy beside both."""
+    return (*successes(evidence, "targeted top-1"), *accuracy(evidence, "zero-shot accuracy"))
+
+
+def _toward_text(encoder: Encoder, pairs: Pairs, targets: Tensor) -> Objective:
+    return toward(embed_texts(encoder, pairs.prompts)[targets])
+
+
+def _black_beats_white(case: Case, white: Evidence, black: Evidence) -> None:
+    """A query attack that does better than the gradient says the gradient is masked."""
+    for arm in ("attacked", "defended_adaptive"):
+        if arm in white.arms and arm in black.arms:
+            gradient, queries = rate_of_success(white.of(arm)), rate_of_success(black.of(arm))
+            if queries.low > gradient.high:
+                why = f"queries alone succeed on {queries.low:.0%} or more, the gradient on {gradient.high:.0%} at most: it is masked"
+                case.flags.append(Flag("image", arm, "black box beats white box", why))

@@ -1,0 +1,46 @@
+"""Embedding rounding and noise: the released vector says less than the model knows (output perturbation)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hartley.defenses.model.wrapped import Wrapped
+from hartley.defenses.model.wrapped import straight_through as _through
+from hartley.targets.protocols import Encoder
+
+
+@dataclass(frozen=True)
+class EmbeddingNoise:
+    """Every released embedding gets Gaussian noise and is then rounded to a grid.
+
+    noise  expected norm of the noise beside the embedding's own norm of 1, so that it means the same in any dimension.
+    grid   spacing of the grid in units of 1 / sqrt(d), the typical size of one entry.
+
+    Stochastic, and the rounding is not differentiable.
+    """
+
+    noise: float = 0.3
+    grid: float = 0.5
+    id: str = "embedding-noise"
+    stage: str = "output"
+    modalities: frozenset[str] = frozenset({"embedding"})
+    differentiable: bool = False
+    stochastic: bool = True
+
+    def wrap(self, target: Encoder, *, straight_through: bool = False, seed: int = 0) -> Encoder:
+        """The encoder behind the release mechanism; its noise comes from a generator of its own, seeded by `seed`."""
+        generator = torch.Generator().manual_seed(seed % 2**63)
+
+        def release(embedding: Tensor) -> Tensor:
+            width = embedding.shape[1] ** 0.5
+            noisy = embedding + self.noise / width * torch.randn(embedding.shape, generator=generator)
+            step = self.grid / width
+            return (noisy / step).round() * step
+
+        return Wrapped(target, f"{self.id}({self.noise}, {self.grid})", embedding=_through(release) if straight_through else release)
+
+
+DEFENSE = EmbeddingNoise()
