@@ -1,7 +1,7 @@
 # Everything happens in .venv, made by the first target that needs it. Choose the interpreter with: make PYTHON=/path/to/python3 test
 PYTHON ?=
 BIN := .venv/bin
-INSTALL := $(BIN)/python -m pip install -q -c constraints.txt
+INSTALL := $(BIN)/python -m pip install -qq -c constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
@@ -33,7 +33,7 @@ clean: ## remove .venv and what the tools left; runs/ stays
 
 # The stamp files are newer than what decides the install, so a changed pin installs again.
 .venv/core: pyproject.toml constraints.txt
-	@set -e; \
+	@set -e; found=""; \
 	for python in $(PYTHON) python3.11 python3.12 python3.13 python3 python; do \
 		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found="$$python"; break; fi; \
 		if [ -n "$(PYTHON)" ]; then echo "hartley: PYTHON=$(PYTHON) is no Python 3.11 or newer" >&2; exit 1; fi; \
