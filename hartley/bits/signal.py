@@ -1,0 +1,191 @@
+"""Signal loss and noise gain: how an embedding channel lost what it lost between two conditions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hartley.bits.spectrum import Moments, corrected_spectrum, gaussian_bits, inflation, moments_of, observed_spectrum
+from hartley.bits.tables import Counts, Floats
+from hartley.bits.value import Bits
+from hartley.errors import InputError
+
+GROUPS = 20
+FREEDOM = 50
+"""n - K - d must exceed this for a trusted point."""
+KINDS = ("signal_loss_bits", "noise_gain_bits")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Embeddings under one condition: embedding (n, d), label (n,) of concepts from 0, trial (n,); equal trials pair up."""
+
+    embedding: ArrayLike
+    label: ArrayLike
+    trial: ArrayLike
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Per jackknife group: sums (G, K, d), raw (G, d, d), counts (G, K)."""
+
+    sums: Floats
+    raw: Floats
+    counts: Counts
+
+    def moments(self, without: int | None = None) -> Moments:
+        sums, raw, counts = self.sums.sum(0), self.raw.sum(0), self.counts.sum(0)
+        if without is None:
+            return moments_of(sums, raw, counts)
+        return moments_of(sums - self.sums[without], raw - self.raw[without], counts - self.counts[without])
+
+
+def signal_and_noise(before: Condition, after: Condition, *, cap_bits: float | None = None) -> tuple[Bits, Bits]:
+    """(signal_loss_bits, noise_gain_bits): the loss of C_G from `before` to `after`, split in two that add up to it.
+
+    C_G(M, W) = sum of 1/2 log2(1 + lambda_i), lambda the eigenvalues of W^-1/2 B W^-1/2 with B the covariance of the concept
+    means M and W the pooled within-concept covariance, corrected for finite samples (`hartley.bits.spectrum`). Signal
+    loss replaces the means only, noise gain the covariance only. As the order matters, each is the average over both
+    orders (the Shapley value of two players), so that signal_loss + noise_gain = C_G(before) - C_G(after) exactly, with no
+    interaction left over. Negative: `after` has more signal or less noise.
+
+    cap_bits  H(U), where known: C_G is what a Gaussian input could carry, and each of the four is capped by what there
+              is to carry. The uncapped ones stand in `checks`, with `alignment`, the correlation of the two conditions'
+              means in the metric of the noise before: near 0 or below it, a signal that is still there says something
+              else, which shows in deployed_bits, not here.
+    Concepts with under 2 rows in either condition are left out. Directions without variance are dropped; with
+    n < 3 d the rest goes through PCA (fitted on both conditions) to n / 3 dimensions. Interval: delete-a-group jackknife, 20
+    groups of trials, pairs kept together, t(19), 95%. The point is withheld unless n - K - d > 50 in both conditions.
+    """
+    embeddings, labels, trials, count = _aligned(before, after)
+    smallest = min(len(label) for label in labels)
+    if count < 2 or smallest < 2 * GROUPS:
+        why = f"{count} concepts and {smallest} rows in common: needs 2 concepts and {2 * GROUPS} rows in both conditions"
+        return Bits.unmeasured(KINDS[0], why, smallest), Bits.unmeasured(KINDS[1], why, smallest)
+    reduced, dimensions, full = _reduced(embeddings, smallest)
+    groups = _groups(labels, trials)
+    parts = [_parts(z, label, group, count) for z, label, group in zip(reduced, labels, groups, strict=True)]
+    law = sum(part.counts.sum(0) for part in parts) / sum(len(label) for label in labels)
+    whole = [part.moments() for part in parts]
+    freedom = min(part.freedom for part in whole) - dimensions
+    if freedom < 2:
+        why = f"n - K - d = {freedom}: too few rows for {count} concepts in {dimensions} dimensions"
+        return Bits.unmeasured(KINDS[0], why, smallest), Bits.unmeasured(KINDS[1], why, smallest)
+    cap = np.inf if cap_bits is None else cap_bits
+    spectra = {(a, b): corrected_spectrum(whole[a], whole[b], law) for a in (0, 1) for b in (0, 1)}
+    split = _split({key: min(gaussian_bits(value), cap) for key, value in spectra.items()})
+    errors = _jackknife_errors(parts, whole, spectra, law, cap)
+    checks = {
+        "before_c_g_bits": gaussian_bits(spectra[0, 0]),
+        "after_c_g_bits": gaussian_bits(spectra[1, 1]),
+        "alignment": _alignment(whole[0], whole[1]),
+        "dimensions": float(dimensions),
+        "concepts": float(count),
+        "freedom": float(freedom),
+    }
+    if cap_bits is not None:
+        checks["cap_bits"] = cap_bits
+    why = "" if freedom > FREEDOM else f"n - K - d = {freedom}, needs more than {FREEDOM}: the covariance is too uncertain"
+    name = "corrected SNR spectrum" + (f" (PCA to {dimensions} of {full})" if dimensions < full else "") + "; Shapley split; jackknife 95%"
+    return (
+        _bits(KINDS[0], split[0], errors[0], smallest, name, why, checks),
+        _bits(KINDS[1], split[1], errors[1], smallest, name, why, checks),
+    )
+
+
+def _bits(kind: str, value: float, error: float, n: int, name: str, why: str, checks: dict[str, float]) -> Bits:
+    from scipy.special import stdtrit
+
+    reach = float(stdtrit(GROUPS - 1, 0.975)) * error
+    return Bits(None if why else value, value - reach, value + reach, n, name, kind, not why, why, checks)
+
+
+def _split(c: dict[tuple[int, int], float]) -> tuple[float, float]:
+    """c[a, b]: C_G with the means of condition a and the covariance of condition b (0 before, 1 after)."""
+    loss = ((c[0, 0] - c[1, 0]) + (c[0, 1] - c[1, 1])) / 2
+    gain = ((c[0, 0] - c[0, 1]) + (c[1, 0] - c[1, 1])) / 2
+    return loss, gain
+
+
+def _jackknife_errors(
+    parts: list[_Parts], whole: list[Moments], spectra: dict[tuple[int, int], Floats], law: Floats, cap: float
+) -> tuple[float, float]:
+    """Standard errors of the split; the finite-sample correction is held at its value for all rows."""
+    base = {(a, b): observed_spectrum(whole[a], whole[b], law) for a, b in spectra}
+    splits = []
+    for group in range(GROUPS):
+        left = [part.moments(group) for part in parts]
+        c = {}
+        for (a, b), spectrum in spectra.items():
+            moved = observed_spectrum(left[a], left[b], law) / inflation(left[b]) - base[a, b] / inflation(whole[b])
+            c[a, b] = min(gaussian_bits(np.maximum(spectrum + moved, 0.0)), cap)
+        splits.append(_split(c))
+    spread = np.asarray(splits) - np.mean(splits, axis=0)
+    errors = np.sqrt((GROUPS - 1) / GROUPS * (spread**2).sum(0))
+    return float(errors[0]), float(errors[1])
+
+
+def _alignment(before: Moments, after: Moments) -> float:
+    """Correlation in [-1, 1] of the two sets of means, in the metric of the noise before."""
+    metric = np.linalg.solve(before.within, np.concatenate([before.means, after.means]).T)
+    k = len(before.means)
+    cross = float(np.trace(after.means @ metric[:, :k]))
+    size = float(np.trace(before.means @ metric[:, :k]) * np.trace(after.means @ metric[:, k:]))
+    return cross / np.sqrt(size) if size > 0 else 0.0
+
+
+def _aligned(before: Condition, after: Condition) -> tuple[list[Floats], list[Counts], list[Counts], int]:
+    """Checked arrays, cut to the concepts that both conditions have twice, relabeled 0..count-1."""
+    embeddings, labels, trials = [], [], []
+    for name, part in (("before", before), ("after", after)):
+        z, label, trial = np.asarray(part.embedding, dtype=np.float64), np.asarray(part.label), np.asarray(part.trial)
+        if z.ndim != 2 or label.shape != z.shape[:1] or trial.shape != z.shape[:1]:
+            raise InputError(f"{name}: embedding {z.shape}, label {label.shape}, trial {trial.shape}; takes (n, d), (n,), (n,)")
+        if not np.isfinite(z).all():
+            raise InputError(f"{name}, column embedding, row {int(np.flatnonzero(~np.isfinite(z).all(1))[0])}: not finite")
+        embeddings.append(z)
+        labels.append(label.astype(np.int64))
+        trials.append(trial.astype(np.int64))
+    if embeddings[0].shape[1] != embeddings[1].shape[1]:
+        raise InputError(f"embeddings of {embeddings[0].shape[1]} and {embeddings[1].shape[1]} dimensions: takes equal dimensions")
+    found = [{int(k) for k, c in zip(*np.unique(label, return_counts=True), strict=True) if c >= 2 and k >= 0} for label in labels]
+    concepts = np.array(sorted(found[0] & found[1]), dtype=np.int64)
+    kept = [np.isin(label, concepts) for label in labels]
+    return (
+        [z[keep] for z, keep in zip(embeddings, kept, strict=True)],
+        [np.searchsorted(concepts, label[keep]) for label, keep in zip(labels, kept, strict=True)],
+        [trial[keep] for trial, keep in zip(trials, kept, strict=True)],
+        len(concepts),
+    )
+
+
+def _reduced(embeddings: list[Floats], smallest: int) -> tuple[list[Floats], int, int]:
+    """Both conditions in the shared principal directions: those with variance, at most a third of the rows."""
+    centered = [z - z.mean(0) for z in embeddings]
+    pooled = sum(z.T @ z / len(z) for z in centered)
+    values, vectors = np.linalg.eigh(pooled)
+    values, vectors = values[::-1], vectors[:, ::-1]
+    full = vectors.shape[0]
+    kept = min(int((values > 1e-7 * max(values[0], 1e-300)).sum()), max(1, smallest // 3))
+    # whitened, so that no direction's scale matters to the arithmetic
+    basis = vectors[:, :kept] / np.sqrt(values[:kept])
+    return [z @ basis for z in centered], kept, full
+
+
+def _groups(labels: list[Counts], trials: list[Counts]) -> list[Counts]:
+    """Jackknife group of each row: trials dealt out in turn within a concept, the same trial to the same group."""
+    pairs = np.unique(np.concatenate([np.stack([label, trial], 1) for label, trial in zip(labels, trials, strict=True)]), axis=0)
+    dealt = {int(trial): turn % GROUPS for turn, (_, trial) in enumerate(pairs.tolist())}
+    return [np.array([dealt[int(trial)] for trial in one], dtype=np.int64) for one in trials]
+
+
+def _parts(z: Floats, label: Counts, group: Counts, count: int) -> _Parts:
+    dimensions = z.shape[1]
+    sums = np.zeros((GROUPS, count, dimensions))
+    np.add.at(sums, (group, label), z)
+    raw = np.stack([z[group == g].T @ z[group == g] for g in range(GROUPS)])
+    counts = np.zeros((GROUPS, count), dtype=np.int64)
+    np.add.at(counts, (group, label), 1)
+    return _Parts(sums, raw, counts)
