@@ -1,0 +1,205 @@
+"""The answer first: a verdict and three sentences, derived from the numbers by rules that are stated in the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hartley.report.lines import Guard, Line, worst
+from hartley.report.numbers import Number, absent
+
+
+@dataclass(frozen=True)
+class Said:
+    """A string that came with the run: shown, never trusted."""
+
+    text: str
+
+
+Part = str | Number | Said
+Sentence = tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a reader in a hurry gets. `lead` is the line that the three sentences speak of; None when nothing was measured."""
+
+    verdict: Sentence
+    clean: Sentence
+    attack: Sentence
+    defense: Sentence
+    missing: Sentence
+    lead: Line | None
+    guard: Guard | None
+
+
+def answer(lines: Sequence[Line], names: Mapping[str, str]) -> Answer:
+    """`names` maps ids of threats and defenses to the names that people read."""
+    lead, leak = worst(lines), worst(lines, reading=True)
+    guard = lead.best if lead is not None else None
+    return Answer(
+        verdict=_verdict(lead, leak, guard, names),
+        clean=_clean(lead, lines),
+        attack=(*_attack(lead, names), *_leak(leak, names)),
+        defense=_defense(lead, guard, names),
+        missing=_missing(lines),
+        lead=lead,
+        guard=guard,
+    )
+
+
+def name_of(identifier: str, names: Mapping[str, str]) -> Part:
+    """A name of the catalog as our own word, anything else as said by the run."""
+    return names[identifier] if identifier in names else Said(identifier)
+
+
+def plain(sentence: Iterable[Part]) -> str:
+    """The sentence as one string, for tests and titles."""
+    words = []
+    for part in sentence:
+        if isinstance(part, Number):
+            words.append(f"{part.point} ({part.interval})" if part.value is not None and part.interval else part.interval or part.point)
+        else:
+            words.append(part.text if isinstance(part, Said) else part)
+    return "".join(words)
+
+
+def apart(left: Number, right: Number) -> bool:
+    """Whether `left` lies below `right` with no overlap of their intervals."""
+    return left.high is not None and right.low is not None and left.high < right.low
+
+
+def _verdict(lead: Line | None, leak: Line | None, guard: Guard | None, names: Mapping[str, str]) -> Sentence:
+    if lead is None:
+        if leak is not None and _leaks(leak.number("adversary_bits", "attacked")):
+            return ("The service under attack was not measured; a secret can be read from it.",)
+        return ("Not measured: this run says nothing about what an attack can do, for better or worse.",)
+    attacked, clean = lead.number("utility_bits", "attacked"), lead.number("utility_bits", "clean")
+    margin = lead.number("margin_bits", "attacked")
+    name = name_of(lead.threat, names)
+    if margin.high is not None and margin.high < 0:
+        head: Sentence = ("Under ", name, " the adversary has more say in the outcome than the user")
+    elif apart(attacked, clean) and _fraction(attacked.sure_high, clean.sure_high) < 0.5:
+        head = ("Under ", name, " less than half of what the user means still gets through")
+    elif apart(attacked, clean):
+        head = ("Attacks take a part of the service; ", name, " takes the most, and the user still has more say than the adversary")
+        if margin.low is None or margin.low <= 0:
+            head = ("Attacks take a part of the service; ", name, " takes the most")
+    else:
+        return ("No attack of this run takes a demonstrable part of the service.",)
+    return (*head, *_rescue(lead, guard, names), ".")
+
+
+def _rescue(lead: Line, guard: Guard | None, names: Mapping[str, str]) -> Sentence:
+    if guard is None:
+        return (", and no defense was measured against it",)
+    attacked, clean = lead.number("utility_bits", "attacked"), lead.number("utility_bits", "clean")
+    left = guard.number("utility_bits", guard.hardest)
+    if not apart(attacked, left):
+        return (", and no measured defense wins back a demonstrable part",)
+    lost = (clean.sure_low or 0.0) - (attacked.sure_high or 0.0)
+    share = _fraction((left.sure_low or 0.0) - (attacked.sure_high or 0.0), lost)
+    amount = "most of the loss" if share >= 0.75 else "a good part of the loss" if share >= 0.4 else "a small part of the loss"
+    blind = "" if guard.adaptive else ", as far as an attacker goes who does not know of it"
+    return ("; ", name_of(guard.defense, names), f" wins back {amount}{blind}")
+
+
+def _fraction(part: float | None, whole: float | None) -> float:
+    return 1.0 if part is None or whole is None or whole <= 0 else part / whole
+
+
+def _clean(lead: Line | None, lines: Sequence[Line]) -> Sentence:
+    if lead is None:
+        return ("What the model delivers without an attack was not measured.",)
+    number = lead.number("utility_bits", "clean")
+    if not number.measured:
+        return ("What ", Said(lead.target), " delivers without an attack was not measured on this channel.")
+    ceiling = f" of the {lead.possible_bits:.2f} that are possible" if lead.possible_bits else ""
+    channel: Sentence = (" (channel ", Said(lead.name), ")") if lead.name else ()
+    others = [line.number("utility_bits", "clean").value for line in lines if line.channel is not None and line.kind != "read"]
+    values = [value for value in others if value is not None]
+    spread = ""
+    if len(values) > 1 and f"{min(values):.2f}" != f"{max(values):.2f}":
+        spread = f" Over all {len(values)} measured channels it is {min(values):.2f} to {max(values):.2f}."
+    return ("Left alone, ", Said(lead.target), " delivers ", number, " bits per use", ceiling, *channel, ".", spread)
+
+
+def _attack(lead: Line | None, names: Mapping[str, str]) -> Sentence:
+    if lead is None:
+        return ("No attack on the service was measured.",)
+    attacked, adversary = lead.number("utility_bits", "attacked"), lead.number("adversary_bits", "attacked")
+    start: Sentence = ("The worst measured attack, ", name_of(lead.threat, names), ", ")
+    if not attacked.measured:
+        left: Sentence = ("leaves a utility that was not measured",)
+    elif attacked.withheld:
+        left = ("leaves ", attacked, " bits of utility (the point is withheld)")
+    else:
+        left = ("leaves ", attacked, " bits")
+    if not adversary.measured:
+        gain: Sentence = (" what it gives the adversary was not measured",)
+    elif adversary.withheld:
+        gain = (" what it gives the adversary is withheld but bracketed, ", adversary, " bits")
+    elif adversary.low is not None and adversary.low <= 0:
+        gain = (" it gives the adversary no demonstrable say, ", adversary, " bits")
+    else:
+        gain = (" it gives the adversary ", adversary, " bits")
+    return (*start, *left, ";", *gain, ".")
+
+
+def _leaks(number: Number) -> bool:
+    return number.low is not None and number.low > 0
+
+
+def _leak(leak: Line | None, names: Mapping[str, str]) -> Sentence:
+    if leak is None:
+        return ()
+    number = leak.number("adversary_bits", "attacked")
+    start: Sentence = (" ", name_of(leak.threat, names))
+    if _leaks(number):
+        return (*start, " reads ", number, " bits of a secret per use.")
+    return (*start, " reads no demonstrable part of a secret, ", number, " bits.")
+
+
+def _defense(lead: Line | None, guard: Guard | None, names: Mapping[str, str]) -> Sentence:
+    if lead is None:
+        return ("So nothing can be said about defenses of the service.",)
+    threat = name_of(lead.threat, names)
+    if guard is None:
+        return ("No defense was measured against ", threat, ".")
+    name = name_of(guard.defense, names)
+    left = guard.number("utility_bits", guard.hardest)
+    attacked = lead.number("utility_bits", "attacked")
+    knowing = "an attacker who knows of it" if guard.hardest == "defended_adaptive" else "an attacker who does not know of it"
+    if apart(attacked, left):
+        main: Sentence = ("The best defense against it, ", name, ", wins back ", guard.won_back, f" bits against {knowing}, leaving ", left)
+    else:
+        main = ("No defense wins back a demonstrable part; the best, ", name, ", leaves ", left, f" bits against {knowing}")
+    blind: Sentence = () if guard.adaptive else (" It was not attacked through the defense, so its protection may be overstated.",)
+    return (*main, *_price(guard.price), ".", *blind)
+
+
+def _price(price: Number) -> Sentence:
+    if not price.measured:
+        return ("; its price in clean service was not measured",)
+    if price.low is not None and price.low <= 0:
+        return (" and costs no demonstrable part of the clean service, ", price, " bits")
+    return (" and costs ", price, " bits of the clean service")
+
+
+def _missing(lines: Sequence[Line]) -> Sentence:
+    cells = {id(cell): cell for line in lines for cell in line.cells}.values()
+    left = [cell for cell in cells if not cell.measured]
+    if not left:
+        return (f"All {len(cells)} cells of this run were measured.",)
+    counts: dict[str, int] = {}
+    for cell in left:
+        counts[cell.status] = counts.get(cell.status, 0) + 1
+    parts: list[Part] = [f"{len(left)} of {len(cells)} cells were not measured ("]
+    for index, (status, count) in enumerate(counts.items()):
+        parts += [", " if index else "", f"{count} ", Said(status)]
+    return (*parts, "). They count neither as safe nor as broken; each is named, with its reason, at the end.")
+
+
+def nothing(kind: str) -> Number:
+    """A number for a place where no line exists."""
+    return absent(kind, "", "nothing of this was measured")

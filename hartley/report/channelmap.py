@@ -1,0 +1,58 @@
+"""The channel map: six flows between two senders and an outcome, each with the bits of its worst measured threat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hartley.report import shapes
+from hartley.report.facts import Facts
+from hartley.report.lines import Line, worst
+from hartley.report.numbers import Number
+from hartley.report.words import FLOWS
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One flow. `line` is its worst measured channel, None when nothing was measured; the bands are SVG path data."""
+
+    flow: str
+    sends: str
+    gets: str
+    line: Line | None
+    measured: int
+    implemented: int
+    total: int
+    intent: str
+    intruder: str
+    uncertain: bool
+
+
+def lanes(lines: Sequence[Line], catalog: Mapping[str, Facts], scale: float) -> tuple[Lane, ...]:
+    """All six flows in the taxonomy's order; `scale` is the number of bits that fills a pipe."""
+    result = []
+    for flow, sends, gets in FLOWS:
+        rows = [facts for facts in catalog.values() if facts.known and facts.flow == flow]
+        here = [line for line in lines if line.threat in catalog and catalog[line.threat].flow == flow]
+        line = worst(here) or worst(here, reading=True)
+        intent, intruder, uncertain = _bands(line, scale) if line is not None else ("", "", False)
+        done = len({item.threat for item in here if item.channel is not None})
+        result.append(Lane(flow, sends, gets, line, done, sum(row.implemented for row in rows), len(rows), intent, intruder, uncertain))
+    return tuple(result)
+
+
+def _bands(line: Line, scale: float) -> tuple[str, str, bool]:
+    clean, attacked = line.number("utility_bits", "clean"), line.number("utility_bits", "attacked")
+    adversary = line.number("adversary_bits", "attacked")
+    gained = _size(adversary)
+    if line.kind == "read":
+        return "", shapes.leak_band(gained / scale) if gained is not None else "", adversary.withheld
+    before, after = _size(clean), _size(attacked)
+    intent = shapes.intent_band(before / scale, after / scale) if before is not None and after is not None else ""
+    intruder = shapes.adversary_band(gained / scale) if gained is not None else ""
+    return intent, intruder, any(number.withheld for number in (clean, attacked, adversary))
+
+
+def _size(number: Number) -> float | None:
+    """How thick to draw: the point, or for a withheld number the upper end of its bracket."""
+    return number.value if number.value is not None else number.high

@@ -1,0 +1,109 @@
+"""What the catalog and a recipe's docstring say about a threat or a defense. Nothing here comes from the run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import hartley
+from hartley import catalog
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A catalog row for reading. An id that the catalog does not know has only its id."""
+
+    id: str
+    name: str
+    flow: str = ""
+    goal: str = ""
+    capability: str = ""
+    reference: str = ""
+    claimed: str = ""
+    fidelity: str = ""
+    left_out: str = ""
+    implemented: bool = False
+    known: bool = False
+    about: str = ""
+    note: str = ""
+    bends: tuple[str, ...] = ()
+    knowledge: tuple[str, ...] = ()
+    links: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Identifiers of other vocabularies, by vocabulary; an inferred link carries an asterisk."""
+
+
+def threats() -> tuple[Facts, ...]:
+    """All threats of the taxonomy, in its order."""
+    return tuple(_threat(row) for row in catalog.threats())
+
+
+def defenses() -> Mapping[str, Facts]:
+    """All defenses of the catalog by id."""
+    return {
+        row.id: Facts(row.id, row.name, reference=row.reference, implemented=row.implemented, known=True, about=row.mechanism)
+        for row in catalog.defenses()
+    }
+
+
+def unknown(identifier: str, flow: str = "") -> Facts:
+    """For an id that only the run knows."""
+    return Facts(identifier, identifier, flow)
+
+
+def _threat(row: catalog.Threat) -> Facts:
+    links: dict[str, list[str]] = {}
+    for entry in row.crosswalk:
+        for link in entry.links:
+            shown = link.id + ("*" if link.inferred else "")
+            known = links.setdefault(link.vocabulary, [])
+            if shown not in known:
+                known.append(shown)
+    return Facts(
+        id=row.id,
+        name=row.name,
+        flow=row.flow,
+        goal=row.goal,
+        capability=row.capability,
+        reference=row.reference,
+        claimed=row.claimed or "",
+        fidelity=row.fidelity or "",
+        left_out=row.left_out or "",
+        implemented=row.implemented,
+        known=True,
+        note=row.note or "",
+        bends=row.bends,
+        knowledge=row.knowledge,
+        links=tuple((vocabulary, tuple(ids)) for vocabulary, ids in links.items()),
+    )
+
+
+def recipe(threat: Facts) -> tuple[str, ...]:
+    """The lines of the recipe's docstring, read without importing it; empty when there is no such recipe."""
+    if not threat.known or not threat.implemented:
+        return ()
+    function = threat.id.replace("-", "_")
+    file = Path(hartley.__file__).parent / "attacks" / threat.flow / f"{function}.py"
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return ()
+    found = next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function), None)
+    text = ast.get_docstring(found) if found is not None else None
+    return _paragraphs(text or "")
+
+
+def _paragraphs(text: str) -> tuple[str, ...]:
+    """Docstring lines with continuation lines (indented, or within a paragraph) joined to their first."""
+    lines: list[str] = []
+    for raw in text.splitlines():
+        if not raw.strip():
+            continue
+        head = raw.split(":", 1)[0]
+        starts = not raw.startswith(" ") and ":" in raw and len(head.split()) <= 4
+        if lines and not starts:
+            lines[-1] = f"{lines[-1]} {raw.strip()}"
+        else:
+            lines.append(raw.strip())
+    return tuple(lines)

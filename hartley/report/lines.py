@@ -1,0 +1,185 @@
+"""A run as lines: one a threat, channel, target, seed and budget, with its defenses beside it, ranked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from hartley.report.folder import Folder
+from hartley.report.numbers import Number, absent, difference
+from hartley.report.records import Cell, Channel
+
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One defense on one channel. Without a measured cell, `channel` is None and status and why say so."""
+
+    defense: str
+    status: str
+    why: str
+    channel: Channel | None
+    won_back: Number
+    price: Number
+    adaptive: bool
+
+    def number(self, kind: str, arm: str) -> Number:
+        why = self.why or "this defense was not measured on this channel"
+        return absent(kind, arm, why) if self.channel is None else self.channel.number(kind, arm)
+
+    @property
+    def hardest(self) -> str:
+        """The arm under which the defense leaves the least margin."""
+        arms = ("defended_attacked", "defended_adaptive")
+        return min(arms, key=lambda arm: _favoring_adversary(self, arm))
+
+    @property
+    def strength(self) -> float:
+        """What the defense leaves under its hardest arm, read in the adversary's favor: the order of defenses."""
+        return _favoring_adversary(self, self.hardest)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One channel of one threat. `possible_bits` is H(U), the ceiling of utility; None when unknown."""
+
+    threat: str
+    target: str
+    seed: str
+    budget: str
+    status: str
+    why: str
+    channel: Channel | None
+    possible_bits: float | None
+    guards: tuple[Guard, ...]
+    cells: tuple[Cell, ...]
+
+    @property
+    def name(self) -> str:
+        return self.channel.name if self.channel is not None else ""
+
+    @property
+    def kind(self) -> str:
+        return self.channel.kind if self.channel is not None else ""
+
+    def number(self, kind: str, arm: str) -> Number:
+        if self.channel is None:
+            return absent(kind, arm, self.why or f"the cell was {self.status}")
+        return self.channel.number(kind, arm)
+
+    @property
+    def damage(self) -> float:
+        """The margin under attack, read in the user's favor: the smaller the worse. Infinite when nothing is known."""
+        utility, adversary = self.number("utility_bits", "attacked"), self.number("adversary_bits", "attacked")
+        if self.kind == "read":
+            low = adversary.sure_low
+            return math.inf if low is None else -low
+        margin = self.number("margin_bits", "attacked").sure_high
+        if margin is not None:
+            return margin
+        if utility.sure_high is None:
+            return math.inf
+        return utility.sure_high - (adversary.sure_low or 0.0)
+
+    @property
+    def best(self) -> Guard | None:
+        """The defense with the greatest strength; None when none was measured."""
+        known = [guard for guard in self.guards if guard.channel is not None and math.isfinite(guard.strength)]
+        return max(known, key=lambda guard: guard.strength, default=None)
+
+    @property
+    def anchor(self) -> str:
+        """An id for the page: letters, digits and hyphens only."""
+        parts = "-".join(part for part in (self.threat, self.target, self.seed, self.budget) if part)
+        return "t-" + "".join(character if character.isascii() and character.isalnum() else "-" for character in parts)[:80]
+
+
+def of(folder: Folder, order: Sequence[str]) -> tuple[Line, ...]:
+    """The lines of a run, threats in `order` and after that as they come; what the plan names and no cell holds is "not run"."""
+    groups: dict[tuple[str, str, str, str], dict[str, Cell]] = {}
+    for cell in (*folder.cells, *_missing(folder)):
+        groups.setdefault((cell.threat, cell.target, cell.seed, cell.budget), {}).setdefault(cell.defense, cell)
+    rank = {threat: index for index, threat in enumerate(order)}
+    keys = sorted(groups, key=lambda key: (rank.get(key[0], len(rank)), key))
+    entropies: dict[str, float | None] = {}
+    return tuple(line for key in keys for line in _group(folder, groups[key], entropies))
+
+
+def _group(folder: Folder, cells: Mapping[str, Cell], entropies: dict[str, float | None]) -> Iterable[Line]:
+    base = cells.get(NONE)
+    others = tuple(cell for name, cell in cells.items() if name != NONE)
+    # Every defense faces the same inputs and attacks, so a defended cell's bare arms can stand in for a missing bare cell.
+    source = base if base is not None and base.measured else next((cell for cell in others if cell.measured and _bare(cell)), base)
+    told = source or others[0]
+    channels: Sequence[Channel | None] = source.channels if source is not None and source.measured else (None,)
+    status, why = (told.status, told.why) if source is not None else ("not run", "no cell without a defense is in this run")
+    if source is not None and source.status == "measured" and not source.channels:
+        status, why = "failed", "the cell says measured but holds no channel"
+    everything = tuple(cell for cell in (base, *others) if cell is not None)
+    for channel in channels:
+        possible = None
+        if channel is not None and channel.kind != "read":
+            if channel.evidence not in entropies:
+                entropies[channel.evidence] = folder.intent_entropy_bits(channel)
+            possible = entropies[channel.evidence]
+        guards = tuple(_guard(channel, cell) for cell in others)
+        yield Line(told.threat, told.target, told.seed, told.budget, status, why, channel, possible, guards, everything)
+
+
+def _bare(cell: Cell) -> bool:
+    return any(arm == "attacked" for channel in cell.channels for arm, _ in channel.bits)
+
+
+def _guard(channel: Channel | None, cell: Cell) -> Guard:
+    found = next((item for item in cell.channels if channel is None or item.name == channel.name), None) if cell.measured else None
+    if found is None:
+        why = cell.why or ("this channel is not in the cell" if cell.measured else "")
+        nothing = absent("won_back_bits", "", why), absent("price_bits", "", why)
+        return Guard(cell.defense, cell.status, why, None, *nothing, adaptive=False)
+    bare = channel or found
+    adaptive = any(arm == "defended_adaptive" and number.measured for (arm, _), number in found.bits.items())
+    guard = Guard(cell.defense, cell.status, cell.why, found, absent("won_back_bits", "", ""), absent("price_bits", "", ""), adaptive)
+    won = difference(found.number("utility_bits", guard.hardest), bare.number("utility_bits", "attacked"), "won_back_bits")
+    price = difference(bare.number("utility_bits", "clean"), found.number("utility_bits", "defended"), "price_bits")
+    return replace(guard, won_back=replace(won, better="user"), price=replace(price, better="attacker"))
+
+
+def _favoring_adversary(guard: Guard, arm: str) -> float:
+    """Margin under `arm` with withheld numbers at the side that favors the adversary; infinite when the arm says nothing."""
+    utility, adversary, margin = (guard.number(kind, arm) for kind in ("utility_bits", "adversary_bits", "margin_bits"))
+    if guard.channel is not None and guard.channel.kind == "read":
+        return math.inf if adversary.sure_high is None else -adversary.sure_high
+    if margin.sure_low is not None:
+        return margin.sure_low
+    if utility.sure_low is None:
+        return math.inf
+    return utility.sure_low - (adversary.sure_high or 0.0)
+
+
+def _missing(folder: Folder) -> Iterable[Cell]:
+    """What the plan asks for and no file of the run answers."""
+    threats, defenses, seeds = (_strings(folder.plan.get(name)) for name in ("threats", "defenses", "seeds"))
+    target, budget = str(folder.plan.get("target", "")), str(folder.plan.get("budget", ""))
+    have = {(cell.threat, cell.defense, cell.seed) for cell in folder.cells}
+    targets = {cell.target for cell in folder.cells}
+    budgets = {cell.budget for cell in folder.cells}
+    for threat in threats:
+        for seed in seeds or sorted({cell.seed for cell in folder.cells}):
+            for defense in (NONE, *defenses):
+                if (threat, defense, seed) not in have:
+                    where = next(iter(targets)) if len(targets) == 1 else target
+                    effort = next(iter(budgets)) if len(budgets) == 1 else budget
+                    why = "the plan names it, the run holds no result for it"
+                    yield Cell("", where, threat, defense, seed, effort, "not run", why, (), (), (), ())
+
+
+def _strings(value: object) -> list[str]:
+    return [item if isinstance(item, str) else repr(item) for item in value] if isinstance(value, list) else []
+
+
+def worst(lines: Iterable[Line], *, reading: bool = False) -> Line | None:
+    """The line with the greatest damage among those that read a secret, or among those that do not; None without any."""
+    known = [line for line in lines if (line.kind == "read") is reading and math.isfinite(line.damage)]
+    return min(known, key=lambda line: line.damage, default=None)

@@ -1,0 +1,160 @@
+"""Numbers as the report shows them: a point, an interval, what they rest on, and the words for them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+BITS, SHARE, PLAIN = "bits", "share", "plain"
+
+
+@dataclass(frozen=True)
+class Number:
+    """One figure of the run.
+
+    value, low, high   the point (None: withheld or not measured) and its lower and upper statement (None: no such statement).
+    name               what it is: a kind of bits ("utility_bits") or the name of a rate or a cost.
+    unit               BITS, SHARE (a proportion, shown in percent) or PLAIN.
+    arm                the condition it was measured under, a name of hartley.evidence.ARMS, or "".
+    better             "user", "attacker" or "": whom a larger value serves.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    name: str
+    unit: str = BITS
+    arm: str = ""
+    estimator: str = ""
+    trusted: bool = True
+    why: str = ""
+    better: str = ""
+    headline: bool = False
+    checks: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def measured(self) -> bool:
+        """Whether anything at all is stated."""
+        return not (self.value is None and self.low is None and self.high is None)
+
+    @property
+    def withheld(self) -> bool:
+        return self.value is None and self.measured
+
+    @property
+    def point(self) -> str:
+        """The point in words: a figure, "withheld" or "not measured"."""
+        if self.value is not None:
+            return figure(self.value, self.unit)
+        return "withheld" if self.measured else "not measured"
+
+    @property
+    def interval(self) -> str:
+        """The interval in words; empty when there is none."""
+        if self.low is not None and self.high is not None:
+            dash = " to " if self.low < 0 else "\N{EN DASH}"
+            return f"{figure(self.low, self.unit)}{dash}{figure(self.high, self.unit)}"
+        if self.low is not None:
+            return f"at least {figure(self.low, self.unit)}"
+        if self.high is not None:
+            return f"at most {figure(self.high, self.unit)}"
+        return ""
+
+    @property
+    def sure_high(self) -> float | None:
+        """The point, or where it is withheld the upper statement."""
+        return self.value if self.value is not None else self.high
+
+    @property
+    def sure_low(self) -> float | None:
+        """The point, or where it is withheld the lower statement."""
+        return self.value if self.value is not None else self.low
+
+
+def absent(name: str, arm: str, why: str) -> Number:
+    """Not measured, and why."""
+    return Number(None, None, None, 0, name, arm=arm, trusted=False, why=why)
+
+
+def figure(value: float, unit: str) -> str:
+    """A number for reading, with a true minus sign: 2 decimals for bits, percent for a share, 3 significant digits otherwise."""
+    if unit == SHARE:
+        text = f"{100 * value:.1f}%"
+    elif unit == BITS:
+        text = f"{value:.2f}" if abs(value) < 1000 else f"{value:.4g}"
+    else:
+        text = f"{value:,.0f}" if abs(value) >= 1000 and abs(value) < 1e12 else f"{value:.3g}"
+    if float(text.strip("%").replace(",", "")) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def difference(after: Number, before: Number, name: str) -> Number:
+    """after - before in bits. The interval takes the two intervals at their worst, so it is wider than a paired one would be."""
+    n = min(after.n, before.n)
+    if not after.measured or not before.measured:
+        return absent(name, after.arm, after.why or before.why or "one of the two was not measured")
+    value = None if after.value is None or before.value is None else after.value - before.value
+    low = None if after.low is None or before.high is None else after.low - before.high
+    high = None if after.high is None or before.low is None else after.high - before.low
+    why = "" if value is not None else (after.why if after.value is None else before.why)
+    return Number(
+        value, low, high, n, name, arm=after.arm, estimator="difference, intervals at their worst", trusted=value is not None, why=why
+    )
+
+
+def real(value: Any) -> float | None:
+    """A finite float, or None for everything else a file may hold in its place."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def of_bits(record: Mapping[str, Any], arm: str) -> Number:
+    """From Bits.to_json(). Fields of a wrong type count as absent."""
+    value, low, high = (real(record.get(part)) for part in ("value", "low", "high"))
+    checks = record.get("checks")
+    figures = {str(key): real(item) for key, item in checks.items()} if isinstance(checks, Mapping) else {}
+    name = text(record.get("kind"))
+    better = {"utility_bits": "user", "margin_bits": "user", "deployed_bits": "user", "adversary_bits": "attacker"}.get(name, "")
+    return Number(
+        value, low, high, count(record.get("n")), name, BITS, arm, text(record.get("estimator")),
+        trusted=record.get("trusted") is True and value is not None,
+        why=text(record.get("why")),
+        better=better,
+        checks={key: item for key, item in figures.items() if item is not None},
+    )  # fmt: skip
+
+
+def of_rate(record: Mapping[str, Any]) -> Number:
+    """From one entry of a channel's rates."""
+    value, low, high = (real(record.get(part)) for part in ("value", "low", "high"))
+    name = text(record.get("name"))
+    bounded = all(part is None or 0.0 <= part <= 1.0 for part in (value, low, high))
+    # An area under a curve is no proportion of trials: it stays a plain figure.
+    unit = SHARE if bounded and "auc" not in name.lower() else PLAIN
+    return Number(
+        value, low, high, count(record.get("n")), name, unit, text(record.get("arm")), text(record.get("estimator")),
+        trusted=value is not None,
+        why=text(record.get("why")),
+        better=text(record.get("better")),
+        headline=record.get("headline") is True,
+    )  # fmt: skip
+
+
+def count(value: Any) -> int:
+    """A count of trials; 0 for what is none."""
+    number = real(value)
+    return 0 if number is None or number < 0 else int(number)
+
+
+def text(value: Any) -> str:
+    """A string from the run; other types in their JSON-like form, None as nothing."""
+    return "" if value is None else value if isinstance(value, str) else repr(value)

@@ -1,0 +1,170 @@
+"""Builds the page: gathers what the templates show, renders them under a strict content policy, writes one file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+import hartley
+from hartley.errors import InputError
+from hartley.report import answer as answers
+from hartley.report import channelmap, facts, folder, shapes, textdiff, visible, words
+from hartley.report.exhibits import chosen
+from hartley.report.lines import Line, of
+from hartley.report.media import Shelf
+from hartley.report.numbers import BITS, PLAIN, Number, figure
+from hartley.report.records import Cell
+
+HERE = Path(__file__).parent
+
+
+def build(run: Path) -> str:
+    """The report of a run folder as one HTML document that loads nothing. Raises InputError for what is no run."""
+    read = folder.read(run)
+    catalog = {row.id: row for row in facts.threats()}
+    guards = facts.defenses()
+    lines = of(read, list(catalog))
+    for line in lines:
+        catalog.setdefault(line.threat, facts.unknown(line.threat))
+    # Threats go by their id, which is what a user types and a paper's surname is not; defenses by their name.
+    names = {row.id: row.id for row in catalog.values() if row.known} | {row.id: row.name for row in guards.values()}
+    scale = _scale(lines)
+    shelf = Shelf(run)
+    groups = _groups(lines)
+    context = {
+        "run": read,
+        "lines": lines,
+        "groups": groups,
+        "catalog": catalog,
+        "guards": guards,
+        "names": names,
+        "answer": answers.answer(lines, names),
+        "lanes": channelmap.lanes(lines, catalog, scale),
+        "scale": scale,
+        "exhibits": chosen([cell for group in groups for line in group for cell in line.cells], shelf),
+        "shelf": shelf,
+        "unrun": [row for row in catalog.values() if row.known and row.id not in {line.threat for line in lines}],
+        "varies": _varies(lines),
+        "cells": list({id(cell): cell for line in lines for cell in line.cells}.values()),
+        "recipe": facts.recipe,
+        "id_of": id,
+        "trials": _trials(lines),
+        "spent": _spent(read.cells),
+        "version": hartley.__version__,
+    }
+    return _environment().get_template("page.jinja").render(**context, **_assets())
+
+
+def write_report(run: Path, out: Path | None = None) -> Path:
+    """Writes the report to `out` (default RUN/report.html), whole or not at all, and gives its path. Raises InputError."""
+    target = run / "report.html" if out is None else out
+    content = build(run).encode("utf-8")
+    if target.is_dir():
+        raise InputError(f"report {str(target)!r}: is a folder; takes a file to write")
+    try:
+        handle, name = tempfile.mkstemp(prefix=".report-", suffix=".html", dir=target.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            Path(name).chmod(0o644)
+            Path(name).replace(target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InputError(f"report {str(target)!r}: cannot be written ({error.strerror or error})") from None
+    return target
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    counter = itertools.count(1)
+    environment.filters |= {"said": visible.inline, "folded": visible.folded, "clipped": visible.clipped, "plainly": visible.plain}
+    environment.globals |= {
+        "bar": shapes.bar,
+        "plot": shapes.plot,
+        "changes": textdiff.changes,
+        "quantity": words.title,
+        "meaning": words.meaning,
+        "statement": words.statement,
+        "figure": lambda value, unit=BITS: figure(value, unit),
+        "measure": lambda value: figure(value, PLAIN),
+        "ARMS": words.ARMS,
+        "KINDS": words.KINDS,
+        "STATUSES": words.STATUSES,
+        "GLOSSARY": words.GLOSSARY,
+        "fresh": lambda: next(counter),
+        "is_number": lambda part: isinstance(part, Number),
+        "is_said": lambda part: isinstance(part, answers.Said),
+        "name_of": answers.name_of,
+    }
+    return environment
+
+
+def _assets() -> Mapping[str, Any]:
+    """Style and script with the hashes that alone the content policy lets act."""
+    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
+    policy = (
+        "default-src 'none'; img-src data:; media-src data:; "
+        f"style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; base-uri 'none'; form-action 'none'"
+    )
+    # The two files are ours, and neither may hold what would end its element.
+    return {"style": Markup(style), "script": Markup(script), "policy": policy}  # noqa: S704
+
+
+def _scale(lines: Sequence[Line]) -> float:
+    """The bits that fill a bar: the largest ceiling or upper statement of utility and adversary bits, at least 1."""
+    sizes = [1.0]
+    for line in lines:
+        sizes.append(line.possible_bits or 0.0)
+        numbers = list(line.channel.bits.values()) if line.channel is not None else []
+        for guard in line.guards:
+            numbers += guard.channel.bits.values() if guard.channel is not None else []
+        for number in numbers:
+            if number.name in {"utility_bits", "adversary_bits"}:
+                sizes += [value for value in (number.value, number.high) if value is not None]
+    return max(sizes)
+
+
+def _trials(lines: Sequence[Line]) -> str:
+    """How many trials the numbers in bits rest on, as a span."""
+    counts = [number.n for line in lines if line.channel is not None for number in line.channel.bits.values() if number.n]
+    if not counts:
+        return "none"
+    low, high = min(counts), max(counts)
+    return f"{low:,} an arm" if low == high else f"{low:,} to {high:,} an arm"
+
+
+def _spent(cells: Sequence[Cell]) -> str:
+    """Worker time of all cells together, in words; empty when none was recorded."""
+    seconds = [cell.seconds for cell in cells if cell.seconds is not None]
+    if not seconds:
+        return ""
+    total = sum(seconds)
+    return f"{total:.0f} s of work" if total < 120 else f"{total / 60:.0f} min of work" if total < 7200 else f"{total / 3600:.1f} h of work"
+
+
+def _groups(lines: Sequence[Line]) -> list[list[Line]]:
+    """Lines of the same threat, target, seed and budget stand together."""
+    return [list(group) for _, group in itertools.groupby(lines, key=lambda line: (line.threat, line.target, line.seed, line.budget))]
+
+
+def _varies(lines: Sequence[Line]) -> tuple[str, ...]:
+    """Which of target, seed and budget differ within the run, so that only those are repeated in labels."""
+    return tuple(name for name in ("target", "seed", "budget") if len({getattr(line, name) for line in lines}) > 1)

@@ -1,0 +1,110 @@
+"""The report's own vocabulary: what each quantity and each condition is called and means, in plain words."""
+
+from __future__ import annotations
+
+from hartley.report.numbers import PLAIN, SHARE, Number, figure
+
+QUANTITIES = {
+    "utility_bits": ("utility", "how much of what the user meant still reaches the outcome, per use. More is better for the user"),
+    "adversary_bits": (
+        "adversary bits",
+        "how much of what the adversary wanted shows in the outcome, per use. Less is better for the user",
+    ),
+    "margin_bits": ("margin", "utility minus adversary bits. Below zero the adversary says more in the outcome than the user does"),
+    "deployed_bits": (
+        "deployed",
+        "what the model's own answers deliver when they are taken at their word. Below zero they mislead more than they inform",
+    ),
+    "capacity_bits": ("capacity", "the most that an adversary who chooses payloads freely could send through this channel, per use"),
+    "signal_loss_bits": ("signal loss", "how much the attack took by moving the embedding away from its concept"),
+    "noise_gain_bits": ("noise gain", "how much the attack took by scattering the embedding"),
+    "won_back_bits": ("won back", "utility with the defense under attack, minus utility under attack without it"),
+    "price_bits": ("price", "utility the defense costs when nobody attacks: clean utility minus defended utility"),
+    "possible_bits": ("possible", "the entropy of the user's intents: no channel can deliver more"),
+}
+
+ARMS = {
+    "clean": "no attack, no defense",
+    "attacked": "under attack, no defense",
+    "defended": "defense on, no attack",
+    "defended_attacked": "defense on, attack made without knowledge of it",
+    "defended_adaptive": "defense on, attack made through it",
+}
+
+KINDS = {
+    "jam": "jams: the user loses, the adversary need not gain",
+    "write": "writes: the adversary puts words into the outcome",
+    "read": "reads: the adversary learns a secret",
+}
+
+FLOWS = (
+    ("prediction", "the question", "the answer"),
+    ("learning", "the training data", "the learned answer"),
+    ("inferring", "normal service", "what an observer learns"),
+    ("action", "the task", "the tool call"),
+    ("interaction", "a message", "the agents' states"),
+    ("memory", "the query", "the answer from the store"),
+)
+
+STATUSES = {
+    "measured": "measured",
+    "refused": "refused",
+    "failed": "failed",
+    "timed-out": "timed out",
+    "not run": "not run",
+}
+
+GLOSSARY = (
+    ("Bit", "A unit of information. Telling one of ten equally likely digits apart without error takes log2(10) = 3.32 bits; "
+     "a coin's side takes one. Every number here is per use of the system: per question asked, per picture shown."),
+    ("Utility bits", "The mutual information I(U; Y) between what the user meant, U, and the outcome, Y: what still gets through."),
+    ("Adversary bits", "The mutual information I(A; Y) between the adversary's symbol, A, and the outcome: what the adversary writes into "
+     "the answer or, where A is a secret, reads from it."),
+    ("Margin", "Utility bits minus adversary bits. Below zero the adversary has more say in the outcome than the user."),
+    ("Deployed bits", "What the model's own answers deliver when they are believed with the confidence the model gives them. "
+     "Mutual information forgives an answer that is consistently wrong, because a listener could learn to translate it; this number does "
+     "not, and falls below zero when the model misleads."),
+    ("Jam, write, read", "The three things an adversary can do: take bits from the user and gain none; put bits of its own into the "
+     "outcome; learn bits of a secret."),
+    ("Interval", "The lower and the upper statement for a number, at 95% unless its note says otherwise. Two numbers are called different "
+     "here only when their intervals do not overlap. The interval of a difference takes both intervals at their worst."),
+    ("Withheld", "The data did not support a point value, so only the bracket is printed, with the reason. A withheld number is no zero."),
+    ("Not measured", "The cell was refused, failed, timed out or was not run. It says nothing, for better or worse, and is never counted as 0."),
+    ("Attacked through the defense", "The attacker knows the defense and optimizes through it, with a straight-through gradient where the "
+     "defense has none and averaged over its noise where it is random. Protection that vanishes here was only masking."),
+    ("Best defense", "Per channel the defense that leaves the largest margin under the worse of its two attacks. Numbers that are withheld "
+     "enter the comparison with the side of their bracket that favors the adversary."),
+    ("Worst attack", "The channel with the smallest margin under attack. Numbers that are withheld enter with the side of their bracket that "
+     "favors the user, so that nothing is called worst on a guess."),
+    ("Claimed and measured", "Claimed is what the paper reports, on its own models and data. Measured is what this run saw. They stand "
+     "beside each other and are never mixed: a different model is a different channel."),
+)  # fmt: skip
+
+
+def title(number: Number) -> str:
+    """The short name of a quantity; a rate keeps the name that the run gave it."""
+    return QUANTITIES[number.name][0] if number.name in QUANTITIES else number.name
+
+
+def meaning(number: Number) -> str:
+    """What the quantity is, as the second half of a sentence; empty when the name is not ours."""
+    if number.name in QUANTITIES:
+        return QUANTITIES[number.name][1]
+    if number.unit == SHARE:
+        return {
+            "attacker": "a share of trials. More is better for the attacker",
+            "user": "a share of trials. More is better for the user",
+        }.get(number.better, "a share of trials")
+    return "a figure of the run, in its own unit" if number.unit == PLAIN else ""
+
+
+def statement(number: Number) -> str:
+    """The number in a sentence of its own: what is stated, with which confidence, on how many trials."""
+    unit = " bits" if number.unit == "bits" else ""
+    trials = f" It rests on {number.n:,} trials." if number.n else ""
+    if not number.measured:
+        return "Not measured. This is not the same as zero."
+    if number.value is None:
+        return f"The point is withheld; what can be said: {number.interval}{unit}.{trials}"
+    span = f", and the interval is {number.interval}{unit}" if number.interval else ", without an interval"
+    return f"The point is {figure(number.value, number.unit)}{unit}{span}.{trials}"
