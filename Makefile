@@ -42,7 +42,7 @@ clean: ## remove .venv and what the tools left; runs/ stays
 		echo "hartley: needs Python 3.11 or newer; found none of python3.11, python3.12, python3.13, python3. Set PYTHON=/path/to/python3" >&2; exit 1; \
 	fi; \
 	echo "installing into .venv with $$("$$found" --version) (torch is large; this happens once)"; \
-	[ -x $(BIN)/python ] || "$$found" -m venv .venv
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || "$$found" -m venv --clear .venv
 	@$(INSTALL) setuptools
 	@$(INSTALL) --no-build-isolation -e .
 	@touch $@

@@ -189,7 +189,7 @@ def _defense(row: Row, package: Path) -> DefenseRow:
         name=row.text("name"),
         level=level,
         stage=row.one_of("stage", ("input", "training", "output")),
-        modalities=row.some_of("modalities", (*MODALITIES, "embedding")),
+        modalities=row.some_of("modalities", (*MODALITIES, "embedding", "pairs")),
         axis=row.one_of("axis", ("S", "N", "B")),
         differentiable=row.flag("differentiable"),
         stochastic=row.flag("stochastic"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections import Counter
 from pathlib import Path
 
@@ -44,6 +45,25 @@ def test_implemented_means_that_the_recipe_file_exists() -> None:
         assert row.implemented == (PACKAGE / "attacks" / row.flow / f"{row.id.replace('-', '_')}.py").exists()
     for defense in catalog.defenses():
         assert defense.implemented == (PACKAGE / "defenses" / "model" / f"{defense.id.replace('-', '_')}.py").exists()
+
+
+@pytest.mark.parametrize("row", [row for row in catalog.defenses() if row.implemented], ids=lambda row: row.id)
+def test_a_defense_declares_in_code_what_its_row_says(row: catalog.DefenseRow) -> None:
+    module = importlib.import_module(f"hartley.defenses.model.{row.id.replace('-', '_')}")
+    made = getattr(module, "".join(part.capitalize() for part in row.id.split("-")))()
+    assert (made.id, made.stage, made.modalities) == (row.id, row.stage, set(row.modalities))
+    assert (made.differentiable, made.stochastic) == (row.differentiable, row.stochastic)
+
+
+@pytest.mark.parametrize("row", [row for row in catalog.threats() if row.implemented], ids=lambda row: row.id)
+def test_a_recipe_is_a_function_named_after_its_threat_and_says_what_it_left_out(row: catalog.Threat) -> None:
+    name = row.id.replace("-", "_")
+    recipe = getattr(importlib.import_module(f"hartley.attacks.{row.flow}.{name}"), name)
+    lines = (recipe.__doc__ or "").split("\n")
+    for label in ("Claim:", "Does:", "Left out:", "Bends:"):
+        assert any(line.strip().startswith(label) for line in lines), f"{row.id}: no line {label!r}"
+    bent = next(line for line in lines if line.strip().startswith("Bends:"))
+    assert bent.split()[1].rstrip(".") in {quantity[0].upper() for quantity in row.bends}
 
 
 def test_every_recipe_says_what_it_left_out_and_nothing_else_does() -> None:
