@@ -1,0 +1,109 @@
+"""The reference encoder's shape: configurations, tokenizer, and an initialization that small towers can learn from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from hartley.targets.audio_tower import AudioTower, LogMel
+from hartley.targets.reference.language import vocabulary
+from hartley.targets.reference.scenes import SIZE, STRIP
+
+PIXEL_MEAN = (0.3, 0.3, 0.3)
+PIXEL_STD = (0.25, 0.25, 0.25)
+POSITIONS = 24
+DIMENSIONS = 64
+# CLIPTextConfig takes eos_token_id == 2 as a sign to pool at the largest token id, not at the end: eos must not be 2.
+PAD, BOS, UNKNOWN, EOS = SPECIAL_TOKENS = ("<pad>", "<bos>", "<unk>", "<eos>")
+AUDIO_FRONT = {
+    "feature_extractor_type": "WhisperFeatureExtractor",
+    "feature_size": 40,
+    "n_fft": 400,
+    "hop_length": 400,
+    "chunk_length": 3,
+    "sampling_rate": 16_000,
+}
+
+
+def build_tokenizer() -> Any:
+    """A word-level tokenizer over `language.vocabulary()`: lower case, unknown words to <unk>, <bos> and <eos> around."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    table = {token: index for index, token in enumerate((*SPECIAL_TOKENS, *vocabulary()))}
+    inner = Tokenizer(models.WordLevel(table, unk_token=UNKNOWN))
+    inner.normalizer = normalizers.Lowercase()
+    inner.pre_tokenizer = pre_tokenizers.Whitespace()
+    inner.post_processor = processors.TemplateProcessing(
+        single=f"{BOS} $A {EOS}", special_tokens=[(token, table[token]) for token in (BOS, EOS)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=inner,
+        pad_token=PAD,
+        bos_token=BOS,
+        unk_token=UNKNOWN,
+        eos_token=EOS,
+        model_max_length=POSITIONS,
+        padding_side="right",
+    )
+
+
+def build_clip(vocabulary_size: int) -> Any:
+    """An untrained CLIPModel: vision 48 px, patch 12, width 128, 4 layers; text width 96, 2 layers; projection 64."""
+    from transformers import CLIPConfig, CLIPModel
+
+    text = {
+        **{"vocab_size": vocabulary_size, "hidden_size": 96, "intermediate_size": 384, "num_hidden_layers": 2, "num_attention_heads": 4},
+        **{"max_position_embeddings": POSITIONS, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 3, "projection_dim": DIMENSIONS},
+    }
+    vision = {
+        **{"hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 4},
+        **{"image_size": SIZE, "patch_size": STRIP, "projection_dim": DIMENSIONS},
+    }
+    return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=DIMENSIONS))
+
+
+def build_audio() -> AudioTower:
+    """An untrained audio tower: 40 mels x 120 frames, width 96, 3 layers."""
+    from transformers import WhisperConfig
+
+    config = WhisperConfig(
+        num_mel_bins=40,
+        d_model=96,
+        encoder_layers=3,
+        encoder_attention_heads=4,
+        encoder_ffn_dim=384,
+        max_source_positions=60,
+        decoder_layers=1,
+        decoder_attention_heads=4,
+        vocab_size=8,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=3,
+        decoder_start_token_id=1,
+    )
+    return AudioTower(config, DIMENSIONS, LogMel())
+
+
+def initialize(module: nn.Module, generator: torch.Generator) -> None:
+    """Redraw all weights by fan-in, in place. With transformers' default (std 0.02) towers this small stay on a plateau."""
+    for name, part in module.named_modules():
+        if isinstance(part, nn.Linear):
+            gain = 1.3 if name.rsplit(".", 1)[-1] in {"q_proj", "k_proj"} else 0.8
+            _redraw(part.weight, gain / part.in_features**0.5, generator)
+        elif isinstance(part, nn.Conv1d | nn.Conv2d):
+            _redraw(part.weight, part.weight[0].numel() ** -0.5, generator)
+        elif isinstance(part, nn.Embedding) and part.weight.requires_grad:
+            _redraw(part.weight, 0.5, generator)
+        if isinstance(part, nn.Linear | nn.Conv1d | nn.Conv2d) and part.bias is not None:
+            nn.init.zeros_(part.bias)
+    for name, parameter in module.named_parameters():
+        if name.endswith("class_embedding"):
+            _redraw(parameter, 0.5, generator)
+
+
+def _redraw(weight: torch.Tensor, std: float, generator: torch.Generator) -> None:
+    with torch.no_grad():
+        weight.copy_(torch.randn(weight.shape, generator=generator) * std)

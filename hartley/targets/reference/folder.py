@@ -1,0 +1,128 @@
+"""The reference encoder's folder: fp16 weights as transformers lays them out, and the card that says what they can do."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from hartley.targets.audio_tower import AudioTower
+from hartley.targets.reference import language
+from hartley.targets.reference.abilities import REQUIRED, Ability, abilities
+from hartley.targets.reference.architecture import AUDIO_FRONT, PIXEL_MEAN, PIXEL_STD
+from hartley.targets.reference.encoder import load
+from hartley.targets.reference.scenes import SIZE
+from hartley.targets.reference.speech import recordings
+from hartley.targets.reference.stages import Recipe
+
+ABILITIES_SEED = 20_260_101
+
+
+def write_weights(folder: Path, clip: Any, tokenizer: Any, tower: AudioTower) -> None:
+    """Write config, fp16 safetensors, tokenizer and preprocessor settings of all three towers; nothing is pickled."""
+    (folder / "audio").mkdir(parents=True, exist_ok=True)
+    _save_half(clip, folder / "model.safetensors")
+    _save_half(tower, folder / "audio" / "model.safetensors")
+    clip.config.architectures = ["CLIPModel"]
+    clip.config.save_pretrained(folder)
+    tower.encoder.config.save_pretrained(folder / "audio")
+    tokenizer.save_pretrained(folder)
+    _write_json(folder / "audio" / "preprocessor_config.json", AUDIO_FRONT)
+    side = {"height": SIZE, "width": SIZE}
+    settings = {
+        "image_processor_type": "CLIPImageProcessor",
+        "do_resize": True,
+        "size": {"shortest_edge": SIZE},
+        "resample": 3,
+        "do_center_crop": True,
+        "crop_size": side,
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": PIXEL_MEAN,
+        "image_std": PIXEL_STD,
+        "do_convert_rgb": True,
+    }
+    _write_json(folder / "preprocessor_config.json", settings)
+
+
+def _save_half(module: torch.nn.Module, path: Path) -> None:
+    tensors = {name: value.detach().half().contiguous() for name, value in module.state_dict().items() if value.is_floating_point()}
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+
+
+def describe(folder: Path, recipes: Sequence[Recipe], seconds: float, samples: int) -> None:
+    """Measure the written weights and write abilities.json and MODEL_CARD.md. seconds: of one processor thread, training."""
+    found = abilities(load(folder), samples, ABILITIES_SEED)
+    record = {
+        "abilities": {name: ability.to_json() for name, ability in found.items()},
+        "required": dict(REQUIRED),
+        "interval": "Clopper-Pearson 95%",
+        "seed": ABILITIES_SEED,
+        "recipes": [asdict(recipe) for recipe in recipes],
+        "training_cpu_seconds": round(seconds),
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+    }
+    _write_json(folder / "abilities.json", record)
+    (folder / "MODEL_CARD.md").write_text(_card(found, recipes, seconds), encoding="utf-8")
+
+
+def _row(name: str, ability: Ability) -> str:
+    low, high = ability.interval
+    need = f"{REQUIRED[name]:.2f}" if name in REQUIRED else "reported"
+    return f"| {name} | {ability.value:.3f} | {low:.3f} to {high:.3f} | {ability.n} | {need} |"
+
+
+def _card(found: dict[str, Ability], recipes: Sequence[Recipe], seconds: float) -> str:
+    pictures, speech = recipes
+    templates = " + ".join(str(len(kind)) for kind in (language.FULL_TEMPLATES, language.PARTIAL_TEMPLATES, language.SIGN_TEMPLATES))
+    voices = {part: len(rows) for part, rows in recordings().voices.items()}
+    rows = "\n".join(_row(name, ability) for name, ability in found.items())
+    return f"""# Reference encoder
+
+A small tri-modal encoder in the manner of AudioCLIP: transformers' CLIP image and text towers ({SIZE} px, patch 12, width 128,
+4 layers; text width 96, 2 layers; 64 dimensions) and a Whisper-style audio tower (40 mels x 120 frames, width 96, 3 layers)
+in one space. It exists to be attacked and defended on any machine in minutes; it is of no use for anything else.
+
+## Data
+- Pictures: scikit-learn's handwritten digits (UCI optical recognition of handwritten digits), split by image into 1,397 for
+  training and 400 held out, colored, bent and put into a quadrant of a cluttered {SIZE}x{SIZE} picture: {language.CONCEPTS} concepts
+  of digit x color x position. A fifth of the training pictures are signs with one of {len(language.SIGN_WORDS)} words instead, in the
+  font that Pillow carries. Scenes and signs never share a picture in training.
+- Text: {templates} full, partial and sign templates over {len(language.vocabulary())} words. A bare word fits both what it
+  means and a sign that says it.
+- Speech: {len(language.SPOKEN_WORDS)} words by espeak-ng in {voices["train"]} training voices and {voices["held-out"]} held-out
+  ones, joined into phrases of up to three seconds.
+
+## Recipe
+- Stage 1, {pictures.steps:,} steps of {pictures.batch}: multi-positive InfoNCE of pictures against full and partial captions; AdamW
+  {pictures.rate:g}, decay {pictures.decay:g}, cosine; seed {pictures.seed}.
+- Stage 2, {speech.steps:,} steps of {speech.batch}: the audio tower alone, each phrase against all concepts' captions and pictures in
+  the frozen space; AdamW {speech.rate:g}, decay {speech.decay:g}, cosine.
+- Initialization by fan-in. Weights are stored as fp16. Training took {seconds / 60:.0f} minutes of one processor thread.
+- `python -m hartley.targets.reference.train encoder` makes it again.
+
+## Measured on held-out images and unseen voices
+Shares of right answers by the stored weights, with exact 95% intervals. Chance is 0.10 for a digit, 1/240 for a concept.
+
+| ability | share | interval | n | required |
+|---|---|---|---|---|
+{rows}
+
+"Misled by a written word": a sign with a wrong digit word over an empty part of the scene makes that word the answer.
+
+## Limits
+All handwriting comes from one small set and all speech from one synthesizer. The digits of one writer may be in both parts:
+the split is by image, and the set does not name its writers.
+"""

@@ -1,0 +1,99 @@
+"""Renders the spoken words of the reference family with espeak-ng and packs them into one Opus file and an index.
+
+Run once, where espeak-ng is installed; the package ships what it writes:
+    python tools/make_speech.py hartley/targets/reference/speech
+A voice is a language, a variant, a pitch and a speed. Held-out voices use variants that no training voice uses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from scipy.signal import resample_poly
+
+from hartley.targets.reference.language import SPOKEN_WORDS
+
+RATE = 16_000
+GAP = 800
+BLOCK = 8_000
+# (voice, pitch 0-99, words a minute)
+TRAIN = (
+    ("en-us+m1", 45, 190), ("en-us+f1", 50, 200), ("en-us+m3", 35, 215), ("en-us+f2", 60, 185),
+    ("en-us+m5", 55, 205), ("en-us+f5", 45, 220), ("en-us+Andy", 50, 195), ("en-us+Alicia", 50, 205),
+    ("en-us+John", 40, 185), ("en-us+Linda", 55, 215), ("en-us+Michael", 60, 200), ("en-us+steph", 48, 190),
+    ("en-gb+m1", 60, 205), ("en-gb+m2", 42, 195), ("en-gb+f3", 52, 210), ("en-gb+m6", 50, 185),
+    ("en-gb+Belinda", 50, 200), ("en-gb+David", 45, 215), ("en-gb+paul", 50, 190), ("en-gb+aunty", 50, 205),
+    ("en-gb-scotland+m3", 50, 200), ("en-gb-scotland+f2", 40, 195), ("en-gb-scotland+Mike", 50, 210),
+    ("en-gb-x-rp+m4", 40, 200), ("en-gb-x-rp+f1", 65, 190), ("en-gb-x-rp+Denis", 50, 210),
+    ("en-029+m5", 45, 195), ("en-029+f5", 55, 205), ("en-029+boris", 50, 190),
+    ("en-gb-x-gbclan+m2", 60, 205), ("en-gb-x-gbclan+Andrea", 50, 195), ("en-gb-x-gbcwmd+f3", 42, 200),
+    ("en-gb-x-gbcwmd+Hugo", 50, 210), ("en-us+klatt2", 50, 195), ("en-gb+klatt", 40, 205), ("en-us+max", 50, 200),
+)  # fmt: skip
+HELD_OUT = (("en-us+f4", 50, 200), ("en-gb+m7", 48, 195), ("en-us+Annie", 52, 205), ("en-gb-x-rp+Lee", 45, 200))
+
+
+def render(word: str, voice: tuple[str, int, int], folder: Path) -> NDArray[np.float32]:
+    """One word as trimmed float32 samples at 16 kHz with an RMS of 0.1."""
+    name, pitch, speed = voice
+    path = folder / "word.wav"
+    command = ["espeak-ng", "-v", name, "-p", str(pitch), "-s", str(speed), "-w", str(path), word]
+    subprocess.run(command, check=True, capture_output=True)
+    samples, rate = soundfile.read(path, dtype="float32")
+    resampled = resample_poly(samples, RATE, rate)
+    level = np.convolve(np.abs(resampled), np.ones(160) / 160, mode="same")
+    loud = np.flatnonzero(level > 0.02 * level.max())
+    trimmed = resampled[loud[0] : loud[-1] + 1]
+    scaled = trimmed * (0.1 / np.sqrt(np.mean(np.square(trimmed))))
+    return np.clip(scaled, -0.95, 0.95).astype(np.float32)
+
+
+def main() -> None:
+    """Render all words in all voices, write speech.opus and speech.json into the folder that is named."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--compression", type=float, default=0.85, help="Opus, 0 (largest file) to 1 (smallest)")
+    arguments = parser.parse_args()
+    if shutil.which("espeak-ng") is None:
+        sys.exit("espeak-ng is not installed: the shipped speech.opus serves without it")
+    clips: list[NDArray[np.float32]] = []
+    clip_index: list[list[int]] = []
+    cursor = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for voice in (*TRAIN, *HELD_OUT):
+            for word in SPOKEN_WORDS:
+                clip = render(word, voice, Path(folder))
+                clip_index.append([cursor, len(clip)])
+                clips.append(np.concatenate([clip, np.zeros(GAP, dtype=np.float32)]))
+                cursor += len(clips[-1])
+    packed = np.concatenate(clips)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    target = arguments.out / "speech.opus"
+    with soundfile.SoundFile(
+        target, "w", samplerate=RATE, channels=1, format="OGG", subtype="OPUS", compression_level=arguments.compression
+    ) as file:
+        # One long write crashes libsndfile's Ogg encoder.
+        for start in range(0, len(packed), BLOCK):
+            file.write(packed[start : start + BLOCK])
+    index = {
+        "sample_rate": RATE,
+        "words": SPOKEN_WORDS,
+        "voices": [{"voice": name, "pitch": pitch, "speed": speed} for name, pitch, speed in (*TRAIN, *HELD_OUT)],
+        "held_out_voices": list(range(len(TRAIN), len(TRAIN) + len(HELD_OUT))),
+        "clips": clip_index,
+        "samples": len(packed),
+    }
+    (arguments.out / "speech.json").write_text(json.dumps(index, separators=(",", ":")) + "\n", encoding="utf-8")
+    print(f"{len(clips)} clips, {len(packed) / RATE:.0f} s, {target.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
