@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hartley.bits.rates import Rate, auc, true_positives_at
+from hartley.bits.rates import Rate, auc, tpr_at_fpr
 from hartley.data.pairs import Data, Pairs
 from hartley.evidence import Evidence
 
@@ -86,5 +86,8 @@ def membership_rates(evidence: Evidence) -> tuple[Rate, ...]:
         if rows.score is None:
             raise ValueError("membership needs the column score")
         members, others = rows.score[rows.adversary == 1], rows.score[rows.adversary == 0]
-        found += [true_positives_at(members, others, 0.01, arm=arm), auc(members, others, arm=arm)]
+        found += [
+            tpr_at_fpr("TPR at 1% FPR", arm, members, others, 0.01, headline=True),
+            auc("AUC", arm, members, others, headline=False),
+        ]
     return tuple(found)

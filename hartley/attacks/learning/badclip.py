@@ -17,7 +17,7 @@ from hartley.attacks.engine.readout import embed_delivered, table
 from hartley.attacks.engine.reference import embed_images, embed_texts
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.engine.trigger import optimize_patch
-from hartley.bits.rates import Rate
+from hartley.bits.rates import Rate, success_rate
 from hartley.data.pairs import Pairs
 from hartley.defenses.model.defense import Kept, TrainingDefense
 from hartley.evidence import ARMS, NONE, Evidence
@@ -81,16 +81,14 @@ def rates(evidence: Evidence) -> tuple[Rate, ...]:
 
 
 def filter_rates(evidence: Evidence) -> tuple[Rate, ...]:
-    """Of the poisoned pairs, how many the filter drops; of clean held-out ones, how many it drops by mistake."""
-    found = []
-    for arm, symbol, name, better in (
-        ("defended", 0, "clean held-out pairs dropped", "attacker"),
-        ("defended_attacked", 1, "poisoned pairs dropped", "user"),
-    ):
-        rows = evidence.of(arm)
-        dropped = rows.outcome[rows.intent == symbol] == 1
-        found.append(Rate.of(name, arm, int(dropped.sum()), len(dropped), headline=False, better=better))
-    return tuple(found)
+    """Of clean held-out pairs, how many the filter drops by mistake; of the poisoned ones, how many it drops."""
+    held, training = evidence.of("defended"), evidence.of("defended_attacked")
+    poisoned = training.outcome[training.intent == 1]
+    found = (
+        success_rate("clean held-out pairs dropped", "defended", held.outcome, headline=False),
+        success_rate("poisoned pairs dropped", "defended_attacked", poisoned, headline=False, better="user"),
+    )
+    return tuple(rate for rate in found if rate is not None)
 
 
 class _Backdoor:

@@ -12,9 +12,9 @@ from hartley.attacks.engine.carrier import PIXELS, WAVEFORM
 from hartley.attacks.engine.objective import Objective, toward
 from hartley.attacks.engine.optimizer import SignGradient, Square
 from hartley.attacks.engine.reference import embed_texts
-from hartley.attacks.engine.success import accuracy, rate_of_success, successes
+from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.engine.targeted import Channel, targeted_channel
-from hartley.bits.rates import Rate
+from hartley.bits.rates import Rate, success_rate
 from hartley.data.pairs import Pairs
 from hartley.evidence import Evidence
 from hartley.targets.protocols import Encoder
@@ -61,7 +61,7 @@ def _black_beats_white(case: Case, white: Evidence, black: Evidence) -> None:
     """A query attack that does better than the gradient says the gradient is masked."""
     for arm in ("attacked", "defended_adaptive"):
         if arm in white.arms and arm in black.arms:
-            gradient, queries = rate_of_success(white.of(arm)), rate_of_success(black.of(arm))
-            if queries.low > gradient.high:
+            gradient, queries = (success_rate("success", arm, part.of(arm).success, headline=True) for part in (white, black))
+            if gradient is not None and queries is not None and queries.low > gradient.high:
                 why = f"queries alone succeed on {queries.low:.0%} or more, the gradient on {gradient.high:.0%} at most: it is masked"
                 case.flags.append(Flag("image", arm, "black box beats white box", why))
