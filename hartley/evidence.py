@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,6 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hartley.columns import EvidenceError, frozen, numbers, same
+
+__all__ = ["ARMS", "KINDS", "NONE", "Evidence", "EvidenceError"]
+
 ARMS = ("clean", "attacked", "defended", "defended_attacked", "defended_adaptive")
 KINDS = ("jam", "write", "read")
 SYMBOL_COLUMNS = ("intent", "adversary", "outcome")
@@ -20,10 +25,6 @@ NONE = -1
 """The symbol index that says: there was none on this trial."""
 
 SCHEMA = 1
-
-
-class EvidenceError(ValueError):
-    """A malformed table. The message names the column and, where there is one, the row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +71,13 @@ class Evidence:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise EvidenceError(f"kind: got {self.kind!r}, takes one of {', '.join(KINDS)}")
+        if not isinstance(self.channel, str):
+            raise EvidenceError(f"channel: got {self.channel!r}, takes a name")
         for name in SYMBOL_COLUMNS:
-            alphabet = tuple(str(symbol) for symbol in getattr(self, f"{name}_alphabet"))
+            given = getattr(self, f"{name}_alphabet")
+            if isinstance(given, str) or not isinstance(given, Sequence):
+                raise EvidenceError(f"{name}_alphabet: got {given!r}, takes a sequence of symbols")
+            alphabet = tuple(str(symbol) for symbol in given)
             if len(set(alphabet)) != len(alphabet):
                 raise EvidenceError(f"{name}_alphabet: the same symbol stands twice")
             object.__setattr__(self, f"{name}_alphabet", alphabet)
@@ -79,7 +85,7 @@ class Evidence:
         if rows < 0:
             raise EvidenceError("column arm: must be one-dimensional")
         self._column("arm", np.int8, rows, 0, len(ARMS) - 1)
-        self._column("trial", np.int64, rows, 0, None)
+        self._column("trial", np.int64, rows, 0, 2**53)
         for name in SYMBOL_COLUMNS:
             self._column(name, np.int32, rows, NONE, len(getattr(self, f"{name}_alphabet")) - 1)
         self._column("success", np.int8, rows, NONE, 1)
@@ -98,11 +104,8 @@ class Evidence:
             raise EvidenceError(f"column trial, row {row}: trial {self.trial[row]} stands twice in arm {ARMS[self.arm[row]]}")
 
     def _column(self, name: str, dtype: Any, rows: int, low: float | None, high: float | None) -> None:
-        try:
-            values = np.asarray(getattr(self, name))
-            wide = values.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise EvidenceError(f"column {name}: not numbers ({error})") from None
+        values = numbers(f"column {name}", getattr(self, name))
+        wide = values.astype(np.float64)
         if values.shape != (rows,):
             raise EvidenceError(f"column {name}: shape {values.shape}, needs ({rows},) like column arm")
         whole = np.issubdtype(dtype, np.integer)
@@ -119,39 +122,44 @@ class Evidence:
             lowest, highest = "-inf" if low is None else low, "inf" if high is None else high
             span = "" if low is None and high is None else f" from {lowest} to {highest}"
             raise EvidenceError(f"column {name}, row {row}: got {values[row]!r}, takes {takes}{span}")
-        object.__setattr__(self, name, _frozen(values.astype(dtype)))
+        object.__setattr__(self, name, frozen(values.astype(dtype)))
 
     def _embedding(self, rows: int) -> None:
-        values = np.asarray(self.embedding, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            values = numbers("column embedding", self.embedding).astype(np.float32)
         if values.ndim != 2 or values.shape[0] != rows:
             raise EvidenceError(f"column embedding: shape {values.shape}, needs ({rows}, d)")
         bad = ~np.isfinite(values).all(axis=1)
         if bad.any():
             raise EvidenceError(f"column embedding, row {int(np.flatnonzero(bad)[0])}: not finite")
-        object.__setattr__(self, "embedding", _frozen(values))
+        object.__setattr__(self, "embedding", frozen(values))
 
     def _costs(self, rows: int) -> None:
         checked: dict[str, NDArray[np.float64]] = {}
         for name in sorted(self.costs):
-            values = np.asarray(self.costs[name], dtype=np.float64)
+            values = numbers(f"cost {name}", self.costs[name]).astype(np.float64)
             if not name.isidentifier():
                 raise EvidenceError(f"cost {name!r}: a cost's name is an identifier with its unit, like queries or linf_pixel")
             if values.shape != (rows,):
                 raise EvidenceError(f"cost {name}: shape {values.shape}, needs ({rows},)")
             if np.isinf(values).any():
                 raise EvidenceError(f"cost {name}, row {int(np.flatnonzero(np.isinf(values))[0])}: infinite")
-            checked[name] = _frozen(values)
+            checked[name] = frozen(values)
         object.__setattr__(self, "costs", checked)
 
     def _prior(self) -> None:
         if self.intent_prior is None:
             return
-        prior = np.asarray(self.intent_prior, dtype=np.float64)
+        prior = numbers("intent_prior", self.intent_prior).astype(np.float64)
         if prior.shape != (len(self.intent_alphabet),) or (prior < 0).any() or not np.isclose(prior.sum(), 1.0):
             raise EvidenceError(
                 f"intent_prior: needs {len(self.intent_alphabet)} probabilities that sum to 1, got shape {prior.shape}, sum {prior.sum():g}"
             )
-        object.__setattr__(self, "intent_prior", _frozen(prior))
+        impossible = (self.intent != NONE) & (prior[self.intent] == 0)
+        if impossible.any():
+            row = int(np.flatnonzero(impossible)[0])
+            raise EvidenceError(f"column intent, row {row}: got {self.intent[row]}, whose intent_prior is 0")
+        object.__setattr__(self, "intent_prior", frozen(prior))
 
     def __len__(self) -> int:
         return int(self.arm.shape[0])
@@ -159,7 +167,7 @@ class Evidence:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Evidence):
             return NotImplemented
-        return all(_same(getattr(self, item.name), getattr(other, item.name)) for item in fields(self))
+        return all(same(getattr(self, item.name), getattr(other, item.name)) for item in fields(self))
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -200,9 +208,11 @@ class Evidence:
     @staticmethod
     def concat(parts: Sequence[Evidence]) -> Evidence:
         """The rows of several tables with the same header, one after the other. Optional columns must be in all or none."""
+        if not parts:
+            raise EvidenceError("concat: no tables, takes at least one")
         first = parts[0]
         for part in parts[1:]:
-            if part._header() != first._header() or not _same(part.intent_prior, first.intent_prior):
+            if part._header() != first._header() or not same(part.intent_prior, first.intent_prior):
                 raise EvidenceError("concat: the tables differ in channel, kind, alphabets or prior")
         arrays: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _REQUIRED}
         for name in _OPTIONAL:
@@ -254,16 +264,26 @@ class Evidence:
     def to_bytes(self) -> bytes:
         """An .npz archive; equal tables give equal bytes."""
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **self.to_arrays())
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, array in self.to_arrays().items():
+                part = io.BytesIO()
+                np.lib.format.write_array(part, np.asanyarray(array), allow_pickle=False)
+                # a ZipInfo of its own: no clock, no file mode
+                entry = zipfile.ZipInfo(f"{name}.npy")
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, part.getvalue())
         return buffer.getvalue()
 
     @staticmethod
     def load(path: Path) -> Evidence:
         """Reads what `to_bytes` wrote. Never unpickles. Raises EvidenceError when the file is no such archive."""
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            archive = np.load(path, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise EvidenceError(f"{path}: not an evidence archive (a single array)")
+            with archive:
                 return Evidence.from_arrays({name: archive[name] for name in archive.files})
-        except (zipfile.BadZipFile, EOFError, ValueError, KeyError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, NotImplementedError) as error:
             if isinstance(error, EvidenceError):
                 raise
             raise EvidenceError(f"{path}: not an evidence archive ({error})") from None
@@ -271,17 +291,3 @@ class Evidence:
 
 _REQUIRED = ("arm", "trial", *SYMBOL_COLUMNS, "success")
 _OPTIONAL = ("score", "log2_q", "embedding")
-
-
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    array = np.array(array)
-    array.setflags(write=False)
-    return array
-
-
-def _same(left: Any, right: Any) -> bool:
-    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
-        return left.dtype == right.dtype and left.shape == right.shape and np.array_equal(left, right, equal_nan=left.dtype.kind == "f")
-    if isinstance(left, Mapping) and isinstance(right, Mapping):
-        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
-    return type(left) is type(right) and bool(left == right)

@@ -97,8 +97,7 @@ def _checked_channel(channel: ArrayLike) -> Floats:
     w = np.asarray(channel, dtype=np.float64)
     if w.ndim != 2 or 0 in w.shape:
         raise InputError(f"channel: shape {w.shape}, takes (inputs, outcomes)")
-    bad = ~np.isfinite(w).all(1) | (w < 0).any(1)
-    bad[~bad] = np.abs(w[~bad].sum(1) - 1) > 1e-6
+    bad = ~np.isfinite(w).all(axis=1, keepdims=False) | (w < 0).any(axis=1) | ~(np.abs(w.sum(axis=1) - 1) <= 1e-6)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise InputError(f"channel, row {row}: sums to {w[row].sum():g}, takes probabilities from 0 that sum to 1")

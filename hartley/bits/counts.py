@@ -173,14 +173,16 @@ def _plug_in_high_bits(counts: Counts, law: Floats, weight: Floats, known: bool)
         within = float(weight[xs] * mass @ (density - centers[xs]) ** 2)
         total = float(mass @ (density - plug_in) ** 2) / n
         reach = max(reach * np.sqrt(within / total), Z * np.sqrt(within)) if total > 0 else 0.0
+    tried, seen = counts.sum(1) > 0, columns > 0
+    trials = float(counts.sum())
     hidden = 0.0
-    if (counts[per_row := counts.sum(1) > 0] == 0).any() and per_row.any():
+    if (counts[tried] == 0).any():
+        # pairs that no trial has shown yet could say all that is left to say about the input
         once = float(mass[counts[xs, ys] == 1].sum())
         unseen = proportion_limits(once * n, n)[1] - once
         hidden = unseen * max(0.0, entropy_bits(law) - plug_in)
-    free = 0 if known else (per_row.sum() + (columns > 0).sum() - 1 - len(xs))
     # a channel without noise: the plug-in is an entropy, and plug-in entropies are biased down
-    down = float(gammaincinv(free / 2, 0.975)) / (counts.sum() * np.log(2)) if free > 0 else 0.0
+    free = 0 if known else int(tried.sum() + seen.sum()) - 1 - len(xs)
+    down = float(gammaincinv(free / 2, 0.975)) / (trials * np.log(2)) if free > 0 else 0.0
     # near independence the spread shrinks with the value itself; there sqrt(2 N ln2 I) is normal with spread 1
-    return plug_in + float(np.hypot(reach, hidden)) + down + Z**2 / (2 * counts.sum() * np.log(2))
-
+    return float(plug_in + np.hypot(reach, hidden) + down + Z**2 / (2 * trials * np.log(2)))

@@ -47,7 +47,11 @@ def decoder_low_bits(counts: Counts, law: Floats, weight: Floats) -> float:
         posterior = guess if np.isinf(pseudo) else (seen + pseudo * guess) / (others.sum(1) + pseudo)
         score = np.log2(posterior / law[xs])
         mean = float(mass @ score)
-        price = _price_of_unseen(counts, effective, law, pseudo, (miss + 0.5) / (n + 1)) if once <= 0 else float(mass[fresh] @ score[fresh]) / once
+        price = (
+            _price_of_unseen(counts, effective, law, pseudo, (miss + 0.5) / (n + 1))
+            if once <= 0
+            else float(mass[fresh] @ score[fresh]) / once
+        )
         rest = float(mass[~fresh] @ score[~fresh]) / (1 - once) if once < 1 else mean
         reach = np.hypot(upward_reach(-score, mass, n), unseen * max(0.0, rest - price))
         lows.append(mean - float(reach))

@@ -81,7 +81,7 @@ def _bias_bits(rates: Floats, sizes: np.ndarray[tuple[int, ...], np.dtype[np.int
     rows = float(((spread > 0) / sizes).sum()) / 2
     mixture = rates.mean(0)
     whole = float((spread.sum() / 4 / mixture).sum()) if (mixture > 0).all() else 0.0
-    return (rows - whole) / (2 * np.log(2))
+    return float((rows - whole) / (2 * np.log(2)))
 
 
 def _best_threshold(members: Floats, others: Floats) -> tuple[float, int]:

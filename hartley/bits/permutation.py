@@ -18,7 +18,7 @@ def independence_p(counts: Counts, *, permutations: int = 1999, seed: int = 0) -
     is an exact test at any n. The margins are sorted first, so that relabeling symbols cannot change p; `seed` fixes
     the draws. 1 when the table has one occupied row or column.
     """
-    from scipy.stats import random_table  # noqa: PLC0415 - scipy.stats takes a second to import
+    from scipy.stats import random_table  # here, since scipy.stats takes a second to import
 
     rows, columns = np.sort(counts.sum(1)), np.sort(counts.sum(0))
     rows, columns = rows[rows > 0], columns[columns > 0]

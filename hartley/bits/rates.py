@@ -78,7 +78,7 @@ def tpr_at_fpr(name: str, arm: str, members: ArrayLike, others: ArrayLike, fpr: 
     positive, negative = _scores("members", members), _scores("others", others)
     if not 0 < fpr < 1:
         raise InputError(f"fpr: got {fpr}, takes a share between 0 and 1")
-    allowed = int(math.floor(fpr * len(negative) + 1e-9))
+    allowed = math.floor(fpr * len(negative) + 1e-9)
     threshold = float(np.sort(negative)[::-1][allowed])
     hits = int((positive > threshold).sum())
     low, high = proportion_limits(hits, len(positive))

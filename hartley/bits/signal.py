@@ -15,6 +15,8 @@ from hartley.errors import InputError
 GROUPS = 20
 FREEDOM = 50
 """n - K - d must exceed this for a trusted point."""
+VARIANCE_KEPT = 0.9
+"""Share of the variance that PCA must keep for a trusted point."""
 KINDS = ("signal_loss_bits", "noise_gain_bits")
 
 
@@ -57,14 +59,15 @@ def signal_and_noise(before: Condition, after: Condition, *, cap_bits: float | N
               else, which shows in deployed_bits, not here.
     Concepts with under 2 rows in either condition are left out. Directions without variance are dropped; with
     n < 3 d the rest goes through PCA (fitted on both conditions) to n / 3 dimensions. Interval: delete-a-group jackknife, 20
-    groups of trials, pairs kept together, t(19), 95%. The point is withheld unless n - K - d > 50 in both conditions.
+    groups of trials, pairs kept together, t(19), 95%. The point is withheld unless n - K - d > 50 in both conditions and
+    PCA, where it was needed, kept 90% of the variance.
     """
     embeddings, labels, trials, count = _aligned(before, after)
     smallest = min(len(label) for label in labels)
     if count < 2 or smallest < 2 * GROUPS:
         why = f"{count} concepts and {smallest} rows in common: needs 2 concepts and {2 * GROUPS} rows in both conditions"
         return Bits.unmeasured(KINDS[0], why, smallest), Bits.unmeasured(KINDS[1], why, smallest)
-    reduced, dimensions, full = _reduced(embeddings, smallest)
+    reduced, dimensions, full, share = _reduced(embeddings, smallest)
     groups = _groups(labels, trials)
     parts = [_parts(z, label, group, count) for z, label, group in zip(reduced, labels, groups, strict=True)]
     law = sum(part.counts.sum(0) for part in parts) / sum(len(label) for label in labels)
@@ -84,10 +87,13 @@ def signal_and_noise(before: Condition, after: Condition, *, cap_bits: float | N
         "dimensions": float(dimensions),
         "concepts": float(count),
         "freedom": float(freedom),
+        "variance_kept": share,
     }
     if cap_bits is not None:
         checks["cap_bits"] = cap_bits
     why = "" if freedom > FREEDOM else f"n - K - d = {freedom}, needs more than {FREEDOM}: the covariance is too uncertain"
+    if not why and share < VARIANCE_KEPT:
+        why = f"PCA to {dimensions} of {full} dimensions keeps {share:.0%} of the variance, needs {VARIANCE_KEPT:.0%}: more rows are needed"
     name = "corrected SNR spectrum" + (f" (PCA to {dimensions} of {full})" if dimensions < full else "") + "; Shapley split; jackknife 95%"
     return (
         _bits(KINDS[0], split[0], errors[0], smallest, name, why, checks),
@@ -161,8 +167,11 @@ def _aligned(before: Condition, after: Condition) -> tuple[list[Floats], list[Co
     )
 
 
-def _reduced(embeddings: list[Floats], smallest: int) -> tuple[list[Floats], int, int]:
-    """Both conditions in the shared principal directions: those with variance, at most a third of the rows."""
+def _reduced(embeddings: list[Floats], smallest: int) -> tuple[list[Floats], int, int, float]:
+    """Both conditions in the shared principal directions: those with variance, at most a third of the rows.
+
+    Also how many those are, of how many, and the share of the variance in them.
+    """
     centered = [z - z.mean(0) for z in embeddings]
     pooled = sum(z.T @ z / len(z) for z in centered)
     values, vectors = np.linalg.eigh(pooled)
@@ -171,7 +180,8 @@ def _reduced(embeddings: list[Floats], smallest: int) -> tuple[list[Floats], int
     kept = min(int((values > 1e-7 * max(values[0], 1e-300)).sum()), max(1, smallest // 3))
     # whitened, so that no direction's scale matters to the arithmetic
     basis = vectors[:, :kept] / np.sqrt(values[:kept])
-    return [z @ basis for z in centered], kept, full
+    share = float(values[:kept].sum() / max(values.sum(), 1e-300))
+    return [z @ basis for z in centered], kept, full, share
 
 
 def _groups(labels: list[Counts], trials: list[Counts]) -> list[Counts]:

@@ -49,12 +49,12 @@ def observed_spectrum(signal: Moments, noise: Moments, law: Floats) -> Floats:
 
 
 def _rank(part: Moments) -> int:
-    return min(part.means.shape[0] - 1, part.means.shape[1])
+    return int(min(part.means.shape[0] - 1, part.means.shape[1]))
 
 
 def inflation(noise: Moments) -> float:
     """E[W^-1] = inflation x true inverse, for Gaussian rows (inverse Wishart): (n - K) / (n - K - d - 1)."""
-    dimensions = noise.within.shape[0]
+    dimensions = int(noise.within.shape[0])
     return noise.freedom / max(noise.freedom - dimensions - 1, 1)
 
 
@@ -66,6 +66,8 @@ def corrected_spectrum(signal: Moments, noise: Moments, law: Floats, *, seed: in
     sample spectrum is simulated, means with their noise and W by its exact inverse-Wishart law, and inverted by fixed
     point (indirect inference: Gourieroux, Monfort and Renault 1993). `seed` fixes the simulation. Exact for Gaussian rows.
     """
+    from scipy.optimize import isotonic_regression
+
     observed = observed_spectrum(signal, noise, law)
     rank, dimensions = len(observed), noise.within.shape[0]
     repeats = max(2, int(_SIMULATIONS * min(1.0, (20 / max(rank, 1)) ** 2)))
@@ -86,7 +88,9 @@ def corrected_spectrum(signal: Moments, noise: Moments, law: Floats, *, seed: in
         rows[:, diagonal, diagonal] += np.sqrt(spectrum)
         rows = inverse @ rows
         drawn = np.linalg.eigvalsh(rows @ rows.transpose(0, 2, 1))[:, ::-1].mean(0)
-        spectrum = np.maximum(spectrum + (observed - drawn) / factor, 0.0)
+        # eigenvalues repel: of two close ones the larger would be pushed below the smaller, so they are kept in order
+        moved = isotonic_regression(spectrum + (observed - drawn) / factor, increasing=False).x
+        spectrum = np.maximum(moved, 0.0)
     return spectrum
 
 

@@ -43,6 +43,9 @@ class Bits:
                 raise ValueError(f"{self.kind}.{name}: {number} is not finite; None says 'no such statement'")
         if self.low is not None and self.high is not None and self.low > self.high:
             raise ValueError(f"{self.kind}: low {self.low} is above high {self.high}")
+        for limit, side in ((self.low, 1), (self.high, -1)):
+            if self.value is not None and limit is not None and side * (limit - self.value) > 1e-9:
+                raise ValueError(f"{self.kind}: value {self.value} lies outside its interval ({self.low}, {self.high})")
         if self.value is None and self.trusted:
             raise ValueError(f"{self.kind}: a withheld value cannot be trusted")
         if not self.trusted and not self.why:

@@ -1,0 +1,143 @@
+"""The one place that turns Evidence into every measure that applies to it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hartley.bits.capacity import capacity
+from hartley.bits.counts import information
+from hartley.bits.deployed import deployed_information, misinformation
+from hartley.bits.margin import margin
+from hartley.bits.membership import membership
+from hartley.bits.signal import KINDS as SIGNAL_KINDS
+from hartley.bits.signal import Condition, signal_and_noise
+from hartley.bits.tables import Counts, Floats, cross_tabulate, entropy_bits
+from hartley.bits.value import Bits
+from hartley.evidence import NONE, Evidence
+
+CLEAN = "clean"
+ATTACKED = ("attacked", "defended_attacked", "defended_adaptive")
+"""The arms in which an adversary acts."""
+
+Measured = tuple[tuple[str, Bits], ...]
+
+
+def for_evidence(evidence: Evidence) -> Measured:
+    """(arm, Bits) pairs: per arm with rows, in the order of ARMS, every measure that applies, in a fixed order.
+
+    utility_bits        I(intent; outcome), the intents' law known where the evidence states it. An outcome that is NONE is a
+                        symbol of its own, "no answer"; rows without an intent are left out.
+    adversary_bits      write: I(adversary; outcome). In an arm where some rows have an adversary symbol and others have
+                        NONE, NONE is the symbol "nothing written". In a clean arm this is the null.
+                        read, a secret of two symbols with a score: the membership bracket; else I(adversary; outcome).
+                        jam: unmeasured, as a jam has no symbol.
+    margin_bits         utility_bits - adversary_bits; unmeasured where either is.
+    deployed_bits, misinformation_bits   where the evidence has log2_q and rows with an intent; left out elsewhere.
+    capacity_bits       write, arms under attack: capacity of adversary -> outcome; left out elsewhere.
+    signal_loss_bits, noise_gain_bits    every arm but clean, against the clean arm, where there are embeddings and
+                        intents; capped by H(U). Unmeasured where there is no clean arm, left out without embeddings.
+
+    Deterministic: the same table gives the same bits, whatever the order of its rows within an arm.
+    """
+    parts = {arm: evidence.of(arm) for arm in evidence.arms}
+    results: list[tuple[str, Bits]] = []
+    for arm, part in parts.items():
+        utility = _utility(part)
+        adversary = _adversary(part)
+        bits = [utility, adversary, _margin(part, utility, adversary), *_deployed(part)]
+        if part.kind == "write" and arm in ATTACKED:
+            bits.append(_capacity(part))
+        if arm != CLEAN:
+            bits.extend(_signal(parts.get(CLEAN), part))
+        results.extend((arm, one) for one in bits)
+    return tuple(results)
+
+
+def _utility(part: Evidence) -> Bits:
+    rows = part.intent != NONE
+    if not rows.any():
+        return Bits.unmeasured("utility_bits", "no intent in this arm: the user asked for nothing that could be lost", len(part))
+    counts = _table(part.intent[rows], len(part.intent_alphabet), part.outcome[rows], len(part.outcome_alphabet))
+    counts, prior = _used(counts, part.intent_prior)
+    return information(counts, prior=prior, kind="utility_bits")
+
+
+def _adversary(part: Evidence) -> Bits:
+    kind = "adversary_bits"
+    if part.kind == "jam":
+        return Bits.unmeasured(kind, "a jam has no adversary symbol: it takes from the user and writes nothing", len(part))
+    rows = part.adversary != NONE
+    if not rows.any():
+        return Bits.unmeasured(kind, "no adversary symbol in this arm", len(part))
+    if part.kind == "read" and len(part.adversary_alphabet) == 2 and part.score is not None:
+        return membership(part.score[rows], part.adversary[rows], kind=kind)
+    return information(_adversary_table(part), kind=kind)
+
+
+def _margin(part: Evidence, utility: Bits, adversary: Bits) -> Bits:
+    if part.kind == "jam":
+        return Bits.unmeasured("margin_bits", "a jam has no adversary symbol to set against the user's bits", len(part))
+    return margin(utility, adversary)
+
+
+def _deployed(part: Evidence) -> list[Bits]:
+    rows = part.intent != NONE
+    if part.log2_q is None or not rows.any():
+        return []
+    intent = part.intent[rows]
+    prior = part.intent_prior
+    if prior is None:
+        frequencies = np.bincount(intent, minlength=len(part.intent_alphabet))
+        prior = frequencies / frequencies.sum()
+    log2_prior = np.log2(prior[intent])
+    q = np.minimum(part.log2_q[rows], 0.0)
+    return [deployed_information(q, log2_prior), misinformation(q, log2_prior)]
+
+
+def _capacity(part: Evidence) -> Bits:
+    if not (part.adversary != NONE).any():
+        return Bits.unmeasured("capacity_bits", "no adversary symbol in this arm", len(part))
+    return capacity(_adversary_table(part))
+
+
+def _signal(clean: Evidence | None, part: Evidence) -> list[Bits]:
+    if part.embedding is None or not (part.intent != NONE).any():
+        return []
+    if clean is None:
+        return [Bits.unmeasured(kind, "no clean arm to compare with", len(part)) for kind in SIGNAL_KINDS]
+    conditions = []
+    for one in (clean, part):
+        rows = one.intent != NONE
+        embedding = one.embedding
+        assert embedding is not None  # all rows of one evidence have it or none
+        conditions.append(Condition(embedding[rows], one.intent[rows], one.trial[rows]))
+    return list(signal_and_noise(*conditions, cap_bits=_intent_entropy(part)))
+
+
+def _intent_entropy(part: Evidence) -> float:
+    """H(U) in bits; where the law is not stated, that of equal use of the intents that occur."""
+    if part.intent_prior is not None:
+        return entropy_bits(part.intent_prior)
+    return float(np.log2(len(np.unique(part.intent[part.intent != NONE]))))
+
+
+def _adversary_table(part: Evidence) -> Counts:
+    """Counts (adversary symbols that occur, outcomes); NONE is a symbol where it occurs."""
+    counts = _table(part.adversary, len(part.adversary_alphabet), part.outcome, len(part.outcome_alphabet))
+    return _used(counts, None)[0]
+
+
+def _table(
+    x: np.ndarray[tuple[int, ...], np.dtype[np.int32]], inputs: int, y: np.ndarray[tuple[int, ...], np.dtype[np.int32]], outcomes: int
+) -> Counts:
+    """Counts (inputs + 1, outcomes + 1); the last of each is NONE."""
+    return cross_tabulate(np.where(x == NONE, inputs, x), np.where(y == NONE, outcomes, y), inputs=inputs + 1, outcomes=outcomes + 1)
+
+
+def _used(counts: Counts, prior: Floats | None) -> tuple[Counts, Floats | None]:
+    """Without the symbols that cannot occur: inputs of prior 0 (or, without a prior, that never came), a NONE that never came."""
+    extended = None if prior is None else np.append(prior, 0.0)
+    inputs = counts.sum(1) > 0 if extended is None else extended > 0
+    outcomes = np.ones(counts.shape[1], dtype=bool)
+    outcomes[-1] = counts[:, -1].any()
+    return counts[np.ix_(inputs, outcomes)], None if extended is None else extended[inputs]
