@@ -3,6 +3,8 @@ PYTHON ?=
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq -c constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# pip refuses to touch anything outside .venv, whatever state .venv is in.
+export PIP_REQUIRE_VIRTUALENV = 1
 
 .DEFAULT_GOAL := help
 .PHONY: help scan test test-all check bench clean
@@ -42,7 +44,7 @@ clean: ## remove .venv and what the tools left; runs/ stays
 		echo "hartley: needs Python 3.11 or newer; found none of python3.11, python3.12, python3.13, python3. Set PYTHON=/path/to/python3" >&2; exit 1; \
 	fi; \
 	echo "installing into .venv with $$("$$found" --version) (torch is large; this happens once)"; \
-	$(BIN)/python -m pip --version >/dev/null 2>&1 || "$$found" -m venv --clear .venv
+	$(BIN)/python -c 'import sys, pip; sys.exit(sys.prefix == sys.base_prefix)' 2>/dev/null || "$$found" -m venv --clear .venv
 	@$(INSTALL) setuptools
 	@$(INSTALL) --no-build-isolation -e .
 	@touch $@
