@@ -1,0 +1,108 @@
+"""Context: everything beside the cell itself that decides its result. Part of every cell's key."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import hartley
+from hartley.errors import InputError
+
+PACKAGE = Path(hartley.__file__).parent
+SOURCES = ("attacks", "bits", "data", "defenses", "targets")
+SOURCE_FILES = ("evidence.py", "rates.py", "runs/cache.py", "runs/execute.py", "runs/media.py", "runs/resolve.py", "runs/worker.py")
+"""The sources whose text decides a result. Catalog, report and command line may change without a new measurement."""
+VERSIONS = ("hartley", "numpy", "torch", "transformers")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What decides a cell's result beside its own fields.
+
+    target, data   fingerprints. target_name, data_name: for people; not part of a key.
+    effort         the numbers behind the budget's name (trials, steps, ...).
+    code           sha256 over the package's own sources that decide results.
+    versions       of hartley, numpy, torch and transformers.
+    """
+
+    target: str
+    data: str
+    effort: Mapping[str, int]
+    code: str
+    versions: Mapping[str, str]
+    target_name: str = ""
+    data_name: str = ""
+
+    def decisive(self) -> dict[str, Any]:
+        """The part that goes into a key, as plain JSON."""
+        return {
+            "target": self.target,
+            "data": self.data,
+            "effort": dict(self.effort),
+            "code": self.code,
+            "versions": dict(self.versions),
+        }
+
+    def environment(self) -> dict[str, Any]:
+        """What environment.json holds: the context, and on what machine."""
+        return {
+            **self.versions,
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "cores": os.cpu_count() or 1,
+            "code": self.code,
+            "effort": dict(self.effort),
+            "target": {"name": self.target_name, "fingerprint": self.target},
+            "data": {"name": self.data_name, "fingerprint": self.data},
+        }
+
+    @staticmethod
+    def from_environment(record: Mapping[str, Any]) -> Context:
+        """Reads back what `environment` gave. Raises InputError when a part is missing or of another type."""
+        try:
+            context = Context(
+                target=record["target"]["fingerprint"],
+                data=record["data"]["fingerprint"],
+                effort={str(name): int(number) for name, number in record["effort"].items()},
+                code=record["code"],
+                versions={name: record[name] for name in VERSIONS},
+                target_name=record["target"]["name"],
+                data_name=record["data"]["name"],
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"environment.json: not an environment of a run ({type(error).__name__}: {error})") from None
+        texts = (context.target, context.data, context.code, context.target_name, context.data_name, *context.versions.values())
+        if not all(isinstance(text, str) for text in texts):
+            raise InputError("environment.json: names, versions and fingerprints must be texts")
+        return context
+
+
+def versions() -> dict[str, str]:
+    """Versions by package, read from the installed metadata, so that nothing heavy is imported."""
+    found = {"hartley": hartley.__version__}
+    for name in VERSIONS[1:]:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "none"
+    return found
+
+
+@lru_cache(maxsize=1)
+def code_fingerprint() -> str:
+    """sha256 over the text of every source that decides a result, with its path inside the package."""
+    files = [path for folder in SOURCES for path in (PACKAGE / folder).rglob("*.py")]
+    files += [PACKAGE / name for name in SOURCE_FILES if (PACKAGE / name).is_file()]
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        text = path.read_bytes()
+        digest.update(f"{path.relative_to(PACKAGE).as_posix()}\0{len(text)}\0".encode())
+        digest.update(text)
+    return digest.hexdigest()

@@ -1,0 +1,148 @@
+"""Execute: one cell, from its circumstances to its written result."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from hartley.attacks.case import EFFORTS, Case, Effort, Refused
+from hartley.evidence import Evidence
+from hartley.runs import media
+from hartley.runs.cache import Cache
+from hartley.runs.context import Context
+from hartley.runs.folder import SCHEMA, empty_result
+from hartley.runs.parts import PARTS, Parts, Recipe
+from hartley.runs.plan import EFFORT_FIELDS, NO_DEFENSE, Cell
+from hartley.runs.resolve import Loaded
+from hartley.runs.store import Store
+
+Progress = Callable[[str, int, int], None]
+
+
+def no_progress(_what: str, _step: int, _steps: int) -> None:
+    """Says nothing."""
+
+
+def not_watched(_begins: bool) -> None:
+    """Nobody keeps this cell's time."""
+
+
+def execute(
+    cell: Cell,
+    loaded: Loaded,
+    store: Store,
+    progress: Progress = no_progress,
+    *,
+    context: Context,
+    parts: Parts = PARTS,
+    waiting: Callable[[bool], None] = not_watched,
+) -> dict[str, Any]:
+    """Runs the cell's recipe, measures what it saw, and writes the result; also gives it back.
+
+    A threat that the target cannot support, or a recipe that raises `Refused`, gives a result with status "refused".
+    Whatever else a recipe raises goes through. Same cell, context and machine: the same bytes.
+    """
+    key = cell.key(context)
+    settle_randomness(cell.stream(context))
+    recipe = parts.recipe(cell.threat)
+    try:
+        refuse_incapable(cell, recipe, loaded)
+        case = Case(
+            target=loaded.target,
+            data=loaded.data,
+            effort=Effort(name=cell.budget, **context.effort),
+            stream=cell.stream(context),
+            defense=None if cell.defense == NO_DEFENSE else parts.defense(cell.defense),
+            cached=Cache(store, cell.shelf(context), waiting),
+            progress=progress,
+        )
+        tables = recipe.run(case)
+    except Refused as refusal:
+        result = empty_result(cell, key, "refused", one_line(refusal))
+    else:
+        result = measured(cell, key, case, tables, recipe, store, parts)
+    store.write_cell(result)
+    return result
+
+
+def refuse_incapable(cell: Cell, recipe: Recipe, loaded: Loaded) -> None:
+    """Raises Refused, naming what is missing, when the threat needs capabilities that the target does not declare."""
+    missing = sorted(recipe.needs - loaded.target.capabilities)
+    if missing:
+        has = ", ".join(sorted(loaded.target.capabilities)) or "none"
+        raise Refused(f"{cell.threat} needs {', '.join(missing)} of its target; {loaded.target.name} offers {has}")
+
+
+def settle_randomness(stream: str) -> None:
+    """Puts the process's own random states, which libraries draw from unasked, where they do not depend on what ran before."""
+    seed = int(stream[:15], 16)
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+
+
+def measured(cell: Cell, key: str, case: Case, tables: Iterable[Evidence], recipe: Recipe, store: Store, parts: Parts) -> dict[str, Any]:
+    """The result of a cell that ran. Raises ValueError when the recipe gave no table or two of one channel."""
+    tables = tuple(tables)
+    names = [evidence.channel for evidence in tables]
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"{cell.threat} gave the channels {names}; it must give at least one, and each once")
+    return {
+        "schema": SCHEMA,
+        "key": key,
+        "cell": cell.to_json(),
+        "status": "measured",
+        "why": "",
+        "channels": [channel(key, evidence, recipe, store, parts) for evidence in tables],
+        "flags": [{"channel": flag.channel, "arm": flag.arm, "name": flag.name, "why": flag.why} for flag in case.flags],
+        "curves": [
+            {"channel": curve.channel, "arm": curve.arm, "name": curve.name, "values": [_finite(value) for value in curve.values]}
+            for curve in case.curves
+        ],
+        "exhibits": [media.record(exhibit, store.write_media) for exhibit in case.exhibits],
+    }
+
+
+def channel(key: str, evidence: Evidence, recipe: Recipe, store: Store, parts: Parts) -> dict[str, Any]:
+    """One channel's part of the result: its table's file, its rates, its measures, its costs."""
+    return {
+        "name": evidence.channel,
+        "kind": evidence.kind,
+        "evidence": store.write_evidence(key, evidence),
+        "rates": [rate.to_json() for rate in recipe.rates(evidence)],
+        "measures": [{"arm": arm, "bits": bits.to_json()} for arm, bits in parts.measures(evidence)],
+        "costs": costs(evidence),
+    }
+
+
+def costs(evidence: Evidence) -> list[dict[str, Any]]:
+    """Mean and largest of each cost in each arm, over the n trials to which it applies; left out where it applies to none."""
+    summary = []
+    for arm in evidence.arms:
+        rows = evidence.of(arm)
+        for name, column in sorted(rows.costs.items()):
+            values = column[~np.isnan(column)]
+            if len(values):
+                mean = math.fsum(values.tolist()) / len(values)
+                summary.append({"name": name, "arm": arm, "mean": mean, "max": float(values.max()), "n": len(values)})
+    return summary
+
+
+def effort_numbers(budget: str, replaced: Mapping[str, int]) -> dict[str, int]:
+    """The budget's numbers, with a plan's own in their place."""
+    return {name: replaced.get(name, getattr(EFFORTS[budget], name)) for name in EFFORT_FIELDS}
+
+
+def one_line(error: BaseException) -> str:
+    """What an exception says, on one line of at most 300 characters."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else text[:299] + "…"
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,186 @@
+"""Run: a run folder, for reading. What the report, the check and the export stand on; imports nothing heavy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hartley.bits.value import Bits
+from hartley.errors import InputError
+from hartley.evidence import ARMS, KINDS, Evidence, EvidenceError
+from hartley.runs.context import Context
+from hartley.runs.plan import Cell, Plan
+from hartley.runs.store import CELLS, ENVIRONMENT, PLAN, TIMING
+
+SCHEMA = 1
+STATUSES = ("measured", "refused", "failed", "timed-out", "not run")
+FINAL = ("measured", "refused")
+"""What a later scan does not repeat."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A plan and whatever of it has been measured.
+
+    environment   what environment.json holds; empty when the scan was stopped before it knew its target.
+    """
+
+    root: Path
+    plan: Plan
+    environment: Mapping[str, Any]
+
+    @staticmethod
+    def open(path: Path) -> Run:
+        """Raises InputError when `path` is no run folder or its plan or environment is damaged."""
+        root = Path(path)
+        if not root.is_dir():
+            raise InputError(f"{root}: no such run folder")
+        if not (root / PLAN).is_file():
+            raise InputError(f"{root}: not a run folder (it has no {PLAN})")
+        plan = Plan.read(root / PLAN)
+        environment: Mapping[str, Any] = {}
+        if (root / ENVIRONMENT).is_file():
+            found = _json(root / ENVIRONMENT)
+            if found is None:
+                raise InputError(f"{root / ENVIRONMENT}: damaged (not a JSON object); scan again with the same plan to mend it")
+            Context.from_environment(found)
+            environment = found
+        return Run(root, plan, environment)
+
+    @property
+    def context(self) -> Context | None:
+        """What decided the results, or None when the scan was stopped before it knew."""
+        return Context.from_environment(self.environment) if self.environment else None
+
+    def cells(self) -> list[dict[str, Any]]:
+        """A record for each cell of the plan, in the plan's order. One without a readable result has status "not run"."""
+        return [self.cell(cell) for cell in self.plan.cells()]
+
+    def cell(self, cell: Cell) -> dict[str, Any]:
+        """The record of one cell."""
+        if self.context is None:
+            return _absent(cell, "", "the scan was stopped before it started")
+        key = cell.key(self.context)
+        path = self.root / CELLS / f"{key}.json"
+        if not path.is_file():
+            return _absent(cell, key, "the scan was stopped before this cell")
+        found = _json(path)
+        if found is None or (fault := fault_in(found, key, cell)) is not None:
+            return _absent(cell, key, f"its result file is damaged ({'not JSON' if found is None else fault})")
+        return found
+
+    def timing(self, key: str) -> dict[str, Any] | None:
+        """{"seconds", "attempts", "worker", "started"} of a cell, or None when there is no such record."""
+        return _json(self.root / TIMING / f"{key}.json") if key.isalnum() else None
+
+    def file(self, name: str) -> Path:
+        """The path of a file that a record names. Raises InputError when it lies outside the run folder or is not there."""
+        root = self.root.resolve()
+        try:
+            path = (root / name).resolve()
+            there = path.is_relative_to(root) and path.is_file()
+        except (OSError, ValueError, RuntimeError):
+            there = False
+        if not there:
+            raise InputError(f"{self.root}: a result names the file {name!r}, which is not in this run folder")
+        return path
+
+    def evidence(self, record: Mapping[str, Any], channel: str) -> Evidence:
+        """The table behind a channel of a cell's record. Raises InputError when it is missing or damaged."""
+        names = [part["evidence"] for part in record["channels"] if part["name"] == channel]
+        if not names:
+            raise InputError(f"{self.root}: cell {record['key']} has no channel {channel!r}")
+        try:
+            return Evidence.load(self.file(names[0]))
+        except (EvidenceError, OSError) as error:
+            raise InputError(f"{self.root}: {names[0]} is damaged ({error})") from None
+
+
+def _absent(cell: Cell, key: str, why: str) -> dict[str, Any]:
+    return empty_result(cell, key, "not run", why)
+
+
+def empty_result(cell: Cell, key: str, status: str, why: str) -> dict[str, Any]:
+    """The result of a cell that has no numbers: refused, failed, timed out, not run."""
+    lists: dict[str, Any] = {name: [] for name in ("channels", "flags", "curves", "exhibits")}
+    return {"schema": SCHEMA, "key": key, "cell": cell.to_json(), "status": status, "why": why, **lists}
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_bytes(), parse_constant=_no_constant)
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def fault_in(record: Mapping[str, Any], key: str, cell: Cell) -> str | None:
+    """What is wrong with a result that was read from disk, or None when every part has the right form."""
+    try:
+        if record["schema"] != SCHEMA or record["key"] != key or record["cell"] != cell.to_json():
+            return "it is of another schema, key or cell"
+        if record["status"] not in STATUSES[:-1] or not isinstance(record["why"], str):
+            return "unknown status"
+        if (record["status"] == "measured") != bool(record["channels"]):
+            return "status and channels contradict each other"
+        for part in record["channels"]:
+            _check_channel(part)
+        for group, texts in (("flags", ("channel", "arm", "name", "why")), ("curves", ("channel", "arm", "name"))):
+            for entry in record[group]:
+                _check_texts(entry, texts)
+        for entry in record["exhibits"]:
+            _check_texts(entry, ("channel", "arm", "intent", "outcome_clean", "outcome_attacked"))
+            if not all(entry[form] is None or isinstance(entry[form], dict) for form in ("image", "audio", "text")):
+                return "an exhibit of another form"
+        for entry in record["curves"]:
+            if not all(value is None or _number(value) for value in entry["values"]):
+                return "a curve that is not numbers"
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _check_channel(part: Mapping[str, Any]) -> None:
+    _check_texts(part, ("name", "kind", "evidence"))
+    if part["kind"] not in KINDS:
+        raise ValueError(f"kind {part['kind']!r}")
+    for rate in part["rates"]:
+        _check_texts(rate, ("name", "arm", "estimator", "better"))
+        _check_arm(rate["arm"])
+        if not all(rate[name] is None or _number(rate[name]) for name in ("value", "low", "high")) or not _number(rate["n"]):
+            raise ValueError(f"rate {rate['name']!r} is not numbers")
+        if not isinstance(rate["headline"], bool):
+            raise ValueError("headline is not true or false")
+    for measure in part["measures"]:
+        _check_arm(measure["arm"])
+        bits = Bits.from_json(measure["bits"])
+        if not all(isinstance(text, str) for text in (bits.kind, bits.estimator, bits.why)):
+            raise ValueError("bits without words")
+        if not all(number is None or _number(number) for number in (bits.value, bits.low, bits.high)):
+            raise ValueError(f"{bits.kind} is not numbers")
+    for cost in part["costs"]:
+        _check_texts(cost, ("name", "arm"))
+        if not all(_number(cost[name]) for name in ("mean", "max", "n")):
+            raise ValueError(f"cost {cost['name']!r} is not numbers")
+
+
+def _check_arm(arm: object) -> None:
+    if arm not in ARMS:
+        raise ValueError(f"arm {arm!r}")
+
+
+def _check_texts(record: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    for name in names:
+        if not isinstance(record[name], str):
+            raise ValueError(f"{name} is not text")
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

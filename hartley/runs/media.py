@@ -1,0 +1,110 @@
+"""Exhibits as files: pictures as PNG, the amplified difference, waveforms as WAV."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from hartley.attacks.case import Exhibit
+
+MIDDLE = 128
+MOST_AMPLIFIED = 64.0
+
+
+def png(picture: NDArray[np.uint8]) -> bytes:
+    """(height, width, 3) uint8 to PNG. Raises ValueError for another shape or type."""
+    from PIL import Image
+
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        raise ValueError(f"exhibit picture: got {picture.dtype} {picture.shape}, takes uint8 (height, width, 3)")
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture), "RGB").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def wav(waveform: NDArray[np.float32], sample_rate: int) -> bytes:
+    """(samples,) in [-1, 1] to 16-bit WAV; what lies outside is clipped. Raises ValueError for another shape or NaN."""
+    import soundfile
+
+    samples = np.asarray(waveform, dtype=np.float64)
+    if samples.ndim != 1 or not np.isfinite(samples).all():
+        raise ValueError(f"exhibit waveform: got shape {samples.shape}, takes finite samples of shape (samples,)")
+    buffer = io.BytesIO()
+    # Rounded here, so that the 16-bit values do not hang on the library's own rounding.
+    whole = np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype(np.int16)
+    soundfile.write(buffer, whole, sample_rate, format="WAV", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def difference(clean: NDArray[np.uint8], attacked: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+    """attacked - clean around middle gray, times the largest power of two that stays in range (at most 64), and that factor."""
+    if clean.shape != attacked.shape:
+        raise ValueError(f"exhibit pictures: clean is {clean.shape} and attacked {attacked.shape}; they must agree")
+    change = attacked.astype(np.int64) - clean.astype(np.int64)
+    largest = int(np.abs(change).max(initial=0))
+    factor = 1.0
+    while largest and factor < MOST_AMPLIFIED and largest * factor * 2 < MIDDLE:
+        factor *= 2.0
+    shown = np.clip(np.round(change * factor) + MIDDLE, 0, 255).astype(np.uint8)
+    return shown, factor
+
+
+def record(exhibit: Exhibit, keep: Callable[[bytes, str], str]) -> dict[str, Any]:
+    """The exhibit as the cell's JSON holds it; `keep(content, ending)` stores a file and gives its name.
+
+    Raises ValueError when a clean part lacks its attacked counterpart, or the other way round.
+    """
+    return {
+        "channel": exhibit.channel,
+        "arm": exhibit.arm,
+        "intent": exhibit.intent,
+        "adversary": exhibit.adversary,
+        "outcome_clean": exhibit.outcome_clean,
+        "outcome_attacked": exhibit.outcome_attacked,
+        "image": _image(exhibit, keep),
+        "audio": _audio(exhibit, keep),
+        "text": _text(exhibit),
+    }
+
+
+def _image(exhibit: Exhibit, keep: Callable[[bytes, str], str]) -> dict[str, Any] | None:
+    if not _both("image", exhibit.image_clean, exhibit.image_attacked):
+        return None
+    assert exhibit.image_clean is not None and exhibit.image_attacked is not None
+    shown, factor = difference(exhibit.image_clean, exhibit.image_attacked)
+    return {
+        "clean": keep(png(exhibit.image_clean), "png"),
+        "attacked": keep(png(exhibit.image_attacked), "png"),
+        "difference": keep(png(shown), "png"),
+        "amplified": factor,
+    }
+
+
+def _audio(exhibit: Exhibit, keep: Callable[[bytes, str], str]) -> dict[str, Any] | None:
+    if not _both("audio", exhibit.audio_clean, exhibit.audio_attacked):
+        return None
+    assert exhibit.audio_clean is not None and exhibit.audio_attacked is not None
+    if exhibit.sample_rate is None:
+        raise ValueError("exhibit: a waveform needs its sample_rate")
+    return {
+        "clean": keep(wav(exhibit.audio_clean, exhibit.sample_rate), "wav"),
+        "attacked": keep(wav(exhibit.audio_attacked, exhibit.sample_rate), "wav"),
+        "sample_rate": exhibit.sample_rate,
+    }
+
+
+def _text(exhibit: Exhibit) -> dict[str, Any] | None:
+    if not _both("text", exhibit.text_clean, exhibit.text_attacked):
+        return None
+    return {"clean": exhibit.text_clean, "attacked": exhibit.text_attacked}
+
+
+def _both(what: str, clean: object, attacked: object) -> bool:
+    if (clean is None) != (attacked is None):
+        raise ValueError(f"exhibit: {what}_clean and {what}_attacked must be given together")
+    return clean is not None

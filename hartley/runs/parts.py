@@ -1,0 +1,95 @@
+"""Parts: what a worker builds a cell from. A run takes them as an argument, so that another set can stand in."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hartley.bits.value import Bits
+from hartley.evidence import Evidence
+from hartley.runs.plan import Catalog
+from hartley.runs.resolve import Loaded, check_data, check_target, load
+
+if TYPE_CHECKING:
+    from hartley.attacks.case import Case
+    from hartley.defenses.model.defense import Defense
+
+
+class Rate(Protocol):
+    """A success rate or accuracy with its interval, as `rates` of a recipe gives it."""
+
+    def to_json(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A threat made runnable: its function, how its success is counted, and the capabilities it needs."""
+
+    run: Callable[[Case], tuple[Evidence, ...]]
+    rates: Callable[[Evidence], tuple[Rate, ...]]
+    needs: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Module-level functions throughout, so that a new process finds them again by name.
+
+    check      (target, data) names: raises InputError early for what can be seen without loading.
+    load       (target, data) names to what is loaded.
+    recipe     threat id to Recipe. defense: defense id to Defense.
+    measures   a table to (arm, Bits) pairs.
+    catalog    gives the catalog that plans are held against.
+    """
+
+    check: Callable[[str, str], None]
+    load: Callable[[str, str], Loaded]
+    recipe: Callable[[str], Recipe]
+    defense: Callable[[str], Defense]
+    measures: Callable[[Evidence], tuple[tuple[str, Bits], ...]]
+    catalog: Callable[[], Catalog]
+
+
+def check_names(target: str, data: str) -> None:
+    """Raises InputError for a target or data that cannot be there."""
+    check_target(target)
+    check_data(data)
+
+
+def catalog() -> Catalog:
+    """`hartley.catalog`."""
+    from hartley import catalog as package
+
+    return package
+
+
+def recipe(threat_id: str) -> Recipe:
+    """The recipe in hartley/attacks/FLOW/ID.py. Raises InputError for an id that the catalog does not know."""
+    from hartley.catalog import threat
+
+    row = threat(threat_id)
+    name = row.id.replace("-", "_")
+    module = importlib.import_module(f"hartley.attacks.{row.flow}.{name}")
+    return Recipe(getattr(module, name), module.rates, frozenset(row.needs))
+
+
+def defense(defense_id: str) -> Defense:
+    """The defense in hartley/defenses/model/ID.py. Raises InputError for an id that the catalog does not know."""
+    from hartley import catalog as package
+
+    row = package.defense(defense_id)
+    module = importlib.import_module(f"hartley.defenses.model.{row.id.replace('-', '_')}")
+    found: Defense = module.DEFENSE
+    return found
+
+
+def measures(evidence: Evidence) -> tuple[tuple[str, Bits], ...]:
+    """All measures of a table, by arm."""
+    from hartley.bits.for_evidence import for_evidence
+
+    found: tuple[tuple[str, Bits], ...] = for_evidence(evidence)
+    return found
+
+
+PARTS = Parts(check_names, load, recipe, defense, measures, catalog)

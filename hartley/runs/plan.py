@@ -1,0 +1,243 @@
+"""Plan: what a run is to measure, as a TOML file, and the cells it expands to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Protocol
+
+from hartley.errors import InputError, unknown
+from hartley.runs.context import Context
+
+NO_DEFENSE = "none"
+BUDGETS = ("quick", "standard", "full")
+EFFORT_FIELDS = ("trials", "steps", "poison_pairs", "members", "epochs")
+"""Names of `hartley.attacks.case.EFFORTS` and of its fields, here so that reading a plan needs no torch; a test holds them equal."""
+DEFAULT_LIMIT_SECONDS = 1800.0
+
+
+class ThreatRow(Protocol):
+    """What a run asks of a threat in the catalog."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def implemented(self) -> bool: ...
+
+
+class DefenseRow(Protocol):
+    """What a run asks of a defense in the catalog."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def implemented(self) -> bool: ...
+
+
+class Catalog(Protocol):
+    """The part of `hartley.catalog` that a plan is held against."""
+
+    def threats(self) -> Sequence[ThreatRow]: ...
+
+    def defenses(self) -> Sequence[DefenseRow]: ...
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One measurement: a threat on a target with or without a defense, at one seed and budget."""
+
+    target: str
+    threat: str
+    defense: str
+    seed: int
+    budget: str
+
+    @property
+    def label(self) -> str:
+        """For people: "sga with jpeg, seed 0"."""
+        guard = "" if self.defense == NO_DEFENSE else f" with {self.defense}"
+        return f"{self.threat}{guard}, seed {self.seed}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    def key(self, context: Context) -> str:
+        """32 hexadecimal digits: a hash of everything that decides the result."""
+        return digest({"threat": self.threat, "defense": self.defense, "seed": self.seed, **context.decisive()})[:32]
+
+    def stream(self, context: Context) -> str:
+        """What seeds every draw: target, data, threat, seed and effort.
+
+        The defense is left out, so that all defenses face the same inputs and attacks. Code and versions are left out
+        as well: after a change of code the same inputs are drawn, and what differs is the change's doing.
+        """
+        parts = {"target": context.target, "data": context.data, "effort": dict(context.effort)}
+        return digest({"threat": self.threat, "seed": self.seed, **parts})
+
+    def shelf(self, context: Context) -> str:
+        """The prefix of this cell's cache entries: the stream, the code and the versions."""
+        return digest({"stream": self.stream(context), "code": context.code, "versions": dict(context.versions)})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is to measure.
+
+    target, data         as `hartley.runs.resolve` takes them ("reference:encoder", "hf:PATH"; "reference", a folder).
+    threats, defenses    ids of the catalog. Every threat is measured without defense, and with each of the defenses.
+    seeds                whole numbers from 0; budget: quick, standard or full; effort: numbers that replace the budget's.
+    cell_limit_seconds   after this long a cell is stopped. It decides no result: a run may be resumed with another one.
+    """
+
+    threats: tuple[str, ...]
+    target: str = "reference:encoder"
+    data: str = "reference"
+    defenses: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0,)
+    budget: str = "quick"
+    cell_limit_seconds: float = DEFAULT_LIMIT_SECONDS
+    effort: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("target", "data"):
+            _text(name, getattr(self, name))
+        for name in ("threats", "defenses"):
+            object.__setattr__(self, name, _distinct(name, getattr(self, name), "names"))
+            for value in getattr(self, name):
+                _text(name, value)
+        object.__setattr__(self, "seeds", _distinct("seeds", self.seeds, "whole numbers"))
+        for seed in self.seeds:
+            if not _whole(seed) or not 0 <= seed < 2**63:
+                raise InputError(f"plan: seeds takes whole numbers from 0 up to 2**63 - 1, got {seed!r}")
+        for name in ("threats", "seeds"):
+            if not getattr(self, name):
+                raise InputError(f"plan: {name} is empty; name at least one")
+        if self.budget not in BUDGETS:
+            raise unknown("budget", str(self.budget), BUDGETS)
+        limit = self.cell_limit_seconds
+        if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit) or limit <= 0:
+            raise InputError(f"plan: cell_limit_seconds takes a number above 0, got {limit!r}")
+        object.__setattr__(self, "cell_limit_seconds", float(limit))
+        object.__setattr__(self, "effort", _effort(self.effort))
+
+    @staticmethod
+    def from_toml(text: str) -> Plan:
+        """Raises InputError for text that is no TOML, an unknown key, or a value of the wrong type."""
+        try:
+            record = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"plan: not TOML ({error})") from None
+        known = [item.name for item in fields(Plan)]
+        for key in record:
+            if key not in known:
+                raise unknown("key in the plan", key, known)
+        if "threats" not in record:
+            raise InputError("plan: threats is missing; it takes a list of names, as `hartley list` shows them")
+        return Plan(**record)
+
+    @staticmethod
+    def read(path: Path) -> Plan:
+        """Raises InputError when the file cannot be read or holds no plan."""
+        try:
+            return Plan.from_toml(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such plan") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot be read as a plan ({error})") from None
+
+    def to_toml(self) -> str:
+        """TOML that `from_toml` reads back equal."""
+        lines = [f"{item.name} = {_toml(getattr(self, item.name))}" for item in fields(self) if item.name != "effort"]
+        if self.effort:
+            lines += ["", "[effort]", *(f"{name} = {number}" for name, number in self.effort.items())]
+        return "\n".join(lines) + "\n"
+
+    def validate(self, catalog: Catalog) -> None:
+        """Raises InputError for a threat or defense that is unknown (with the nearest names) or not implemented."""
+        for what, names, rows in (("threat", self.threats, catalog.threats()), ("defense", self.defenses, catalog.defenses())):
+            built = {row.id: row.implemented for row in rows}
+            for name in names:
+                if name not in built:
+                    raise unknown(what, name, built)
+                if not built[name]:
+                    ready = ", ".join(sorted(row for row, done in built.items() if done)) or "none"
+                    raise InputError(f"{what} {name!r} is in the catalog but not implemented yet; implemented: {ready}")
+
+    def cells(self) -> tuple[Cell, ...]:
+        """Each threat at each seed: first without a defense, then with each."""
+        return tuple(
+            Cell(self.target, threat, defense, seed, self.budget)
+            for threat in self.threats
+            for seed in self.seeds
+            for defense in (NO_DEFENSE, *self.defenses)
+        )
+
+    def differs(self, other: Plan) -> tuple[str, ...]:
+        """The fields in which another plan asks for other results."""
+        return tuple(
+            item.name
+            for item in fields(self)
+            if item.name != "cell_limit_seconds" and getattr(self, item.name) != getattr(other, item.name)
+        )
+
+
+def digest(record: Mapping[str, Any]) -> str:
+    """sha256 of the record as canonical JSON, 64 hexadecimal digits."""
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _text(name: str, value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise InputError(f"plan: {name} takes text, got {value!r}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"plan: {name} is not valid Unicode: {value!r}") from None
+
+
+def _distinct(name: str, values: Iterable[Any], what: str) -> tuple[Any, ...]:
+    if not isinstance(values, list | tuple):
+        raise InputError(f"plan: {name} takes a list of {what}, got {values!r}")
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise InputError(f"plan: {name} names {value!r} twice")
+    if name == "defenses" and NO_DEFENSE in values:
+        raise InputError(f"plan: defenses cannot name {NO_DEFENSE!r}: every threat is measured without a defense anyway")
+    return tuple(values)
+
+
+def _effort(given: object) -> dict[str, int]:
+    if not isinstance(given, Mapping):
+        raise InputError(f"plan: effort takes a table of numbers, got {given!r}")
+    for name, number in given.items():
+        if name not in EFFORT_FIELDS:
+            raise unknown("key in the plan's effort", str(name), EFFORT_FIELDS)
+        if not _whole(number) or number <= 0:
+            raise InputError(f"plan: effort.{name} takes a whole number above 0, got {number!r}")
+    return {name: int(given[name]) for name in EFFORT_FIELDS if name in given}
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, str):
+        return '"' + "".join(_escaped(letter) for letter in value) + '"'
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return repr(value)
+
+
+def _escaped(letter: str) -> str:
+    if letter in '"\\':
+        return "\\" + letter
+    return f"\\u{ord(letter):04x}" if ord(letter) < 0x20 or ord(letter) == 0x7F else letter

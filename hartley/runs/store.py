@@ -1,0 +1,171 @@
+"""Store: the only code that writes to a run folder.
+
+RUN/plan.toml, environment.json, cells/KEY.json, timing/KEY.json, evidence/KEY.CHANNEL.npz, media/HASH.png|wav,
+cache/HASH.safetensors, log.txt. The file under cells/ is written last: a cell counts from then on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from hartley.errors import InputError
+from hartley.evidence import Evidence
+from hartley.runs import atomic
+from hartley.runs.context import Context
+from hartley.runs.plan import Plan
+
+PLAN = "plan.toml"
+ENVIRONMENT = "environment.json"
+LOCK = ".lock"
+LOG = "log.txt"
+CELLS, TIMING, EVIDENCE, MEDIA, CACHE = FOLDERS = ("cells", "timing", "evidence", "media", "cache")
+CHANNEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def canonical(record: Mapping[str, Any]) -> bytes:
+    """Sorted keys, indent 1, floats by repr, no NaN, a newline at the end: equal records give equal bytes."""
+    return (json.dumps(record, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=True) + "\n").encode()
+
+
+def inspect(root: Path, plan: Plan) -> None:
+    """Raises InputError unless `root` is absent, empty, or a run of the same plan. Writes nothing."""
+    try:
+        if not root.exists():
+            near = next((folder for folder in root.absolute().parents if folder.exists()), Path("/"))
+            if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
+                raise atomic.unwritable(root, OSError(errno.EACCES if near.is_dir() else errno.ENOTDIR, ""))
+            return
+        if not root.is_dir():
+            raise InputError(f"{root}: there is a file of that name; a run needs a folder")
+        if not os.access(root, os.W_OK | os.X_OK):
+            raise atomic.unwritable(root, OSError(errno.EACCES, ""))
+        names = [entry.name for entry in root.iterdir()]
+    except OSError as error:
+        raise atomic.unwritable(root, error) from None
+    if PLAN not in names:
+        if all(name == LOCK or name.startswith(atomic.TEMPORARY) for name in names):
+            return
+        raise InputError(f"{root}: not empty and not a run (it has no {PLAN}); name another folder")
+    held = Plan.read(root / PLAN)
+    if different := held.differs(plan):
+        raise InputError(f"{root} holds another plan (differs in: {', '.join(different)}); name another folder")
+
+
+@contextlib.contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Holds the folder for one scan; the system lets go of it when the process ends, however it ends.
+
+    Raises InputError when another scan holds it, or when the folder cannot be written.
+    """
+    atomic.make_folder(root)
+    try:
+        file = open(root / LOCK, "ab")  # noqa: SIM115 - closed below; the lock lives as long as it is open
+    except OSError as error:
+        raise atomic.unwritable(root, error) from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{root}: another scan is writing to this folder; wait for it or name another") from None
+        except OSError as error:
+            raise atomic.unwritable(root, error) from None
+        yield
+
+
+class Store:
+    """One run folder, for writing. Every method raises InputError when the operating system refuses."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @staticmethod
+    def prepare(root: Path, plan: Plan, context: Context) -> Store:
+        """Makes the folder, or takes up the one of the same plan; clears away what a killed scan left unfinished.
+
+        Raises InputError as `inspect` does.
+        """
+        inspect(root, plan)
+        store = Store(root)
+        atomic.make_folder(root)
+        atomic.sweep(root)
+        store._settle(PLAN, plan.to_toml().encode())
+        for name in FOLDERS:
+            atomic.make_folder(root / name)
+            atomic.sweep(root / name)
+        store.unlock()
+        store._settle(ENVIRONMENT, canonical(context.environment()))
+        return store
+
+    def _settle(self, name: str, content: bytes) -> None:
+        path = self.root / name
+        with contextlib.suppress(OSError):
+            if path.read_bytes() == content:
+                return
+        atomic.write(path, content)
+
+    def unlock(self) -> None:
+        """Clears away the cache's lock files. Only while no worker is at work."""
+        with contextlib.suppress(OSError):
+            for lock in (self.root / CACHE).glob("*.lock"):
+                lock.unlink(missing_ok=True)
+
+    def write_cell(self, result: Mapping[str, Any]) -> None:
+        """Puts a cell's result down. The evidence and media that it names must be there already."""
+        atomic.write(self.root / CELLS / f"{result['key']}.json", canonical(result))
+
+    def write_timing(self, key: str, timing: Mapping[str, Any]) -> None:
+        """What a cell took. Not part of its result."""
+        atomic.write(self.root / TIMING / f"{key}.json", canonical(timing))
+
+    def write_evidence(self, key: str, evidence: Evidence) -> str:
+        """The name inside the run folder. Raises ValueError for a channel's name that cannot stand in a file name."""
+        if not CHANNEL.fullmatch(evidence.channel):
+            raise ValueError(f"channel {evidence.channel!r}: takes lower-case letters, digits, _ and -")
+        name = f"{EVIDENCE}/{key}.{evidence.channel}.npz"
+        atomic.write(self.root / name, evidence.to_bytes())
+        return name
+
+    def write_media(self, content: bytes, ending: str) -> str:
+        """Stores by content; the same content is stored once. Gives the name inside the run folder."""
+        name = f"{MEDIA}/{hashlib.sha256(content).hexdigest()[:24]}.{ending}"
+        self._settle(name, content)
+        return name
+
+    def cache_file(self, name: str) -> Path:
+        """Where the cache entry of that name lies."""
+        return self.root / CACHE / f"{name}.safetensors"
+
+    def write_cache(self, name: str, content: bytes) -> None:
+        atomic.write(self.cache_file(name), content)
+
+    def lock_cache(self, name: str) -> IO[bytes]:
+        """The open file whose lock says who computes that entry."""
+        try:
+            return open(self.root / CACHE / f"{name}.lock", "ab")
+        except OSError as error:
+            raise atomic.unwritable(self.root / CACHE, error) from None
+
+    def open_log(self) -> int:
+        """A file descriptor that appends to log.txt; the caller closes it."""
+        try:
+            return os.open(self.root / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError as error:
+            raise atomic.unwritable(self.root / LOG, error) from None
+
+    def log(self, text: str) -> None:
+        """Appends to log.txt. A full disk does not matter here: the results say the same more briefly."""
+        descriptor = self.open_log()
+        try:
+            with contextlib.suppress(OSError):
+                os.write(descriptor, (text.rstrip("\n") + "\n").encode(errors="backslashreplace"))
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,89 @@
+"""Terminal: a scan's events for a person: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TextIO
+
+from tqdm import tqdm
+
+from hartley.runs.events import Event
+
+STEP_LINE_SECONDS = 15.0
+
+
+class Terminal:
+    """Callable with events; a context manager that leaves the terminal as found.
+
+    On a terminal a bar counts cells and shows what each worker is at. Elsewhere each finished cell is a line, and a
+    long one says where it is every 15 seconds.
+    """
+
+    def __init__(self, stream: TextIO = sys.stderr, clock: Callable[[], float] = time.monotonic) -> None:
+        self.stream = stream
+        self.clock = clock
+        self.bar: tqdm[None] | None = None
+        self.at: dict[int, str] = {}
+        self.last_line = clock()
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+    def __call__(self, event: Event) -> None:
+        match event.kind:
+            case "loading":
+                self.line("loading the target ...")
+            case "begun":
+                self.begin(event)
+            case "started" | "step":
+                self.note(event)
+            case "retried":
+                self.line(f"{_label(event)}: {event.why}; trying again")
+            case "finished":
+                self.finish(event)
+
+    def begin(self, event: Event) -> None:
+        """Says how much there is to do."""
+        held = f", {event.done} of them there already" if event.done else ""
+        self.line(f"{event.cells} cells{held}")
+        if self.stream.isatty() and event.done < event.cells:
+            self.bar = tqdm(total=event.cells, initial=event.done, file=self.stream, unit="cell", dynamic_ncols=True, leave=False)
+
+    def note(self, event: Event) -> None:
+        """Where a worker is."""
+        where = f" {event.what} {event.step}/{event.steps}" if event.kind == "step" else ""
+        self.at[event.worker] = f"{_label(event)}{where}"
+        if self.bar is not None:
+            self.bar.set_postfix_str(" | ".join(self.at[worker] for worker in sorted(self.at)))
+        elif event.kind == "step" and self.clock() - self.last_line >= STEP_LINE_SECONDS:
+            self.line(f"  {self.at[event.worker]}")
+
+    def finish(self, event: Event) -> None:
+        """One line a cell."""
+        self.at.pop(event.worker, None)
+        tail = f": {event.why}" if event.why else ""
+        self.line(f"[{event.done}/{event.cells}] {_label(event)}: {event.status} in {event.seconds:.1f} s{tail}")
+        if self.bar is not None:
+            self.bar.update(event.done - self.bar.n)
+
+    def line(self, text: str) -> None:
+        """A line that stays."""
+        safe = "".join(letter if letter.isprintable() else "?" for letter in text)
+        self.last_line = self.clock()
+        if self.bar is not None:
+            self.bar.write(safe, file=self.stream)
+        else:
+            self.stream.write(safe + "\n")
+            self.stream.flush()
+
+
+def _label(event: Event) -> str:
+    return event.cell.label if event.cell is not None else "?"

@@ -1,0 +1,188 @@
+"""Worker: the process that loads a target once and runs the cells it is handed. Speaks JSON over a pipe."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from hartley.errors import InputError
+from hartley.runs.context import Context
+from hartley.runs.parts import Parts
+from hartley.runs.plan import Cell
+from hartley.runs.resolve import Loaded
+from hartley.runs.store import Store
+
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONHASHSEED": "0",
+    "HF_HUB_OFFLINE": "1",
+}
+"""Set before a worker starts: one thread each, so that sums do not hang on how many workers there are; sets in a fixed
+order; and no network."""
+
+STEP_SECONDS = 0.2
+
+
+class Gone(BaseException):
+    """The other end of the pipe is gone. No `Exception`, so that no recipe's own handler swallows it."""
+
+
+def send(pipe: Connection, message: Mapping[str, Any]) -> None:
+    """Sends a message, a plain JSON object. Raises Gone when nobody is there to hear it."""
+    try:
+        pipe.send_bytes(json.dumps(message).encode())
+    except OSError as error:
+        raise Gone(str(error)) from None
+
+
+def receive(pipe: Connection) -> dict[str, Any]:
+    """The next message. Raises Gone when the other side ended, also in the middle of a message."""
+    try:
+        message: dict[str, Any] = json.loads(pipe.recv_bytes())
+    except (EOFError, OSError) as error:
+        raise Gone(str(error)) from None
+    return message
+
+
+def work(pipe: Connection, parts: Parts, target: str, data: str, budget: str, effort: dict[str, int]) -> None:
+    """A worker's life: load, say what was loaded, then run cells until the pipe closes or the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    output = _divert_output()
+    try:
+        _live(pipe, parts, target, data, budget, effort, output)
+    except Gone:
+        return
+
+
+def _live(pipe: Connection, parts: Parts, target: str, data: str, budget: str, effort: dict[str, int], output: int) -> None:
+    try:
+        _one_thread()
+        loaded = parts.load(target, data)
+        send(pipe, {"type": "ready", **_facts(loaded, budget, effort)})
+    except InputError as error:
+        send(pipe, {"type": "input-error", "why": str(error)})
+        return
+    except Exception as error:  # whatever a loader raises must reach the parent as one line
+        send(pipe, {"type": "load-failed", "why": last_line(error), "trace": _trace()})
+        return
+    while True:
+        order = receive(pipe)
+        output = _keep_output(output, Store(Path(order["root"])))
+        send(pipe, _answer(pipe, order, loaded, parts))
+
+
+def _answer(pipe: Connection, order: Mapping[str, Any], loaded: Loaded, parts: Parts) -> dict[str, Any]:
+    from hartley.runs.execute import execute
+
+    last = 0.0
+
+    def progress(what: str, step: int, steps: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= STEP_SECONDS or step == steps:
+            last = now
+            send(pipe, {"type": "step", "what": what, "step": int(step), "steps": int(steps)})
+
+    def waiting(begins: bool) -> None:
+        send(pipe, {"type": "waiting", "begins": begins})
+
+    cell = Cell(**order["cell"])
+    context = Context.from_environment(order["environment"])
+    try:
+        result = execute(cell, loaded, Store(Path(order["root"])), progress, context=context, parts=parts, waiting=waiting)
+    except InputError as error:
+        return {"type": "input-error", "why": str(error)}
+    except Exception as error:  # a recipe may raise anything; the cell fails and the others go on
+        return {"type": "failed", "why": last_line(error), "trace": _trace()}
+    return {"type": "finished", "status": result["status"], "why": result["why"]}
+
+
+def last_line(error: BaseException) -> str:
+    """The traceback's last line, at most 300 characters."""
+    from hartley.runs.execute import one_line
+
+    name = type(error).__name__
+    text = one_line(error)
+    return name if text == name else f"{name}: {text}"
+
+
+def _trace() -> str:
+    return traceback.format_exc()[-20_000:]
+
+
+def _facts(loaded: Loaded, budget: str, effort: Mapping[str, int]) -> dict[str, Any]:
+    from hartley.runs.execute import effort_numbers
+
+    return {
+        "target": {"name": loaded.target.name, "fingerprint": loaded.target.fingerprint},
+        "data": {"name": loaded.data.name, "fingerprint": loaded.data.fingerprint},
+        "effort": effort_numbers(budget, effort),
+    }
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    torch.set_num_interop_threads(1)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _divert_output() -> int:
+    """Sends all output, the libraries' too, to a file without a name, and gives its descriptor.
+
+    A bar or a warning printed by a worker would tear the terminal's own lines apart.
+    """
+    spool = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+    descriptor = os.dup(spool.fileno())
+    spool.close()
+    _point_at(descriptor)
+    faulthandler.enable(file=2)
+    return descriptor
+
+
+def _keep_output(spool: int, store: Store) -> int:
+    """From the first cell on output goes to the run's log; what was said before is copied there."""
+    if spool < 0:
+        return spool
+    sys.stdout.flush()
+    os.lseek(spool, 0, os.SEEK_SET)
+    early = os.read(spool, 1 << 20).decode(errors="replace")
+    if early.strip():
+        store.log(early)
+    log = store.open_log()
+    _point_at(log)
+    os.close(log)
+    os.close(spool)
+    return -1
+
+
+def _point_at(descriptor: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
