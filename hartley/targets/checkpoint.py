@@ -1,0 +1,97 @@
+"""Reading a CLIP checkpoint's files as data: JSON and safetensors only, nothing that can run code or leave the folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from hartley.errors import InputError
+
+PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+LARGEST_JSON = 256 * 2**20
+CONVERT = "convert them where you trust them: CLIPModel.from_pretrained(OLD).save_pretrained(NEW)"
+
+
+def existing_folder(path: Path) -> Path:
+    """`path`, when it is a folder with a config.json. Raises InputError otherwise."""
+    if not path.exists():
+        raise InputError(f"{path}: does not exist; hf: takes a local folder (config.json, model.safetensors, ...), nothing is downloaded")
+    if not path.is_dir():
+        raise InputError(f"{path}: is a file; hf: takes a folder (config.json, model.safetensors, tokenizer and preprocessor files)")
+    if not (path / "config.json").is_file():
+        hint = "; open_clip's layout is not read, convert it to transformers' first" if (path / "open_clip_config.json").exists() else ""
+        raise InputError(f"{path}: has no config.json; a CLIP folder as transformers saves it is accepted{hint}")
+    return path
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file. Raises InputError for broken JSON, another type, and a file that asks to run code."""
+    try:
+        if path.stat().st_size > LARGEST_JSON:
+            raise InputError(f"{path}: holds {path.stat().st_size:,} bytes; settings of up to {LARGEST_JSON:,} bytes are accepted")
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        raise InputError(f"{path}: is not valid JSON ({_first_line(error)})") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds a {type(content).__name__}; a JSON object is accepted")
+    if "auto_map" in content or "custom_pipelines" in content:
+        raise InputError(f"{path}: asks for code of its own (auto_map); code from a model folder is never run")
+    return content
+
+
+def weight_files(path: Path) -> tuple[Path, ...]:
+    """The safetensors files that make up the model. Raises InputError when there are none, or a shard is missing."""
+    if (path / WEIGHTS).is_file():
+        return (path / WEIGHTS,)
+    if (path / INDEX).is_file():
+        return _shards(path)
+    if (path / "adapter_config.json").is_file():
+        raise InputError(f"{path}: holds an adapter alone; merge it into its base model and save that")
+    found = sorted(file.name for file in path.iterdir() if file.is_file())
+    if pickled := [name for name in found if name.endswith(PICKLED)]:
+        raise InputError(f"{path}: only pickled weights ({pickled[0]}); refused, because unpickling can run code from the file; {CONVERT}")
+    if others := [name for name in found if name.endswith(".safetensors")]:
+        raise InputError(f"{path}: has no {WEIGHTS}, only {others[0]}; {WEIGHTS} or {INDEX} is accepted")
+    raise InputError(f"{path}: has no safetensors weights; {WEIGHTS} or {INDEX} is accepted")
+
+
+def _shards(path: Path) -> tuple[Path, ...]:
+    entries = read_json(path / INDEX).get("weight_map")
+    if not isinstance(entries, dict) or not entries or not all(isinstance(name, str) for name in entries.values()):
+        raise InputError(f"{path / INDEX}: has no weight_map from tensor names to files")
+    files = []
+    for name in sorted(set(entries.values())):
+        if Path(name).name != name or not name.endswith(".safetensors"):
+            raise InputError(f"{path / INDEX}: names {name!r}; safetensors files in the same folder are accepted")
+        if not (path / name).is_file():
+            raise InputError(f"{path}: the shard {name} that {INDEX} names is missing")
+        files.append(path / name)
+    return tuple(files)
+
+
+def read_weights(files: tuple[Path, ...]) -> dict[str, Tensor]:
+    """All tensors of the files, by name. Raises InputError for a damaged file, and for a value that is not finite."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    weights: dict[str, Tensor] = {}
+    for file in files:
+        try:
+            tensors: dict[str, Tensor] = load_file(file)
+        except (SafetensorError, OSError, ValueError, KeyError) as error:
+            raise InputError(f"{file}: is not a readable safetensors file ({_first_line(error)})") from None
+        for name, tensor in tensors.items():
+            if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+                raise InputError(f"{file}: {name} holds NaN or infinite values; finite weights are accepted")
+        weights.update(tensors)
+    return weights
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
