@@ -26,7 +26,7 @@ VERSIONS = ("hartley", "numpy", "torch", "transformers")
 class Context:
     """What decides a cell's result beside its own fields.
 
-    target, data   fingerprints. target_name, data_name: for people; not part of a key.
+    target, data   fingerprints. target_name, data_name, notes: for people; not part of a key.
     effort         the numbers behind the budget's name (trials, steps, ...).
     code           sha256 over the package's own sources that decide results.
     versions       of hartley, numpy, torch and transformers.
@@ -39,6 +39,7 @@ class Context:
     versions: Mapping[str, str]
     target_name: str = ""
     data_name: str = ""
+    notes: tuple[str, ...] = ()
 
     def decisive(self) -> dict[str, Any]:
         """The part that goes into a key, as plain JSON."""
@@ -61,6 +62,7 @@ class Context:
             "effort": dict(self.effort),
             "target": {"name": self.target_name, "fingerprint": self.target},
             "data": {"name": self.data_name, "fingerprint": self.data},
+            "notes": list(self.notes),
         }
 
     @staticmethod
@@ -75,10 +77,19 @@ class Context:
                 versions={name: record[name] for name in VERSIONS},
                 target_name=record["target"]["name"],
                 data_name=record["data"]["name"],
+                notes=tuple(record.get("notes", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"environment.json: not an environment of a run ({type(error).__name__}: {error})") from None
-        texts = (context.target, context.data, context.code, context.target_name, context.data_name, *context.versions.values())
+        texts = (
+            context.target,
+            context.data,
+            context.code,
+            context.target_name,
+            context.data_name,
+            *context.versions.values(),
+            *context.notes,
+        )
         if not all(isinstance(text, str) for text in texts):
             raise InputError("environment.json: names, versions and fingerprints must be texts")
         return context

@@ -90,13 +90,13 @@ class Hand:
         return "it was stopped" if code is None else f"killed by signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def hire(number: int, plan: Plan, parts: Parts, load_seconds: float) -> Hand:
-    """Starts a worker process, which begins to load the target."""
+def hire(number: int, plan: Plan, parts: Parts, load_seconds: float, checked: bool) -> Hand:
+    """Starts a worker process, which begins to load the target. checked: the data's files have been looked into already."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(
         target=work,
-        args=(theirs, parts, plan.target, plan.data, plan.budget, dict(plan.effort)),
+        args=(theirs, parts, plan.target, plan.data, plan.budget, dict(plan.effort), checked),
         name=f"hartley-worker-{number}",
     )
     with _environment(ENVIRONMENT), _sigint_blocked():

@@ -8,14 +8,15 @@ from typing import Literal
 
 from hartley.runs.plan import Cell
 
-Kind = Literal["loading", "begun", "started", "step", "retried", "finished"]
+Kind = Literal["loading", "begun", "note", "started", "step", "retried", "finished"]
 
 
 @dataclass(frozen=True)
 class Event:
     """One thing that happened.
 
-    kind     loading: workers load the target. begun: `done` of `cells` were there already. started, step (`step` of
+    kind     loading: workers load the target. begun: `done` of `cells` were there already. note: `why` is a
+             sentence about the target or the data. started, step (`step` of
              `steps` of `what`), retried (`why`), finished (`status`, `why`, `seconds`): of `cell`.
     done     cells with a result by now, of `cells` in the plan.
     worker   the number of the worker, from 0.

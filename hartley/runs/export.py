@@ -55,7 +55,8 @@ def to_json(run: Run) -> str:
 def to_csv(run: Run) -> str:
     """The rows as CSV with a header. No cell starts a formula; None is an empty cell."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    # With "\r\n" as the end of a line the writer quotes both; a bare "\r" in a cell would begin a new row in some readers.
+    writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for row in rows(run):
         writer.writerow([_plain(row[name]) for name in COLUMNS])

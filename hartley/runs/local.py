@@ -91,7 +91,7 @@ class Scan:
         """Starts the workers; they load the target side by side."""
         self.tell("loading")
         for number in range(workers):
-            self.hands.append(hire(number, self.plan, self.parts, self.limits.load_seconds))
+            self.hands.append(hire(number, self.plan, self.parts, self.limits.load_seconds, self.facts is not None))
 
     def stop(self, patience_seconds: float) -> None:
         """Ends all workers."""
@@ -110,6 +110,7 @@ class Scan:
             versions=versions(),
             target_name=self.facts["target"]["name"],
             data_name=self.facts["data"]["name"],
+            notes=tuple(self.facts["notes"]),
         )
 
     def fill(self, store: Store, context: Context) -> None:
@@ -121,6 +122,8 @@ class Scan:
         self.queue.extend(Task(cell, cell.key(context)) for cell in sorted(missing, key=lambda cell: cell.defense != NO_DEFENSE))
         self.done = len(cells) - len(missing)
         self.tell("begun")
+        for note in context.notes:
+            self.tell("note", why=note)
         while self.queue or any(hand.task for hand in self.hands):
             for hand in list(self.hands):
                 if hand.ready and hand.task is None and self.queue:
@@ -177,9 +180,9 @@ class Scan:
 
     def greet(self, hand: Hand, facts: Mapping[str, Any]) -> None:
         """A worker has loaded its target. Raises InputError when it is not the one that the others have."""
-        if self.facts is not None and facts != self.facts:
+        if self.facts is not None and any(facts[name] != self.facts[name] for name in ("target", "data", "effort")):
             raise InputError(f"target {self.plan.target!r} or data {self.plan.data!r} changed while the scan ran; scan again")
-        self.facts = facts
+        self.facts = self.facts or facts
         hand.ready = True
         hand.deadline = None
 
@@ -235,5 +238,5 @@ class Scan:
         waiting = len(self.queue) if self.facts is not None else 1
         idle = sum(1 for other in self.hands if other.task is None)
         if waiting > idle:
-            self.hands.append(hire(hand.number, self.plan, self.parts, self.limits.load_seconds))
+            self.hands.append(hire(hand.number, self.plan, self.parts, self.limits.load_seconds, self.facts is not None))
             self.hands.sort(key=lambda other: other.number)

@@ -37,14 +37,14 @@ class Parts:
     """Module-level functions throughout, so that a new process finds them again by name.
 
     check      (target, data) names: raises InputError early for what can be seen without loading.
-    load       (target, data) names to what is loaded.
+    load       (target, data) names to what is loaded, and whether another process has checked the data already.
     recipe     threat id to Recipe. defense: defense id to Defense.
     measures   a table to (arm, Bits) pairs.
     catalog    gives the catalog that plans are held against.
     """
 
     check: Callable[[str, str], None]
-    load: Callable[[str, str], Loaded]
+    load: Callable[[str, str, bool], Loaded]
     recipe: Callable[[str], Recipe]
     defense: Callable[[str], Defense]
     measures: Callable[[Evidence], tuple[tuple[str, Bits], ...]]

@@ -10,24 +10,28 @@ from typing import TYPE_CHECKING
 from hartley.errors import InputError, unknown
 
 if TYPE_CHECKING:
+    from hartley.data.folder import FolderData
     from hartley.data.pairs import Data
+    from hartley.targets.clip import ClipEncoder
     from hartley.targets.protocols import Encoder
 
-TARGETS = ("reference:encoder", "hf:PATH")
+REFERENCE_TARGET = "reference:encoder"
+TARGETS = (REFERENCE_TARGET, "hf:PATH")
 REFERENCE_DATA = "reference"
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A target and the data it is measured on, ready to use."""
+    """A target and the data it is measured on, ready to use. notes: plain sentences that a reader of the numbers should know."""
 
     target: Encoder
     data: Data
+    notes: tuple[str, ...] = ()
 
 
 def check_target(name: str) -> None:
     """Raises InputError, with the nearest names, for a target string of no known form or a folder that is not there."""
-    if name == "reference:encoder":
+    if name == REFERENCE_TARGET:
         return
     if not name.startswith("hf:"):
         hint = "; a local model folder is named as hf:PATH" if Path(name).exists() else ""
@@ -55,36 +59,52 @@ def check_data(name: str) -> None:
     raise InputError(f"data {name!r}: no such folder; it takes {REFERENCE_DATA!r} or a folder with metadata.csv or metadata.jsonl{hint}")
 
 
-def load(target: str, data: str) -> Loaded:
-    """Loads both. Raises InputError for whatever the user can mend."""
+def load(target: str, data: str, checked: bool = False) -> Loaded:
+    """Loads both. `checked`: another process has looked into every file of the data already.
+
+    Raises InputError for whatever the user can mend.
+    """
     check_target(target)
     check_data(data)
-    encoder = load_target(target)
-    return Loaded(encoder, load_data(data, encoder))
+    if target == REFERENCE_TARGET:
+        from hartley.targets.reference import encoder as reference
+
+        encoder: ClipEncoder = reference.load()
+        squash, mode = False, "bicubic"
+        notes: tuple[str, ...] = ()
+    else:
+        from hartley.targets import huggingface
+
+        found = huggingface.load(Path(target.removeprefix("hf:")))
+        encoder, squash, mode, notes = found, found.preprocess.squash, found.preprocess.mode, found.notes
+    if data == REFERENCE_DATA:
+        return Loaded(encoder, _reference_data(encoder), notes)
+    pairs = _folder_data(Path(data), encoder, squash, mode, not checked)
+    return Loaded(encoder, pairs, (*notes, *pairs.notes))
 
 
-def load_target(name: str) -> Encoder:
-    """Raises InputError for an unknown name or a folder that holds no usable model."""
-    check_target(name)
-    if name == "reference:encoder":
-        from hartley.targets.reference import encoder
+def _reference_data(encoder: ClipEncoder) -> Data:
+    import torch
 
-        reference: Encoder = encoder.load()
-        return reference
-    from hartley.targets import huggingface
+    from hartley.targets.reference.data import ReferenceData
 
-    return huggingface.load(Path(name.removeprefix("hf:")))
+    scenes = ReferenceData()
+    size = tuple(scenes.draw(1, torch.Generator().manual_seed(0)).images.shape[-2:])
+    if encoder.image_size not in (None, size):
+        raise InputError(
+            f"data {REFERENCE_DATA!r} has pictures of {size[0]} x {size[1]} pixels, and target {encoder.name} takes "
+            f"{encoder.image_size}; name a folder of captioned pictures as data"
+        )
+    return scenes
 
 
-def load_data(name: str, target: Encoder) -> Data:
-    """Raises InputError for an unknown name or a folder that holds no usable pairs."""
-    check_data(name)
-    if name == REFERENCE_DATA:
-        from hartley.targets.reference import ReferenceData
-
-        scenes: Data = ReferenceData()
-        return scenes
+def _folder_data(folder: Path, encoder: ClipEncoder, squash: bool, mode: str, validate: bool) -> FolderData:
     from hartley.data.folder import FolderData
 
-    pairs: Data = FolderData(Path(name), image_size=target.image_size, sample_rate=target.sample_rate)
-    return pairs
+    if encoder.image_size is None:
+        raise InputError(f"target {encoder.name} names no picture size, so the pictures in {folder} cannot be brought to it")
+    ear = encoder.module.audio
+    seconds = 3.0 if ear is None else ear.front.samples / ear.sample_rate
+    return FolderData(
+        folder, encoder.image_size, squash=squash, mode=mode, sample_rate=encoder.sample_rate, seconds=seconds, validate=validate
+    )

@@ -43,6 +43,8 @@ class Terminal:
                 self.line("loading the target ...")
             case "begun":
                 self.begin(event)
+            case "note":
+                self.line(f"note: {event.why}")
             case "started" | "step":
                 self.note(event)
             case "retried":

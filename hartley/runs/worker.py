@@ -59,29 +59,35 @@ def receive(pipe: Connection) -> dict[str, Any]:
     return message
 
 
-def work(pipe: Connection, parts: Parts, target: str, data: str, budget: str, effort: dict[str, int]) -> None:
+def work(pipe: Connection, parts: Parts, target: str, data: str, budget: str, effort: dict[str, int], checked: bool) -> None:
     """A worker's life: load, say what was loaded, then run cells until the pipe closes or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     output = _divert_output()
     try:
-        _live(pipe, parts, target, data, budget, effort, output)
+        loaded = _load(pipe, parts, target, data, budget, effort, checked)
+        if loaded is not None:
+            _serve(pipe, parts, loaded, output)
     except Gone:
         return
 
 
-def _live(pipe: Connection, parts: Parts, target: str, data: str, budget: str, effort: dict[str, int], output: int) -> None:
+def _load(pipe: Connection, parts: Parts, target: str, data: str, budget: str, effort: dict[str, int], checked: bool) -> Loaded | None:
     try:
         _one_thread()
-        loaded = parts.load(target, data)
+        loaded = parts.load(target, data, checked)
         send(pipe, {"type": "ready", **_facts(loaded, budget, effort)})
     except InputError as error:
         send(pipe, {"type": "input-error", "why": str(error)})
-        return
     except Exception as error:  # whatever a loader raises must reach the parent as one line
         send(pipe, {"type": "load-failed", "why": last_line(error), "trace": _trace()})
-        return
+    else:
+        return loaded
+    return None
+
+
+def _serve(pipe: Connection, parts: Parts, loaded: Loaded, output: int) -> None:
     while True:
         order = receive(pipe)
         output = _keep_output(output, Store(Path(order["root"])))
@@ -134,6 +140,7 @@ def _facts(loaded: Loaded, budget: str, effort: Mapping[str, int]) -> dict[str, 
         "target": {"name": loaded.target.name, "fingerprint": loaded.target.fingerprint},
         "data": {"name": loaded.data.name, "fingerprint": loaded.data.fingerprint},
         "effort": effort_numbers(budget, effort),
+        "notes": list(loaded.notes),
     }
 
 

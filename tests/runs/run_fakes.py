@@ -77,7 +77,7 @@ def check(target, data):
         raise InputError("target 'fake:absent': no such folder")
 
 
-def load(target, data):
+def load(target, data, checked):
     if target == "fake:bad":
         raise InputError("target 'fake:bad': only pickled weights")
     if target == "fake:bug":
@@ -90,13 +90,14 @@ def load(target, data):
     return Loaded(FakeTarget(fingerprint=target), FakeData(fingerprint=data))
 
 
-def _die_at(part):
-    """kill -9 at the moment when the first file whose path holds `part` would get its name."""
+def _die_at(places):
+    """kill -9 at the moment when the first file in each of those places would get its name."""
     rename = os.replace
 
     def replace(source, destination):
-        if part in str(destination) and first_time(f"died-at-{part.replace('/', '-')}"):
-            os.kill(os.getpid(), signal.SIGKILL)
+        for place in places.split(","):
+            if place in str(destination) and first_time(f"died-at-{place.strip('/')}"):
+                os.kill(os.getpid(), signal.SIGKILL)
         rename(source, destination)
 
     os.replace = replace

@@ -123,51 +123,43 @@ def test_new_context_measures_again(tmp_path):
     assert run(asked, tmp_path / "run", parts=FAKES).cells()[0] == first
 
 
-@pytest.mark.parametrize(("threat", "mark"), [("raises-once", "raised"), ("dies-once", "died"), ("hangs-once", "hung")])
-def test_one_mishap_is_made_good(tmp_path, marks, threat, mark):
+def test_one_mishap_is_made_good(tmp_path, marks):
     events = []
-    asked = plan(threat, "steady", defenses=(), limit=4.0)
-    found = run(asked, tmp_path / "run", parts=FAKES, progress=events.append)
-    assert (marks / mark).exists()
-    assert [record["status"] for record in found.cells()] == ["measured", "measured"]
-    assert [event.kind for event in events].count("retried") == 1
-    calm = run(asked, tmp_path / "calm", parts=FAKES)
+    threats = ("raises-once", "dies-once", "hangs-once", "steady")
+    found = run(plan(*threats, defenses=(), limit=4.0), tmp_path / "run", workers=2, parts=FAKES, progress=events.append)
+    assert {path.name for path in marks.iterdir()} >= {"raised", "died", "hung"}
+    assert [record["status"] for record in found.cells()] == ["measured"] * 4
+    retried = {event.cell.threat: event.why for event in events if event.kind == "retried"}
+    assert retried == {
+        "raises-once": "RuntimeError: only once",
+        "dies-once": "its worker died (killed by signal 9)",
+        "hangs-once": "stopped after the limit of 4 s",
+    }
+    assert [found.timing(record["key"])["attempts"] for record in found.cells()] == [2, 2, 2, 1]
+    calm = run(plan(*threats, defenses=(), limit=4.0), tmp_path / "calm", parts=FAKES)
     assert results(found.root) == results(calm.root)
-    assert found.timing(found.cells()[0]["key"])["attempts"] == 2
 
 
-@pytest.mark.parametrize(
-    ("threat", "status", "words"),
-    [
-        ("raises", "failed", "RuntimeError: the recipe broke; 2 attempts"),
-        ("dies", "failed", "its worker died (killed by signal 9); 2 attempts"),
-        ("hangs", "timed-out", "stopped after the limit of 2 s; 2 attempts"),
-        ("nothing", "failed", "gave the channels []"),
-    ],
-)
-def test_lasting_mishap_is_recorded_and_the_others_go_on(tmp_path, threat, status, words):
-    asked = plan(threat, "steady", defenses=(), limit=2.0)
-    found = run(asked, tmp_path / "run", parts=FAKES)
-    bad, good = found.cells()
-    assert (bad["status"], good["status"]) == (status, "measured")
-    assert words in bad["why"] and "\n" not in bad["why"] and "Traceback" not in bad["why"]
-    assert bad["channels"] == []
-    if threat == "raises":
-        assert "Traceback" in (found.root / "log.txt").read_text()
+def test_lasting_mishaps_are_recorded_and_the_others_go_on(tmp_path):
+    threats = ("raises", "dies", "hangs", "nothing", "white-box", "refuses", "steady")
+    asked = plan(*threats, defenses=(), limit=2.0)
+    found = run(asked, tmp_path / "run", workers=2, parts=FAKES)
+    said = {record["cell"]["threat"]: (record["status"], record["why"]) for record in found.cells()}
+    assert said == {
+        "raises": ("failed", "RuntimeError: the recipe broke; 2 attempts"),
+        "dies": ("failed", "its worker died (killed by signal 9); 2 attempts"),
+        "hangs": ("timed-out", "stopped after the limit of 2 s; 2 attempts"),
+        "nothing": ("failed", "ValueError: nothing gave the channels []; it must give at least one, and each once; 2 attempts"),
+        "white-box": ("refused", "white-box needs grad of its target; fake offers score"),
+        "refuses": ("refused", "there is nothing to attack here"),
+        "steady": ("measured", ""),
+    }
+    assert all(record["channels"] == [] for record in found.cells()[:-1])
+    assert "Traceback" in (found.root / "log.txt").read_text()
     events = []
-    run(asked, tmp_path / "run", parts=FAKES, progress=events.append)
-    assert {event.cell.threat for event in events if event.kind == "started"} == {threat}, "only what failed is tried again"
-
-
-def test_missing_capability_is_refused_by_name(tmp_path):
-    (record,) = run(plan("white-box", defenses=()), tmp_path / "run", parts=FAKES).cells()
-    assert record["status"] == "refused"
-    assert record["why"] == "white-box needs grad of its target; fake offers score"
-
-
-def test_refusal_says_why(tmp_path):
-    (record,) = run(plan("refuses", defenses=()), tmp_path / "run", parts=FAKES).cells()
-    assert (record["status"], record["why"]) == ("refused", "there is nothing to attack here")
+    run(asked, tmp_path / "run", workers=2, parts=FAKES, progress=events.append, limits=Limits(retries=0))
+    tried = [event.cell.threat for event in events if event.kind == "started"]
+    assert sorted(tried) == ["dies", "hangs", "nothing", "raises"], "only what failed is tried again"
 
 
 def test_waiting_for_a_shared_entry_is_not_counted_against_the_limit(tmp_path):
@@ -194,7 +186,7 @@ def test_unusable_target_touches_no_folder(tmp_path, target, words):
 
 
 def test_slow_loading_is_given_up(tmp_path):
-    with pytest.raises(InputError, match="loading took longer than 0[.]01 s"):
+    with pytest.raises(InputError, match=r"loading took longer than 0[.]01 s"):
         run(plan("steady"), tmp_path / "run", parts=FAKES, limits=Limits(load_seconds=0.01))
 
 
@@ -209,38 +201,44 @@ def test_no_workers_is_refused(tmp_path):
         run(plan("steady"), tmp_path / "run", workers=0, parts=FAKES)
 
 
-DEATHS = ["loading:0", "begun:0", "started:0", "step:0", "finished:1", "started:2", "finished:3"]
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory):
+    """What an uninterrupted scan of the driver's plan gives."""
+    folder = tmp_path_factory.mktemp("calm")
+    done = drive(folder / "run", 1, "steady,slow", env={**os.environ, MARKS: str(folder), "PYTHONPATH": str(HERE)})
+    assert done.returncode == 0, done.stderr
+    return results(folder / "run")
 
 
-@pytest.mark.parametrize("death", DEATHS)
-@pytest.mark.parametrize("workers", [1, 2])
-def test_kill_of_the_scan_at_any_point_and_the_same_command(tmp_path, tmp_path_factory, death, workers):
-    # one of the two counts is enough at most points: the points are about the parent
-    if workers == 2 and death not in ("step:0", "finished:1"):
-        pytest.skip("covered with one worker")
+DEATHS = [("begun:0", 1), ("step:0", 2), ("finished:2", 1), ("finished:3", 2)]
+MORE_DEATHS = [("loading:0", 1), ("started:0", 1), ("started:1", 1), ("step:1", 1), ("finished:1", 2), ("finished:4", 1)]
+
+
+@pytest.mark.parametrize(("death", "workers"), [*DEATHS, *(pytest.param(*death, marks=pytest.mark.slow) for death in MORE_DEATHS)])
+def test_kill_of_the_scan_at_any_point_and_the_same_command(tmp_path, calm, death, workers):
     out = tmp_path / "run"
     killed = drive(out, workers, "steady,slow", death)
     assert killed.returncode == -signal.SIGKILL
-    finished = len([line for line in killed.stdout.splitlines() if line.startswith("finished")])
+    finished = killed.stdout.count("\nfinished")
     again = drive(out, workers, "steady,slow")
     assert again.returncode == 0, again.stderr
-    begun = next(line for line in again.stdout.splitlines() if line.startswith("begun"))
-    assert int(begun.split()[1]) >= finished
-    assert again.stdout.count("\nfinished") == 4 - int(begun.split()[1]), "finished cells are not repeated"
-    assert drive(tmp_path / "calm", 1, "steady,slow").returncode == 0
-    assert results(out) == results(tmp_path / "calm")
+    held = int(next(line for line in again.stdout.splitlines() if line.startswith("begun")).split()[1])
+    assert held >= finished
+    assert again.stdout.count("\nfinished") == 4 - held, "finished cells are not repeated"
+    assert results(out) == calm
     assert not list(out.rglob(".part-*"))
 
 
-@pytest.mark.parametrize("place", ["evidence/", "media/", "cache/", "cells/"])
-def test_kill_of_a_worker_while_it_writes(tmp_path, monkeypatch, marks, place):
-    calm = run(plan("steady"), tmp_path / "calm", parts=FAKES)
-    monkeypatch.setenv(DIE_AT, place)
-    found = run(plan("steady"), tmp_path / "run", parts=FAKES)
-    assert (marks / f"died-at-{place.replace('/', '-')}").exists()
-    assert results(found.root) == {**results(calm.root), **{name: b for name, b in results(found.root).items() if ".part-" in name}}
-    run(plan("steady"), tmp_path / "run", parts=FAKES)
-    assert results(found.root) == results(calm.root), "the next call clears away what was left unfinished"
+def test_kill_of_a_worker_while_it_writes(tmp_path, monkeypatch, marks):
+    undisturbed = run(plan("steady", defenses=()), tmp_path / "calm", parts=FAKES)
+    places = ("cache/", "evidence/", "media/", "cells/")
+    monkeypatch.setenv(DIE_AT, ",".join(places))
+    found = run(plan("steady", defenses=()), tmp_path / "run", parts=FAKES, limits=Limits(retries=4))
+    assert found.timing(found.cells()[0]["key"])["attempts"] == 5, "it died once at each place"
+    left = {path.relative_to(found.root).as_posix() for path in found.root.rglob(".part-*")}
+    assert len(left) == 4
+    run(plan("steady", defenses=()), tmp_path / "run", parts=FAKES)
+    assert results(found.root) == results(undisturbed.root), "the next call clears away what was left unfinished"
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
