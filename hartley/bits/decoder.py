@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from hartley.bits.limits import proportion_limits, upward_reach
 from hartley.bits.tables import Counts, Floats
 
-_PSEUDO_TRIALS = (0.25, 1.0, 4.0, 16.0, 64.0, np.inf)
+PSEUDO_TRIALS = (0.25, 1.0, 4.0, 16.0, 64.0, np.inf)
 
 
 def decoder_low_bits(counts: Counts, law: Floats, weight: Floats) -> float:
@@ -25,37 +27,62 @@ def decoder_low_bits(counts: Counts, law: Floats, weight: Floats) -> float:
 
     law (inputs,): p(x). weight (inputs,): the weight of one trial of that input; sums to 1 over the trials.
     """
-    xs, ys = np.nonzero(counts)
-    mass = counts[xs, ys] * weight[xs]
-    n = 1.0 / float(mass @ weight[xs])
-    effective = counts * (weight * n)[:, None]
-    others = effective[:, ys].T.copy()
-    others[np.arange(len(xs)), xs] -= (weight * n)[xs]
-    others[counts[:, ys].T - (xs[:, None] == np.arange(len(law))) <= 0] = 0.0
-    best = others >= others.max(1, keepdims=True) * (1 - 1e-12)
-    best &= law > 0
-    credit = best[np.arange(len(xs)), xs] / best.sum(1)
-    miss = float(mass @ (1 - credit)) * n
-    error = (miss - (1 - credit) + 0.5) / n
-    guess = _two_level(best, error, law)[np.arange(len(xs)), xs]
-    seen = others[np.arange(len(xs)), xs]
-    fresh = seen <= 0
+    trials = left_out(counts, law, weight)
+    mass, n = trials.mass, trials.n
+    fresh = trials.seen <= 0
     once = float(mass[fresh].sum())
     unseen = proportion_limits(once * n, n)[1] - once
     lows = [0.0]
-    for pseudo in _PSEUDO_TRIALS:
-        posterior = guess if np.isinf(pseudo) else (seen + pseudo * guess) / (others.sum(1) + pseudo)
-        score = np.log2(posterior / law[xs])
+    for pseudo in PSEUDO_TRIALS:
+        score = trials.score_bits(pseudo)
         mean = float(mass @ score)
-        price = (
-            _price_of_unseen(counts, effective, law, pseudo, (miss + 0.5) / (n + 1))
-            if once <= 0
-            else float(mass[fresh] @ score[fresh]) / once
-        )
+        if once > 0:
+            price = float(mass[fresh] @ score[fresh]) / once
+        else:
+            price = _price_of_unseen(counts, weight, law, pseudo, (trials.missed + 0.5) / (n + 1))
         rest = float(mass[~fresh] @ score[~fresh]) / (1 - once) if once < 1 else mean
         reach = np.hypot(upward_reach(-score, mass, n), unseen * max(0.0, rest - price))
         lows.append(mean - float(reach))
     return max(lows)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Per occupied cell (x, y): what the other trials say about one trial of it.
+
+    mass (cells,) share of the trials; seen (cells,) other trials with the same x and y; column (cells,) with the same y,
+    both in effective trials; guess (cells,) the two-level law's probability of x; prior (cells,) p(x). n: effective trials;
+    missed: how many of them the best guess from the others gets wrong.
+    """
+
+    mass: Floats
+    seen: Floats
+    column: Floats
+    guess: Floats
+    prior: Floats
+    n: float
+    missed: float
+
+    def score_bits(self, pseudo: float) -> Floats:
+        """log2 q(x|y) / p(x) (cells,) with `pseudo` pseudo-trials of the two-level law; infinitely many: that law alone."""
+        posterior = self.guess if np.isinf(pseudo) else (self.seen + pseudo * self.guess) / (self.column + pseudo)
+        return np.asarray(np.log2(posterior / self.prior), dtype=np.float64)
+
+
+def left_out(counts: Counts, law: Floats, weight: Floats) -> LeftOut:
+    """Leaves out one trial of every occupied cell of counts (inputs, outcomes); law and weight as in `decoder_low_bits`."""
+    xs, ys = np.nonzero(counts)
+    at = np.arange(len(xs)), xs
+    mass = counts[xs, ys] * weight[xs]
+    n = 1.0 / float(mass @ weight[xs])
+    remaining = counts[:, ys].T.copy()
+    remaining[at] -= 1
+    others = remaining * (weight * n)
+    best = (others >= others.max(1, keepdims=True) * (1 - 1e-12)) & (law > 0)
+    wrong = 1 - best[at] / best.sum(1)
+    missed = float(mass @ wrong) * n
+    guess = _two_level(best, (missed - wrong + 0.5) / n, law)[at]
+    return LeftOut(mass, others[at], others.sum(1), guess, law[xs], n, missed)
 
 
 def _two_level(best: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], error: Floats | float, law: Floats) -> Floats:
@@ -70,10 +97,10 @@ def _two_level(best: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], error: Flo
     return np.asarray(np.where(total > 0, mixed, inside), dtype=np.float64)
 
 
-def _price_of_unseen(counts: Counts, effective: Floats, law: Floats, pseudo: float, error: float) -> float:
+def _price_of_unseen(counts: Counts, weight: Floats, law: Floats, pseudo: float, error: float) -> float:
     """Mean score in bits of an (x, y) that no trial has shown; inf when every pair has been seen."""
     columns = counts.sum(0) > 0
-    table = effective[:, columns].T
+    table = (counts * (weight / (counts.sum(1) @ weight**2))[:, None])[:, columns].T
     best = (table >= table.max(1, keepdims=True) * (1 - 1e-12)) & (law > 0)
     guess = _two_level(best, error, law)
     total = table.sum(1, keepdims=True)

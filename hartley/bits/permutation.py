@@ -24,7 +24,8 @@ def independence_p(counts: Counts, *, permutations: int = 1999, seed: int = 0) -
     rows, columns = rows[rows > 0], columns[columns > 0]
     if len(rows) < 2 or len(columns) < 2:
         return 1.0
-    generator = np.random.default_rng(seed)
+    # the margins enter the seed: one set of draws for all tables would put one and the same error into every verdict
+    generator = np.random.default_rng([seed, *rows.tolist(), *columns.tolist()])
     total = int(rows.sum())
     # boyett shuffles all trials, patefield walks the cells: the cheaper one, decided by the margins alone
     method = "boyett" if total < 6 * len(rows) * len(columns) else "patefield"

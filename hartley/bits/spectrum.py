@@ -76,7 +76,8 @@ def corrected_spectrum(signal: Moments, noise: Moments, law: Floats, *, seed: in
     spread *= 1 - float((law**2).sum())
     powers = np.ones(dimensions)
     if signal is not noise:
-        powers = np.maximum(np.linalg.eigvals(np.linalg.solve(noise.within, signal.within)).real, 0.0) / inflation(noise)
+        powers = np.sort(np.linalg.eigvals(np.linalg.solve(noise.within, signal.within)).real)
+        powers = np.maximum(powers, 0.0) / inflation(noise)
     shaken = np.stack([generator.permutation(powers) for _ in range(repeats)])
     jitter = generator.standard_normal((repeats, rank, dimensions)) * np.sqrt(spread * shaken)[:, None, :]
     inverse = _inverse_wishart_roots(generator, repeats, rank, noise.freedom - dimensions + rank) * np.sqrt(noise.freedom)
