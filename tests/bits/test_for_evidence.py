@@ -166,10 +166,12 @@ def test_the_order_of_rows_changes_nothing_and_the_bytes_neither():
 
 def test_it_is_quick():
     table = Evidence.concat([arm("clean"), arm("attacked", hit=0.5, keep=0.5), arm("defended_attacked", hit=0.3, keep=0.5)])
-    for_evidence(table)
-    start = time.process_time()
-    for_evidence(table)
-    assert time.process_time() - start < 1.5
+    spent = []
+    for _ in range(3):
+        start = time.process_time()
+        for_evidence(table)
+        spent.append(time.process_time() - start)
+    assert min(spent) < 1.5
 
 
 def test_importing_the_measures_is_light():
