@@ -13,6 +13,7 @@ from typing import Any
 from hartley.errors import InputError, unknown
 from hartley.runs.folder import Run
 from hartley.runs.plan import NO_DEFENSE, Catalog
+from hartley.runs.store import slug
 
 MEASURES = (
     "adversary_bits",
@@ -188,7 +189,7 @@ def judge(rule: Rule, records: Iterable[Mapping[str, Any]]) -> Verdict:
 def _figures(rule: Rule, record: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
     """Every number of that measure in the arms and channels that the rule speaks of, with where it stands."""
     for part in record["channels"]:
-        if rule.channel not in (None, part["name"]):
+        if rule.channel not in (None, slug(part["name"])):
             continue
         for measure in part["measures"]:
             if not rule.named_rate and measure["bits"]["kind"] == rule.measure and measure["arm"] in rule.arms:

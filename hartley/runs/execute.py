@@ -19,7 +19,7 @@ from hartley.runs.folder import SCHEMA, empty_result
 from hartley.runs.parts import PARTS, Parts, Recipe
 from hartley.runs.plan import EFFORT_FIELDS, NO_DEFENSE, Cell
 from hartley.runs.resolve import Loaded
-from hartley.runs.store import Store
+from hartley.runs.store import Store, slug
 
 Progress = Callable[[str, int, int], None]
 
@@ -90,7 +90,7 @@ def measured(cell: Cell, key: str, case: Case, tables: Iterable[Evidence], recip
     """The result of a cell that ran. Raises ValueError when the recipe gave no table or two of one channel."""
     tables = tuple(tables)
     names = [evidence.channel for evidence in tables]
-    if not names or len(set(names)) != len(names):
+    if not names or len({slug(name) for name in names}) != len(names):
         raise ValueError(f"{cell.threat} gave the channels {names}; it must give at least one, and each once")
     return {
         "schema": SCHEMA,

@@ -28,7 +28,17 @@ ENVIRONMENT = "environment.json"
 LOCK = ".lock"
 LOG = "log.txt"
 CELLS, TIMING, EVIDENCE, MEDIA, CACHE = FOLDERS = ("cells", "timing", "evidence", "media", "cache")
-CHANNEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def slug(channel: str) -> str:
+    """A channel's name as it stands in a file name and in a policy: "image to text" is image-to-text.
+
+    Raises ValueError when nothing is left of it, or more than 64 letters.
+    """
+    name = re.sub(r"[^a-z0-9_]+", "-", channel.lower()).strip("-")
+    if not 1 <= len(name) <= 64:
+        raise ValueError(f"channel {channel!r}: needs 1 to 64 letters or digits")
+    return name
 
 
 def canonical(record: Mapping[str, Any]) -> bytes:
@@ -127,10 +137,8 @@ class Store:
         atomic.write(self.root / TIMING / f"{key}.json", canonical(timing))
 
     def write_evidence(self, key: str, evidence: Evidence) -> str:
-        """The name inside the run folder. Raises ValueError for a channel's name that cannot stand in a file name."""
-        if not CHANNEL.fullmatch(evidence.channel):
-            raise ValueError(f"channel {evidence.channel!r}: takes lower-case letters, digits, _ and -")
-        name = f"{EVIDENCE}/{key}.{evidence.channel}.npz"
+        """The name inside the run folder. Raises ValueError for a channel's name that `slug` refuses."""
+        name = f"{EVIDENCE}/{key}.{slug(evidence.channel)}.npz"
         atomic.write(self.root / name, evidence.to_bytes())
         return name
 

@@ -65,6 +65,7 @@ SGA = record(
         ("utility_bits.high < 2 under sga", [SGA], 1),
         ("utility_bits.value >= 1 under sga/image", [SGA], 0),
         ("utility_bits.value >= 1 under sga/audio", [SGA], 2),
+        ("utility_bits.low >= 1 under sga/image-to-text", [record("sga", bits("attacked", 1, 2), channel="image to text")], 0),
         ("utility_bits.low >= 2.5 when clean", [SGA], 0),
         ("utility_bits.low >= 2.6 under any when clean", [SGA], 1),
         ("success.high <= 0.4 under sga", [SGA], 0),

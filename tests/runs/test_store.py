@@ -142,10 +142,18 @@ def test_damaged_evidence_is_one_line(filled):
         found.evidence(found.cells()[0], "image")
 
 
-@pytest.mark.parametrize("channel", ["../x", "a/b", "", "A", ".", "x" * 65])
+@pytest.mark.parametrize("channel", ["", "..", "/", "x" * 65])
 def test_a_channel_that_cannot_stand_in_a_file_name_is_refused(store, channel):
     with pytest.raises(ValueError, match="channel"):
         store.write_evidence("k", evidence(channel))
+
+
+@pytest.mark.parametrize(
+    ("channel", "name"), [("image to text", "image-to-text"), ("../x", "x"), ("a/b", "a-b"), ("A_1", "a_1"), ("\0é1", "1")]
+)
+def test_a_channel_in_a_file_name_is_plain(store, channel, name):
+    assert store.write_evidence("k", evidence(channel)) == f"evidence/k.{name}.npz"
+    assert (store.root / f"evidence/k.{name}.npz").is_file()
 
 
 def test_media_is_stored_once_by_content(store):
