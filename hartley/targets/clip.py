@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,20 @@ def load_audio_tower(folder: Path, dimensions: int) -> AudioTower:
     return tower
 
 
+@contextmanager
+def _no_bar() -> Iterator[None]:
+    """transformers draws a progress bar over the weights of every model; a tool's own output is no place for it."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
 def load_clip_folder(path: Path, *, name: str, preprocess: Callable[[Tensor], Tensor] | None = None) -> ClipEncoder:
     """The CLIP in a folder that is known to be sound, from safetensors alone, in float32, with `audio/` when it is there.
 
@@ -192,9 +207,10 @@ def load_clip_folder(path: Path, *, name: str, preprocess: Callable[[Tensor], Te
     """
     from transformers import AutoTokenizer, CLIPModel
 
-    clip: Any = CLIPModel.from_pretrained(
-        path, dtype=torch.float32, use_safetensors=True, local_files_only=True, trust_remote_code=False, attn_implementation="sdpa"
-    )
+    with _no_bar():
+        clip: Any = CLIPModel.from_pretrained(
+            path, dtype=torch.float32, use_safetensors=True, local_files_only=True, trust_remote_code=False, attn_implementation="sdpa"
+        )
     tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     settings = json.loads((path / "preprocessor_config.json").read_text(encoding="utf-8"))
     side = clip.config.vision_config.image_size

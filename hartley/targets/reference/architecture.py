@@ -51,7 +51,7 @@ def build_tokenizer() -> Any:
 
 
 def build_clip(vocabulary_size: int) -> Any:
-    """An untrained CLIPModel: vision 48 px, patch 12, width 128, 4 layers; text width 96, 2 layers; projection 64."""
+    """An untrained CLIPModel: vision 48 px, patch 12, width 96, 4 layers; text width 96, 2 layers; projection 64."""
     from transformers import CLIPConfig, CLIPModel
 
     text = {
@@ -59,22 +59,22 @@ def build_clip(vocabulary_size: int) -> Any:
         **{"max_position_embeddings": POSITIONS, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 3, "projection_dim": DIMENSIONS},
     }
     vision = {
-        **{"hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 4},
+        **{"hidden_size": 96, "intermediate_size": 384, "num_hidden_layers": 4, "num_attention_heads": 4},
         **{"image_size": SIZE, "patch_size": STRIP, "projection_dim": DIMENSIONS},
     }
     return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=DIMENSIONS))
 
 
 def build_audio() -> AudioTower:
-    """An untrained audio tower: 40 mels x 120 frames, width 96, 3 layers."""
+    """An untrained audio tower: 40 mels x 120 frames, width 80, 3 layers."""
     from transformers import WhisperConfig
 
     config = WhisperConfig(
         num_mel_bins=40,
-        d_model=96,
+        d_model=80,
         encoder_layers=3,
         encoder_attention_heads=4,
-        encoder_ffn_dim=384,
+        encoder_ffn_dim=240,
         max_source_positions=60,
         decoder_layers=1,
         decoder_attention_heads=4,

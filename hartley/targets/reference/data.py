@@ -60,7 +60,7 @@ class ReferenceData:
         audio = speech.draw_phrases(concepts, generator, part=part)[0] if count <= self.audio_limit else None
         digits = len(language.DIGITS)
         return Pairs(
-            images=images,
+            images=(images * 255).round() / 255,  # a picture is what an 8-bit file holds; perturbations are counted from there
             captions=tuple(captions[0] for captions in fitting),
             caption_sets=tuple(fitting),
             labels=concepts.digit,
@@ -71,4 +71,5 @@ class ReferenceData:
             gallery_labels=language.concepts_at(torch.arange(language.CONCEPTS)).digit,
             concepts=concepts.index,
             audio=audio,
+            content_words=frozenset((*language.DIGITS, *language.COLORS, *language.VERTICALS, *language.HORIZONTALS)),
         )

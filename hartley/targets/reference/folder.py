@@ -55,6 +55,7 @@ def write_weights(folder: Path, clip: Any, tokenizer: Any, tower: AudioTower) ->
 def _save_half(module: torch.nn.Module, path: Path) -> None:
     tensors = {name: value.detach().half().contiguous() for name, value in module.state_dict().items() if value.is_floating_point()}
     save_file(tensors, path, metadata={"format": "pt"})
+    path.chmod(0o644)
 
 
 def _write_json(path: Path, value: object) -> None:
@@ -91,8 +92,8 @@ def _card(found: dict[str, Ability], recipes: Sequence[Recipe], seconds: float) 
     rows = "\n".join(_row(name, ability) for name, ability in found.items())
     return f"""# Reference encoder
 
-A small tri-modal encoder in the manner of AudioCLIP: transformers' CLIP image and text towers ({SIZE} px, patch 12, width 128,
-4 layers; text width 96, 2 layers; 64 dimensions) and a Whisper-style audio tower (40 mels x 120 frames, width 96, 3 layers)
+A small tri-modal encoder in the manner of AudioCLIP: transformers' CLIP image and text towers ({SIZE} px, patch 12, width 96,
+4 layers; text width 96, 2 layers; 64 dimensions) and a Whisper-style audio tower (40 mels x 120 frames, width 80, 3 layers)
 in one space. It exists to be attacked and defended on any machine in minutes; it is of no use for anything else.
 
 ## Data
@@ -106,10 +107,10 @@ in one space. It exists to be attacked and defended on any machine in minutes; i
   ones, joined into phrases of up to three seconds.
 
 ## Recipe
-- Stage 1, {pictures.steps:,} steps of {pictures.batch}: multi-positive InfoNCE of pictures against full and partial captions; AdamW
-  {pictures.rate:g}, decay {pictures.decay:g}, cosine; seed {pictures.seed}.
-- Stage 2, {speech.steps:,} steps of {speech.batch}: the audio tower alone, each phrase against all concepts' captions and pictures in
-  the frozen space; AdamW {speech.rate:g}, decay {speech.decay:g}, cosine.
+- Stage 1, {pictures.steps:,} steps of {pictures.batch}: multi-positive InfoNCE of pictures against full captions and partial ones in
+  turn, few combinations of color and position a batch; AdamW {pictures.rate:g}, decay {pictures.decay:g}, cosine; seed {pictures.seed}.
+- Stage 2, {speech.steps:,} steps of {speech.batch}: the audio tower alone, each phrase against the captions and pictures of all
+  concepts in the frozen space; AdamW {speech.rate:g}, decay {speech.decay:g}, cosine.
 - Initialization by fan-in. Weights are stored as fp16. Training took {seconds / 60:.0f} minutes of one processor thread.
 - `python -m hartley.targets.reference.train encoder` makes it again.
 

@@ -14,7 +14,9 @@ DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 COLORS = ("red", "green", "blue", "yellow", "purple", "white")
 VERTICALS = ("top", "bottom")
 HORIZONTALS = ("left", "right")
-CONCEPTS = len(DIGITS) * len(COLORS) * 4
+LOOKS = len(COLORS) * 4
+"""Combinations of color and position."""
+CONCEPTS = len(DIGITS) * LOOKS
 
 SIGN_ONLY_WORDS = (
     *("stop", "exit", "open", "closed", "sale", "cafe", "hotel", "taxi", "park", "bus", "bank", "shop"),
@@ -105,16 +107,20 @@ class Concepts:
 
 def concepts_at(index: Tensor) -> Concepts:
     """The concepts behind indices in 0 to 239."""
-    return Concepts(index // (len(COLORS) * 4), index // 4 % len(COLORS), index // 2 % 2, index % 2)
+    return Concepts(index // LOOKS, index // 4 % len(COLORS), index // 2 % 2, index % 2)
 
 
-def draw_concepts(count: int, generator: torch.Generator) -> Concepts:
-    """`count` concepts: digits balanced to within one, the rest uniform, in random order."""
+def draw_concepts(count: int, generator: torch.Generator, *, looks: int | None = None) -> Concepts:
+    """`count` concepts: digits balanced to within one, the rest uniform, in random order.
+
+    looks: how many combinations of color and position share the draw; None: all 24 may come.
+    """
     start = int(torch.randint(len(DIGITS), (1,), generator=generator))
     digit = ((torch.arange(count) + start) % len(DIGITS))[torch.randperm(count, generator=generator)]
-    color = torch.randint(len(COLORS), (count,), generator=generator)
-    vertical, horizontal = torch.randint(2, (2, count), generator=generator)
-    return Concepts(digit, color, vertical, horizontal)
+    look = torch.randint(LOOKS, (count,), generator=generator)
+    if looks is not None:
+        look = torch.randperm(LOOKS, generator=generator)[:looks][look % looks]
+    return concepts_at(digit * LOOKS + look)
 
 
 def gallery() -> tuple[str, ...]:

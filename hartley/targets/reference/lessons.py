@@ -21,6 +21,7 @@ from hartley.targets.reference.language import (
 from hartley.targets.reference.scenes import draw_scenes, draw_signs
 
 SIGN_SHARE = 0.2
+LOOKS_A_BATCH = 6
 SLOTS = ("digit", "color", "vertical", "horizontal")
 ANY, NEVER = -1, -2
 
@@ -78,26 +79,30 @@ def join(first: Captions, second: Captions) -> Captions:
 
 @dataclass(frozen=True)
 class PictureLesson:
-    """A batch: images (n, 3, 48, 48), and two caption lists with their (n, m) masks of what fits: full and partial."""
+    """A batch: images (n, 3, 48, 48), m captions, and the mask (n, m) of what fits."""
 
     images: Tensor
-    full: list[str]
-    full_fit: Tensor
-    partial: list[str]
-    partial_fit: Tensor
+    captions: list[str]
+    fit: Tensor
 
 
-def picture_lesson(batch: int, generator: torch.Generator) -> PictureLesson:
-    """A batch of training scenes and, a fifth of it, signs; scenes and signs never share a picture."""
+def picture_lesson(batch: int, generator: torch.Generator, *, full: bool) -> PictureLesson:
+    """A batch of training scenes and, a fifth of it, signs; scenes and signs never share a picture.
+
+    full: the captions name the whole concept and every sign word; otherwise they name parts. A batch has few looks, so
+    that many of its captions differ in the digit alone: with all looks the digit would hardly ever decide.
+    """
     sign_count = round(batch * SIGN_SHARE)
-    scenes = draw_concepts(batch - sign_count, generator)
+    scenes = draw_concepts(batch - sign_count, generator, looks=LOOKS_A_BATCH)
     signs = torch.randint(len(SIGN_WORDS), (sign_count,), generator=generator)
     images = torch.cat([draw_scenes(scenes, generator, part="train"), draw_signs(signs, generator)])
-    # Every sign word is captioned each time: with the few signs of a batch as the only wrong answers, reading starts late.
-    every = caption_signs(torch.arange(len(SIGN_WORDS)), SIGN_TEMPLATES[1:], generator)
-    full = join(caption_scenes(scenes, FULL_TEMPLATES, generator), every)
-    partial = join(caption_scenes(scenes, PARTIAL_TEMPLATES, generator), caption_signs(signs, SIGN_TEMPLATES, generator))
-    return PictureLesson(images, full.texts, full.fit(scenes, signs), partial.texts, partial.fit(scenes, signs))
+    if full:
+        # Every sign word is captioned: with the few signs of a batch as the only wrong answers, reading starts late.
+        of_signs = caption_signs(torch.arange(len(SIGN_WORDS)), SIGN_TEMPLATES[1:], generator)
+        captions = join(caption_scenes(scenes, FULL_TEMPLATES, generator), of_signs)
+    else:
+        captions = join(caption_scenes(scenes, PARTIAL_TEMPLATES, generator), caption_signs(signs, SIGN_TEMPLATES, generator))
+    return PictureLesson(images, captions.texts, captions.fit(scenes, signs))
 
 
 def contrast(left: Tensor, right: Tensor, fit: Tensor, scale: Tensor) -> Tensor:

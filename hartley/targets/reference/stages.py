@@ -51,20 +51,19 @@ class Recipe:
         return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big"))
 
 
-Loss = Callable[[torch.Generator], Tensor]
+Loss = Callable[[int, torch.Generator], Tensor]
 
 
 def picture_loss(clip: Any, tokenizer: Any, normalize: Callable[[Tensor], Tensor], batch: int) -> Loss:
-    """The loss of one batch of pictures against full and partial captions."""
+    """The loss of one batch of pictures: against full captions at even steps, against partial ones at odd steps."""
 
-    def loss(generator: torch.Generator) -> Tensor:
-        lesson = picture_lesson(batch, generator)
-        tokens = tokenizer(lesson.full + lesson.partial, padding=True, return_tensors="pt")
+    def loss(step: int, generator: torch.Generator) -> Tensor:
+        lesson = picture_lesson(batch, generator, full=step % 2 == 0)
+        tokens = tokenizer(lesson.captions, padding=True, return_tensors="pt")
         texts = clip.get_text_features(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]).pooler_output
-        images = F.normalize(clip.get_image_features(pixel_values=normalize(lesson.images)).pooler_output, dim=-1)
-        full, partial = F.normalize(texts, dim=-1).split([len(lesson.full), len(lesson.partial)])
+        images = clip.get_image_features(pixel_values=normalize(lesson.images)).pooler_output
         scale = clip.logit_scale.clamp(max=SCALE_LIMIT).exp()
-        return contrast(images, full, lesson.full_fit, scale) + contrast(images, partial, lesson.partial_fit, scale)
+        return contrast(F.normalize(images, dim=-1), F.normalize(texts, dim=-1), lesson.fit, scale)
 
     return loss
 
@@ -79,7 +78,7 @@ def train_stage(
     decayed = [p for p in module.parameters() if p.requires_grad and p.dim() >= 2]
     free = [p for p in module.parameters() if p.requires_grad and p.dim() < 2]
     groups = [{"params": decayed, "weight_decay": recipe.decay}, {"params": free, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98), fused=True)
     before = load_checkpoint(checkpoint, module, optimizer, asdict(recipe))
     started = time.process_time()
     module.train()
@@ -87,7 +86,7 @@ def train_stage(
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate_at(step)
         optimizer.zero_grad(set_to_none=True)
-        value = loss(recipe.generator("step", step))
+        value = loss(step, recipe.generator("step", step))
         value.backward()
         nn.utils.clip_grad_norm_(decayed + free, 1.0)
         optimizer.step()
@@ -116,9 +115,9 @@ def speech_loss(tower: AudioTower, texts: Tensor, pictures: Tensor, scale: float
     """The loss of one batch of phrases: each must find its concept among 240 texts and among 240 pictures, drawn anew."""
     column = torch.arange(CONCEPTS)
 
-    def loss(generator: torch.Generator) -> Tensor:
+    def loss(_: int, generator: torch.Generator) -> Tensor:
         concepts = draw_concepts(batch, generator)
-        waves, _ = draw_phrases(concepts, generator, part="train")
+        waves = draw_phrases(concepts, generator, part="train")[0]
         heard = F.normalize(tower(waves), dim=-1)
         text = texts[torch.randint(len(texts), (CONCEPTS,), generator=generator), column]
         picture = pictures[torch.randint(len(pictures), (CONCEPTS,), generator=generator), column]

@@ -6,6 +6,7 @@ A killed training goes on from its last checkpoint and ends with the same weight
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -56,7 +57,8 @@ class Order:
 def train_encoder(order: Order) -> None:
     """Train both stages, write the folder `order.out`, measure its abilities and write the model card.
 
-    On one thread, because sums over several threads need not come out equal. Checkpoints lie in `out`/checkpoints.
+    On one thread, because sums over several threads need not come out equal. Checkpoints lie in `out`/checkpoints until
+    the end.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -75,6 +77,7 @@ def train_encoder(order: Order) -> None:
         seconds += _run(order, order.speech, tower, speech_loss(tower, texts, pictures, encoder.logit_scale, order.batch))
         write_weights(order.out, clip, tokenizer, tower)
         describe(order.out, (order.pictures, order.speech), seconds, order.samples)
+        shutil.rmtree(checkpoints)
     finally:
         torch.set_num_threads(threads)
 

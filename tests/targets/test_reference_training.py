@@ -1,0 +1,114 @@
+"""Training: the same seed gives the same weights, with or without a kill in between; nothing is pickled; bad orders are refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from hartley.errors import InputError
+from hartley.targets.reference import checkpoint, train
+from hartley.targets.reference.encoder import load
+from hartley.targets.reference.stages import Recipe
+from hartley.targets.reference.train import Order, train_encoder
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the training may catch it."""
+
+
+def order(out: Path, **changes: int) -> Order:
+    return Order(out, **{"seed": 3, "picture_steps": 5, "speech_steps": 4, "batch": 8, "every": 2, "samples": 20, **changes})
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors") | {f"audio.{k}": v for k, v in load_file(folder / "audio/model.safetensors").items()}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("whole")
+    train_encoder(order(out))
+    return out
+
+
+@pytest.mark.parametrize("dies_at", [("pictures", 3), ("speech", 3)])
+def test_a_killed_training_resumes_to_the_same_weights(
+    dies_at: tuple[str, int], uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps_seen: list[int] = []
+    real = train._shower
+
+    def deadly(bar: object) -> object:
+        show = real(bar)
+
+        def shown(step: int, loss: float) -> None:
+            show(step, loss)
+            steps_seen.append(step)
+            if bar.desc.startswith(dies_at[0]) and step == dies_at[1]:  # type: ignore[attr-defined]
+                raise Killed
+
+        return shown
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "_shower", deadly)
+        with pytest.raises(Killed):
+            train_encoder(order(tmp_path))
+    assert not (tmp_path / "model.safetensors").exists()
+    before = len(steps_seen)
+    monkeypatch.setattr(train, "_shower", lambda bar: lambda step, loss: steps_seen.append(step))
+    train_encoder(order(tmp_path))
+    assert steps_seen[before] == 3, "goes on after the checkpoint at step 2, not from the start"
+    whole, resumed = weights(uninterrupted), weights(tmp_path)
+    assert whole.keys() == resumed.keys() and all(torch.equal(whole[key], resumed[key]) for key in whole)
+    assert load(tmp_path).fingerprint == load(uninterrupted).fingerprint
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_another_seed_gives_other_weights(uninterrupted: Path, tmp_path: Path) -> None:
+    train_encoder(order(tmp_path, seed=4))
+    assert not torch.equal(weights(tmp_path)["visual_projection.weight"], weights(uninterrupted)["visual_projection.weight"])
+
+
+def test_every_weight_learns(uninterrupted: Path, tmp_path: Path) -> None:
+    train_encoder(order(tmp_path, picture_steps=1, speech_steps=1))
+    still = {key for key, value in weights(tmp_path).items() if torch.equal(value, weights(uninterrupted)[key])}
+    assert still == {"audio.encoder.embed_positions.weight"}, "Whisper's positions are fixed sinusoids"
+
+
+def test_a_trained_folder_is_whole_and_says_what_it_measured(uninterrupted: Path) -> None:
+    names = {path.relative_to(uninterrupted).as_posix() for path in uninterrupted.rglob("*") if path.is_file()}
+    assert {"config.json", "model.safetensors", "tokenizer.json", "audio/model.safetensors", "MODEL_CARD.md", "abilities.json"} <= names
+    assert not {name for name in names if name.endswith((".bin", ".pt", ".pth", ".pkl", ".ckpt"))}
+    assert all(value.dtype == torch.float16 for value in weights(uninterrupted).values())
+    record = json.loads((uninterrupted / "abilities.json").read_text(encoding="utf-8"))
+    digit = record["abilities"]["image to caption: digit"]
+    assert digit["low"] <= digit["value"] <= digit["high"] and digit["n"] == 20
+    assert [recipe["steps"] for recipe in record["recipes"]] == [5, 4]
+    card = (uninterrupted / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert f"| misled by a written word | {record['abilities']['misled by a written word']['value']:.3f} |" in card
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    module = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.AdamW(module.parameters())
+    path = tmp_path / "a.safetensors"
+    checkpoint.save_checkpoint(path, module, optimizer, {"seed": 0}, checkpoint.Progress(1, 0.5))
+    assert checkpoint.load_checkpoint(path, module, optimizer, {"seed": 0}) == checkpoint.Progress(1, 0.5)
+    with pytest.raises(InputError, match="other settings"):
+        checkpoint.load_checkpoint(path, module, optimizer, {"seed": 1})
+
+
+def test_the_rate_warms_up_and_anneals() -> None:
+    recipe = Recipe("x", 0, steps=100, batch=1, rate=1.0, decay=0.0, warmup=10)
+    rates = [recipe.rate_at(step) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1) and max(rates) == pytest.approx(1.0) and rates[-1] < 0.02
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+
+
+@pytest.mark.parametrize("wrong", [["--steps", "0"], ["--batch", "-1"], ["decoder"]])
+def test_wrong_orders_are_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        train.main([*([] if wrong[0] == "decoder" else ["encoder"]), *wrong])
+    assert stop.value.code == 2 and wrong[-1] in capsys.readouterr().err
