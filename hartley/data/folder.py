@@ -22,8 +22,8 @@ from hartley.data.symbols import Symbols, from_captions, from_labels
 from hartley.errors import InputError
 
 FEWEST_HELD_OUT = 20
-CACHE_BYTES = 256 * 2**20
-DRAW_BYTES = 768 * 2**20
+CACHE_BYTES = 128 * 2**20
+DRAW_BYTES = 640 * 2**20
 
 Progress = Callable[[str, int, int], None]
 
@@ -90,7 +90,7 @@ class FolderData:
         """Up to `count` pictures of "held-out" or "train", as even over the labels as there are pictures, in random order.
 
         A picture with several captions gets one of them by chance; the gallery is the distinct captions of this draw.
-        A draw takes at most 768 MB of pixels and samples. Raises ValueError for another part or a count below 1.
+        A draw takes at most 640 MB of pixels and samples. Raises ValueError for another part or a count below 1.
         """
         if part not in self._parts or count < 1:
             raise ValueError(f"part {part!r}, count {count}; 'held-out' or 'train' and a count of at least 1 are accepted")
@@ -176,8 +176,11 @@ class FolderData:
 def _items(folder: Path, rows: Sequence[Row], progress: Progress) -> tuple[tuple[Item, ...], int]:
     """The pictures that the rows name, in the order of their first row, and how many copies were merged into others."""
     by_path: dict[Path, list[Row]] = {}
+    known: dict[str, Path] = {}
     for row in rows:
-        by_path.setdefault(inside(folder, row.file_name, row.where), []).append(row)
+        if row.file_name not in known:
+            known[row.file_name] = inside(folder, row.file_name, row.where)
+        by_path.setdefault(known[row.file_name], []).append(row)
     if loose := [name for name in pictures_below(folder) if Path(os.path.realpath(folder / name)) not in by_path]:
         raise InputError(f"{folder}: {len(loose)} pictures have no caption, first {shown(loose[0])}; add rows for them or take them out")
     by_digest: dict[str, Item] = {}

@@ -159,7 +159,8 @@ def folder_fingerprint(path: Path) -> str:
     digest = hashlib.sha256()
     files = {file for pattern in DECIDING_FILES for file in path.glob(pattern) if file.name not in NOT_DECIDING}
     for file in sorted(files, key=lambda found: found.relative_to(path).as_posix()):
-        digest.update(file.relative_to(path).as_posix().encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+        with file.open("rb") as content:
+            digest.update(file.relative_to(path).as_posix().encode() + b"\0" + hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()
 
 
