@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,10 @@ from hartley.targets.protocols import Encoder
 
 if TYPE_CHECKING:
     from hartley.defenses.model.defense import Defense
+
+
+NOTES = "notes"
+"""The name under which curves and flags are kept beside cached tensors."""
 
 
 class Refused(Exception):  # noqa: N818 - a verdict that is reported, not a malfunction
@@ -43,8 +48,8 @@ class Effort:
 
 
 EFFORTS: Mapping[str, Effort] = {
-    "quick": Effort("quick", trials=400, steps=20, poison_pairs=8_000, members=250, epochs=1),
-    "standard": Effort("standard", trials=1_000, steps=40, poison_pairs=16_000, members=500, epochs=2),
+    "quick": Effort("quick", trials=300, steps=15, poison_pairs=4_000, members=150, epochs=2),
+    "standard": Effort("standard", trials=1_000, steps=40, poison_pairs=16_000, members=400, epochs=2),
     "full": Effort("full", trials=2_000, steps=100, poison_pairs=32_000, members=1_000, epochs=3),
 }
 
@@ -106,6 +111,29 @@ class Case:
     exhibits: list[Exhibit] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
     flags: list[Flag] = field(default_factory=list)
+    told: set[str] = field(default_factory=set)
+
+    def once(self, name: str, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """What `compute` gives, from the run's cache where it is there already; the curves and flags it leaves come along.
+
+        Whichever cell computes it first, on whichever worker, every cell that uses it shows the same curves and flags.
+        """
+
+        def keep() -> dict[str, Tensor]:
+            curves, flags = len(self.curves), len(self.flags)
+            tensors = compute()
+            left = {"curves": [asdict(item) for item in self.curves[curves:]], "flags": [asdict(item) for item in self.flags[flags:]]}
+            del self.curves[curves:], self.flags[flags:]
+            return {**tensors, NOTES: torch.frombuffer(bytearray(json.dumps(left).encode()), dtype=torch.uint8)}
+
+        tensors = dict(self.cached(name, keep))
+        left = json.loads(bytes(tensors.pop(NOTES).tolist()).decode())
+        if name in self.told:
+            return tensors
+        self.told.add(name)
+        self.curves += [Curve(**{**item, "values": tuple(item["values"])}) for item in left["curves"]]
+        self.flags += [Flag(**item) for item in left["flags"]]
+        return tensors
 
     def generator(self, *purpose: Any) -> torch.Generator:
         """A generator of its own for each purpose, so that one part's draws never shift another's."""

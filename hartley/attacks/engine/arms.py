@@ -13,8 +13,8 @@ from hartley.attacks.engine.expectation import Repeated, Views
 from hartley.evidence import Evidence
 from hartley.targets.protocols import Encoder
 
-EOT_DRAWS = 4
-"""Draws of a stochastic defense's noise that an attack through it averages over."""
+EOT_DRAWS = 2
+"""Draws of a stochastic defense's noise that an attack through it averages over in every step; the steps average further."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def all_arms(case: Case, channel: str, clean: Inputs, craft: Craft, read: Read, 
 
 def crafted_once(case: Case, name: str, craft: Craft) -> Inputs:
     """The attack on the undefended target, from the run's cache where it is there already."""
-    return Inputs.from_tensors(case.cached(f"crafted/{name}", lambda: craft(case.target, "attacked").to_tensors()))
+    return Inputs.from_tensors(case.once(f"crafted/{name}", lambda: craft(case.target, "attacked").to_tensors()))
 
 
 def views_for(case: Case, arm: str, views: Views) -> Views:

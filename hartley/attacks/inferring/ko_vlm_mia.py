@@ -24,7 +24,7 @@ from hartley.targets.protocols import Encoder, Trainable
 
 EPOCHS = 12
 """Passes over the members: enough that the model knows them better than others, few enough that it is not a lookup table."""
-REPEATS = 8
+REPEATS = 4
 """Times an attacker asks a stochastic defense for the same answer and averages."""
 SCORES = ("similarity", "augmentation", "weakly supervised")
 
@@ -162,4 +162,4 @@ def _victim(case: Case, target: Trainable, audience: Audience) -> Trainable:
         note(case, "similarity", "attacked", losses, (), "training loss (victim)")
         return weights(student)
 
-    return restore(target, case.cached("model/victim", compute))
+    return restore(target, case.once("model/victim", compute))

@@ -113,7 +113,7 @@ class _Backdoor:
             return {"patch": patch}
 
         name = arm if arm == "attacked" or self.case.defense is None else f"{arm}/{self.case.defense.id}"
-        return self.case.cached(f"trigger/{name}", compute)["patch"]
+        return self.case.once(f"trigger/{name}", compute)["patch"]
 
     def stamp(self, images: Tensor, fires: Tensor, patch: Tensor) -> Tensor:
         """Stamps the pictures for which `fires` (n,) is 1."""
@@ -135,7 +135,7 @@ class _Backdoor:
             return weights(student)
 
         label = name if case.defense is None or name in ("benign", "poisoned") else f"{name}/{case.defense.id}"
-        return restore(self.target, case.cached(f"model/{label}", compute))
+        return restore(self.target, case.once(f"model/{label}", compute))
 
     def _pairs(self, patch: Tensor | None) -> tuple[Tensor, list[str]]:
         images, captions = self.train.images, list(self.train.captions)

@@ -19,8 +19,10 @@ from hartley.data.pairs import Pairs
 from hartley.evidence import Evidence
 from hartley.targets.protocols import Encoder
 
-QUERY_TRIALS = 100
-"""Inputs of the query variant: each costs as many forward passes as queries."""
+QUERY_SHARE = 3
+QUERIES_A_STEP = 10
+AUDIO_SHARE = 2
+"""The query variant and the speech channel run on a third and on half of the trials: each input costs them more."""
 
 
 def adversarial_illusions(case: Case) -> tuple[Evidence, ...]:
@@ -37,12 +39,13 @@ def adversarial_illusions(case: Case) -> tuple[Evidence, ...]:
     found = []
     if applies(case, frozenset({"image"})):
         white = targeted_channel(case, pairs, Channel("image", Attack(PIXELS, Linf(16 / 255, "pixel"), gradient), _toward_text))
-        queries = Attack(PIXELS, Linf(16 / 255, "pixel"), Square(10 * case.effort.steps))
-        black = targeted_channel(case, pairs.take(range(min(QUERY_TRIALS, len(pairs)))), Channel("image, queries", queries, _toward_text))
+        queries = Attack(PIXELS, Linf(16 / 255, "pixel"), Square(QUERIES_A_STEP * case.effort.steps))
+        black = targeted_channel(case, pairs.take(range(len(pairs) // QUERY_SHARE)), Channel("image by queries", queries, _toward_text))
         _black_beats_white(case, white, black)
         found += [white, black]
     if "audio" in carriers and pairs.audio is not None and applies(case, frozenset({"audio"})):
-        found.append(targeted_channel(case, pairs, Channel("audio", Attack(WAVEFORM, Snr(30, "waveform"), gradient), _toward_text)))
+        spoken = pairs.take(range(len(pairs) // AUDIO_SHARE))
+        found.append(targeted_channel(case, spoken, Channel("audio", Attack(WAVEFORM, Snr(30, "waveform"), gradient), _toward_text)))
     if not found:
         raise Refused("neither the target nor the data has speech, and the defense leaves pictures alone")
     return tuple(found)
