@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hartley.report.lines import Guard, Line, worst
-from hartley.report.numbers import Number, absent
+from hartley.report.numbers import Number, apart
+from hartley.report.words import STATUSES
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,6 @@ def plain(sentence: Iterable[Part]) -> str:
         else:
             words.append(part.text if isinstance(part, Said) else part)
     return "".join(words)
-
-
-def apart(left: Number, right: Number) -> bool:
-    """Whether `left` lies below `right` with no overlap of their intervals."""
-    return left.high is not None and right.low is not None and left.high < right.low
 
 
 def _verdict(lead: Line | None, leak: Line | None, guard: Guard | None, names: Mapping[str, str]) -> Sentence:
@@ -135,8 +131,10 @@ def _attack(lead: Line | None, names: Mapping[str, str]) -> Sentence:
         left = ("leaves ", attacked, " bits of utility (the point is withheld)")
     else:
         left = ("leaves ", attacked, " bits")
-    if not adversary.measured:
-        gain: Sentence = (" what it gives the adversary was not measured",)
+    if lead.jams_only:
+        gain: Sentence = (" it jams, which gives the adversary nothing to say",)
+    elif not adversary.measured:
+        gain = (" what it gives the adversary was not measured",)
     elif adversary.withheld:
         gain = (" what it gives the adversary is withheld but bracketed, ", adversary, " bits")
     elif adversary.low is not None and adversary.low <= 0:
@@ -154,7 +152,7 @@ def _leak(leak: Line | None, names: Mapping[str, str]) -> Sentence:
     if leak is None:
         return ()
     number = leak.number("adversary_bits", "attacked")
-    start: Sentence = (" ", name_of(leak.threat, names))
+    start: Sentence = (" As for secrets, ", name_of(leak.threat, names))
     if _leaks(number):
         return (*start, " reads ", number, " bits of a secret per use.")
     return (*start, " reads no demonstrable part of a secret, ", number, " bits.")
@@ -196,10 +194,5 @@ def _missing(lines: Sequence[Line]) -> Sentence:
         counts[cell.status] = counts.get(cell.status, 0) + 1
     parts: list[Part] = [f"{len(left)} of {len(cells)} cells were not measured ("]
     for index, (status, count) in enumerate(counts.items()):
-        parts += [", " if index else "", f"{count} ", Said(status)]
+        parts += [", " if index else "", f"{count} ", STATUSES[status] if status in STATUSES else Said(status)]
     return (*parts, "). They count neither as safe nor as broken; each is named, with its reason, at the end.")
-
-
-def nothing(kind: str) -> Number:
-    """A number for a place where no line exists."""
-    return absent(kind, "", "nothing of this was measured")

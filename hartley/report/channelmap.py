@@ -14,7 +14,10 @@ from hartley.report.words import FLOWS
 
 @dataclass(frozen=True)
 class Lane:
-    """One flow. `line` is its worst measured channel, None when nothing was measured; the bands are SVG path data."""
+    """One flow. `line` is its worst measured channel, None when nothing was measured.
+
+    The bands are SVG path data; `held` says that a band rests on a withheld number.
+    """
 
     flow: str
     sends: str
@@ -25,7 +28,8 @@ class Lane:
     total: int
     intent: str
     intruder: str
-    uncertain: bool
+    intent_held: bool
+    intruder_held: bool
 
 
 def lanes(lines: Sequence[Line], catalog: Mapping[str, Facts], scale: float) -> tuple[Lane, ...]:
@@ -35,22 +39,22 @@ def lanes(lines: Sequence[Line], catalog: Mapping[str, Facts], scale: float) -> 
         rows = [facts for facts in catalog.values() if facts.known and facts.flow == flow]
         here = [line for line in lines if line.threat in catalog and catalog[line.threat].flow == flow]
         line = worst(here) or worst(here, reading=True)
-        intent, intruder, uncertain = _bands(line, scale) if line is not None else ("", "", False)
+        bands = _bands(line, scale) if line is not None else ("", "", False, False)
         done = len({item.threat for item in here if item.channel is not None})
-        result.append(Lane(flow, sends, gets, line, done, sum(row.implemented for row in rows), len(rows), intent, intruder, uncertain))
+        result.append(Lane(flow, sends, gets, line, done, sum(row.implemented for row in rows), len(rows), *bands))
     return tuple(result)
 
 
-def _bands(line: Line, scale: float) -> tuple[str, str, bool]:
+def _bands(line: Line, scale: float) -> tuple[str, str, bool, bool]:
     clean, attacked = line.number("utility_bits", "clean"), line.number("utility_bits", "attacked")
     adversary = line.number("adversary_bits", "attacked")
     gained = _size(adversary)
     if line.kind == "read":
-        return "", shapes.leak_band(gained / scale) if gained is not None else "", adversary.withheld
+        return "", shapes.leak_band(gained / scale) if gained is not None else "", False, adversary.withheld
     before, after = _size(clean), _size(attacked)
     intent = shapes.intent_band(before / scale, after / scale) if before is not None and after is not None else ""
     intruder = shapes.adversary_band(gained / scale) if gained is not None else ""
-    return intent, intruder, any(number.withheld for number in (clean, attacked, adversary))
+    return intent, intruder, clean.withheld or attacked.withheld, adversary.withheld
 
 
 def _size(number: Number) -> float | None:

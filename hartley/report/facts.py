@@ -10,6 +10,8 @@ from pathlib import Path
 import hartley
 from hartley import catalog
 
+RECIPE_LABELS = ("Claim", "Does", "Left out", "Bends")
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -79,31 +81,28 @@ def _threat(row: catalog.Threat) -> Facts:
     )
 
 
-def recipe(threat: Facts) -> tuple[str, ...]:
-    """The lines of the recipe's docstring, read without importing it; empty when there is no such recipe."""
+def recipe(threat: Facts) -> Mapping[str, str]:
+    """The lines of the recipe's docstring by their label (Claim, Does, Left out, Bends), read without importing it."""
     if not threat.known or not threat.implemented:
-        return ()
+        return {}
     function = threat.id.replace("-", "_")
     file = Path(hartley.__file__).parent / "attacks" / threat.flow / f"{function}.py"
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
-        return ()
+        return {}
     found = next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function), None)
-    text = ast.get_docstring(found) if found is not None else None
-    return _paragraphs(text or "")
+    return _labelled((ast.get_docstring(found) if found is not None else None) or "")
 
 
-def _paragraphs(text: str) -> tuple[str, ...]:
-    """Docstring lines with continuation lines (indented, or within a paragraph) joined to their first."""
-    lines: list[str] = []
+def _labelled(text: str) -> Mapping[str, str]:
+    lines: dict[str, str] = {}
+    label = ""
     for raw in text.splitlines():
-        if not raw.strip():
-            continue
-        head = raw.split(":", 1)[0]
-        starts = not raw.startswith(" ") and ":" in raw and len(head.split()) <= 4
-        if lines and not starts:
-            lines[-1] = f"{lines[-1]} {raw.strip()}"
-        else:
-            lines.append(raw.strip())
-    return tuple(lines)
+        head, colon, rest = raw.partition(":")
+        if colon and head in RECIPE_LABELS:
+            label = head
+            lines[label] = rest.strip()
+        elif label and raw.strip():
+            lines[label] += " " + raw.strip()
+    return {label: line[:1].upper() + line[1:] for label, line in lines.items()}

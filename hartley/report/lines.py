@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hartley.report.folder import Folder
-from hartley.report.numbers import Number, absent, difference
+from hartley.report.numbers import Number, absent, apart, difference
 from hartley.report.records import Cell, Channel
 
 NONE = "none"
@@ -70,18 +70,33 @@ class Line:
         return self.channel.number(kind, arm)
 
     @property
-    def damage(self) -> float:
-        """The margin under attack, read in the user's favor: the smaller the worse. Infinite when nothing is known."""
-        utility, adversary = self.number("utility_bits", "attacked"), self.number("adversary_bits", "attacked")
+    def jams_only(self) -> bool:
+        """A jam has no symbol of its own: there is nothing to measure on the adversary's side, and nothing is missing."""
+        cells = [self.channel, *(guard.channel for guard in self.guards)]
+        numbers = [number for channel in cells if channel is not None for number in channel.bits.values()]
+        return self.kind == "jam" and not any(number.measured for number in numbers if number.name == "adversary_bits")
+
+    @property
+    def damage(self) -> tuple[bool, float]:
+        """How little is left under attack, as an order: the smaller the worse. (True, infinity) when nothing is known.
+
+        First whether the loss is uncertain, then the margin as a share of the clean utility, so that channels with
+        different ceilings compare. Withheld numbers enter at the side that favors the user.
+        """
+        clean, attacked = self.number("utility_bits", "clean"), self.number("utility_bits", "attacked")
+        adversary, margin = self.number("adversary_bits", "attacked"), self.number("margin_bits", "attacked")
         if self.kind == "read":
             low = adversary.sure_low
-            return math.inf if low is None else -low
-        margin = self.number("margin_bits", "attacked").sure_high
-        if margin is not None:
-            return margin
-        if utility.sure_high is None:
-            return math.inf
-        return utility.sure_high - (adversary.sure_low or 0.0)
+            return (low is None or low <= 0, math.inf if low is None else -low)
+        if margin.sure_high is not None:
+            left = margin.sure_high
+        elif attacked.sure_high is not None:
+            left = attacked.sure_high - (adversary.sure_low or 0.0)
+        else:
+            return True, math.inf
+        whole = clean.sure_high or self.possible_bits or 1.0
+        certain = apart(attacked, clean) or (margin.high is not None and margin.high < 0)
+        return not certain, left / whole
 
     @property
     def best(self) -> Guard | None:
@@ -96,10 +111,15 @@ class Line:
         return "t-" + "".join(character if character.isascii() and character.isalnum() else "-" for character in parts)[:80]
 
 
-def of(folder: Folder, order: Sequence[str]) -> tuple[Line, ...]:
-    """The lines of a run, threats in `order` and after that as they come; what the plan names and no cell holds is "not run"."""
+def of(folder: Folder, order: Sequence[str], guards: Sequence[str] = ()) -> tuple[Line, ...]:
+    """The lines of a run, threats in `order` and defenses in that of `guards`, unknown ones last.
+
+    What the plan names and no cell holds is "not run".
+    """
     groups: dict[tuple[str, str, str, str], dict[str, Cell]] = {}
-    for cell in (*folder.cells, *_missing(folder)):
+    place = {defense: index for index, defense in enumerate(guards)}
+    found = sorted((*folder.cells, *_missing(folder)), key=lambda cell: (place.get(cell.defense, len(place)), cell.defense))
+    for cell in found:
         groups.setdefault((cell.threat, cell.target, cell.seed, cell.budget), {}).setdefault(cell.defense, cell)
     rank = {threat: index for index, threat in enumerate(order)}
     keys = sorted(groups, key=lambda key: (rank.get(key[0], len(rank)), key))
@@ -135,9 +155,9 @@ def _bare(cell: Cell) -> bool:
 def _guard(channel: Channel | None, cell: Cell) -> Guard:
     found = next((item for item in cell.channels if channel is None or item.name == channel.name), None) if cell.measured else None
     if found is None:
-        why = cell.why or ("this channel is not in the cell" if cell.measured else "")
+        why = cell.why or ("the cell of this defense holds no such channel" if cell.measured else "")
         nothing = absent("won_back_bits", "", why), absent("price_bits", "", why)
-        return Guard(cell.defense, cell.status, why, None, *nothing, adaptive=False)
+        return Guard(cell.defense, "not measured" if cell.measured else cell.status, why, None, *nothing, adaptive=False)
     bare = channel or found
     adaptive = any(arm == "defended_adaptive" and number.measured for (arm, _), number in found.bits.items())
     guard = Guard(cell.defense, cell.status, cell.why, found, absent("won_back_bits", "", ""), absent("price_bits", "", ""), adaptive)
@@ -181,5 +201,5 @@ def _strings(value: object) -> list[str]:
 
 def worst(lines: Iterable[Line], *, reading: bool = False) -> Line | None:
     """The line with the greatest damage among those that read a secret, or among those that do not; None without any."""
-    known = [line for line in lines if (line.kind == "read") is reading and math.isfinite(line.damage)]
+    known = [line for line in lines if (line.kind == "read") is reading and math.isfinite(line.damage[1])]
     return min(known, key=lambda line: line.damage, default=None)

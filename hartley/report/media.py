@@ -49,7 +49,7 @@ class Shelf:
     """The media of a run, with a budget of bytes for the whole report: what does not fit is named instead of shown."""
 
     run: Path
-    budget_bytes: int = 8 * 2**20
+    budget_bytes: int = 6 * 2**20
     left_out: int = 0
     _known: dict[str, Media] = field(default_factory=dict)
 
@@ -69,12 +69,11 @@ class Shelf:
         if not isinstance(name, str):
             return Media(note="the run names no file")
         if name not in self._known:
-            media = self._read(name, ending, limit)
-            self._known[name] = self._spend(media) if media.uri else media
-        return self._known[name]
+            self._known[name] = self._read(name, ending, limit)
+        media = self._known[name]
+        return self._spend(media) if media.uri else media
 
     def _spend(self, media: Media) -> Media:
-        # The same picture shown twice is paid for once: an underestimate that identical data URIs make up for when compressed.
         if len(media.uri) > self.budget_bytes:
             self.left_out += 1
             return Media(note="left out to keep this file small; it is in the run's media folder")

@@ -56,7 +56,8 @@ class Number:
         """The interval in words; empty when there is none."""
         if self.low is not None and self.high is not None:
             dash = " to " if self.low < 0 else "\N{EN DASH}"
-            return f"{figure(self.low, self.unit)}{dash}{figure(self.high, self.unit)}"
+            low = figure(self.low, self.unit)
+            return f"{low.rstrip('%') if self.unit == SHARE else low}{dash}{figure(self.high, self.unit)}"
         if self.low is not None:
             return f"at least {figure(self.low, self.unit)}"
         if self.high is not None:
@@ -102,8 +103,21 @@ def difference(after: Number, before: Number, name: str) -> Number:
     high = None if after.high is None or before.low is None else after.high - before.low
     why = "" if value is not None else (after.why if after.value is None else before.why)
     return Number(
-        value, low, high, n, name, arm=after.arm, estimator="difference, intervals at their worst", trusted=value is not None, why=why
+        value,
+        low,
+        high,
+        n,
+        name,
+        arm=after.arm,
+        estimator="difference, intervals at their worst",
+        trusted=value is not None and before.trusted and after.trusted,
+        why=why,
     )
+
+
+def apart(left: Number, right: Number) -> bool:
+    """Whether `left` lies below `right` with no overlap of their intervals."""
+    return left.high is not None and right.low is not None and left.high < right.low
 
 
 def real(value: Any) -> float | None:

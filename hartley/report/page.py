@@ -22,7 +22,7 @@ from hartley.report.exhibits import chosen
 from hartley.report.lines import Line, of
 from hartley.report.media import Shelf
 from hartley.report.numbers import BITS, PLAIN, Number, figure
-from hartley.report.records import Cell
+from hartley.report.records import Cell, Channel
 
 HERE = Path(__file__).parent
 
@@ -32,7 +32,7 @@ def build(run: Path) -> str:
     read = folder.read(run)
     catalog = {row.id: row for row in facts.threats()}
     guards = facts.defenses()
-    lines = of(read, list(catalog))
+    lines = of(read, list(catalog), list(guards))
     for line in lines:
         catalog.setdefault(line.threat, facts.unknown(line.threat))
     # Threats go by their id, which is what a user types and a paper's surname is not; defenses by their name.
@@ -59,6 +59,7 @@ def build(run: Path) -> str:
         "id_of": id,
         "trials": _trials(lines),
         "spent": _spent(read.cells),
+        "versions": _versions(read.environment),
         "version": hartley.__version__,
     }
     return _environment().get_template("page.jinja").render(**context, **_assets())
@@ -100,6 +101,7 @@ def _environment() -> jinja2.Environment:
         "plot": shapes.plot,
         "changes": textdiff.changes,
         "quantity": words.title,
+        "heading": words.heading,
         "meaning": words.meaning,
         "statement": words.statement,
         "figure": lambda value, unit=BITS: figure(value, unit),
@@ -112,6 +114,8 @@ def _environment() -> jinja2.Environment:
         "is_number": lambda part: isinstance(part, Number),
         "is_said": lambda part: isinstance(part, answers.Said),
         "name_of": answers.name_of,
+        "others": _others,
+        "everything": _everything,
     }
     return environment
 
@@ -151,6 +155,14 @@ def _trials(lines: Sequence[Line]) -> str:
     return f"{low:,} an arm" if low == high else f"{low:,} to {high:,} an arm"
 
 
+def _versions(environment: Mapping[str, Any]) -> str:
+    """The versions that matter most, from the run's environment; empty when it names none."""
+    known = [
+        (label, environment.get(name)) for name, label in (("hartley", "Hartley"), ("torch", "torch"), ("transformers", "transformers"))
+    ]
+    return ", ".join(f"{label} {value}" for label, value in known if isinstance(value, str))
+
+
 def _spent(cells: Sequence[Cell]) -> str:
     """Worker time of all cells together, in words; empty when none was recorded."""
     seconds = [cell.seconds for cell in cells if cell.seconds is not None]
@@ -158,6 +170,28 @@ def _spent(cells: Sequence[Cell]) -> str:
         return ""
     total = sum(seconds)
     return f"{total:.0f} s of work" if total < 120 else f"{total / 60:.0f} min of work" if total < 7200 else f"{total / 3600:.1f} h of work"
+
+
+def _others(channel: Channel) -> list[Number]:
+    """What a channel measured without a defense besides utility and adversary bits, in the order of the vocabulary."""
+    order = {name: place for place, name in enumerate(words.QUANTITIES)}
+    found = [
+        number
+        for (arm, kind), number in channel.bits.items()
+        if arm in ("clean", "attacked") and kind not in ("utility_bits", "adversary_bits")
+    ]
+    return sorted(found, key=lambda number: (order.get(number.name, len(order)), number.name, number.arm == "attacked"))
+
+
+def _everything(channel: Channel) -> list[Number]:
+    """All bits and rates of a channel: quantities in the order of the vocabulary, arms in that of Evidence, rates last."""
+    quantities, arms = list(words.QUANTITIES), list(words.ARMS)
+
+    def place(number: Number) -> tuple[int, str, int]:
+        first = quantities.index(number.name) if number.name in quantities else len(quantities)
+        return first, number.name, arms.index(number.arm) if number.arm in arms else len(arms)
+
+    return [*sorted(channel.bits.values(), key=place), *sorted(channel.rates, key=place)]
 
 
 def _groups(lines: Sequence[Line]) -> list[list[Line]]:

@@ -87,7 +87,8 @@ def adversary_band(after: float) -> str:
 def leak_band(after: float) -> str:
     """A secret that leaves the pipe downwards, to be read."""
     thick = _thick(after)
-    return f"M36 {BOTTOM - thick:.2f}C48 {BOTTOM - thick:.2f} 52 {60 - thick:.2f} 64 {60 - thick:.2f}L{RIGHT} {60 - thick:.2f}L{RIGHT} 60L64 60C52 60 48 {BOTTOM} 36 {BOTTOM}Z"
+    a, b = BOTTOM - thick, 60 - thick
+    return f"M36 {a:.2f}C48 {a:.2f} 52 {b:.2f} 64 {b:.2f}L{RIGHT} {b:.2f}L{RIGHT} 60L64 60C52 60 48 {BOTTOM} 36 {BOTTOM}Z"
 
 
 def _thick(fraction: float) -> float:

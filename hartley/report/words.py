@@ -15,6 +15,7 @@ QUANTITIES = {
         "deployed",
         "what the model's own answers deliver when they are taken at their word. Below zero they mislead more than they inform",
     ),
+    "misinformation_bits": ("misinformation", "what the trials that point away from the truth cost, per use. Less is better for the user"),
     "capacity_bits": ("capacity", "the most that an adversary who chooses payloads freely could send through this channel, per use"),
     "signal_loss_bits": ("signal loss", "how much the attack took by moving the embedding away from its concept"),
     "noise_gain_bits": ("noise gain", "how much the attack took by scattering the embedding"),
@@ -52,6 +53,7 @@ STATUSES = {
     "failed": "failed",
     "timed-out": "timed out",
     "not run": "not run",
+    "not measured": "not measured",
 }
 
 GLOSSARY = (
@@ -69,13 +71,15 @@ GLOSSARY = (
     ("Interval", "The lower and the upper statement for a number, at 95% unless its note says otherwise. Two numbers are called different "
      "here only when their intervals do not overlap. The interval of a difference takes both intervals at their worst."),
     ("Withheld", "The data did not support a point value, so only the bracket is printed, with the reason. A withheld number is no zero."),
-    ("Not measured", "The cell was refused, failed, timed out or was not run. It says nothing, for better or worse, and is never counted as 0."),
+    ("Not trusted", "A point is printed, but a rule of trust failed; its note says which."),
+    ("Not measured", "The cell was refused, failed, timed out or was not run. It says nothing, for better or worse, and is never "
+     "counted as 0."),
     ("Attacked through the defense", "The attacker knows the defense and optimizes through it, with a straight-through gradient where the "
      "defense has none and averaged over its noise where it is random. Protection that vanishes here was only masking."),
     ("Best defense", "Per channel the defense that leaves the largest margin under the worse of its two attacks. Numbers that are withheld "
      "enter the comparison with the side of their bracket that favors the adversary."),
-    ("Worst attack", "The channel with the smallest margin under attack. Numbers that are withheld enter with the side of their bracket that "
-     "favors the user, so that nothing is called worst on a guess."),
+    ("Worst attack", "Among the attacks whose loss is certain, the one whose margin is the smallest share of the clean utility. Numbers "
+     "that are withheld enter with the side of their bracket that favors the user, so that nothing is called worst on a guess."),
     ("Claimed and measured", "Claimed is what the paper reports, on its own models and data. Measured is what this run saw. They stand "
      "beside each other and are never mixed: a different model is a different channel."),
 )  # fmt: skip
@@ -84,6 +88,12 @@ GLOSSARY = (
 def title(number: Number) -> str:
     """The short name of a quantity; a rate keeps the name that the run gave it."""
     return QUANTITIES[number.name][0] if number.name in QUANTITIES else number.name
+
+
+def heading(number: Number) -> str:
+    """The name of a quantity as it starts a note."""
+    name = title(number)
+    return name[:1].upper() + name[1:] if number.name in QUANTITIES else name
 
 
 def meaning(number: Number) -> str:
@@ -106,5 +116,6 @@ def statement(number: Number) -> str:
         return "Not measured. This is not the same as zero."
     if number.value is None:
         return f"The point is withheld; what can be said: {number.interval}{unit}.{trials}"
-    span = f", and the interval is {number.interval}{unit}" if number.interval else ", without an interval"
-    return f"The point is {figure(number.value, number.unit)}{unit}{span}.{trials}"
+    span = f", with an interval of {number.interval}{unit}" if number.interval else ", without an interval"
+    doubt = "" if number.trusted else " The point did not pass the rules of trust."
+    return f"The point is {figure(number.value, number.unit)}{unit}{span}.{trials}{doubt}"

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - rows of figures read better unbroken
 """A made-up run folder for the report's tests: six threats, four defenses, every status, media drawn from noise.
 
 The numbers are invented and stay in the tests. `python made_run.py FOLDER` writes one to look at.

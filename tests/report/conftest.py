@@ -1,0 +1,46 @@
+import importlib.util
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+
+def _module() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("made_run", Path(__file__).parent / "made_run.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def made() -> ModuleType:
+    """The module that writes made-up runs."""
+    return _module()
+
+
+@pytest.fixture(scope="session")
+def run_folder(made: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole made-up run; tests read it and leave it as it is."""
+    return made.write(tmp_path_factory.mktemp("made") / "run")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A headless browser, or a skip that says what is missing."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed, so the report is not opened in a browser")
+    path = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("no chromium on PATH, so the report is not opened in a browser")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
