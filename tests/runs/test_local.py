@@ -210,8 +210,17 @@ def calm(tmp_path_factory):
     return results(folder / "run")
 
 
-DEATHS = [("begun:0", 1), ("step:0", 2), ("finished:2", 1), ("finished:3", 2)]
-MORE_DEATHS = [("loading:0", 1), ("started:0", 1), ("started:1", 1), ("step:1", 1), ("finished:1", 2), ("finished:4", 1)]
+DEATHS = [("step:0", 2), ("finished:2", 1)]
+MORE_DEATHS = [
+    ("begun:0", 1),
+    ("finished:3", 2),
+    ("loading:0", 1),
+    ("started:0", 1),
+    ("started:1", 1),
+    ("step:1", 1),
+    ("finished:1", 2),
+    ("finished:4", 1),
+]
 
 
 @pytest.mark.parametrize(("death", "workers"), [*DEATHS, *(pytest.param(*death, marks=pytest.mark.slow) for death in MORE_DEATHS)])
