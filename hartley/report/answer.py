@@ -75,7 +75,7 @@ def _verdict(lead: Line | None, leak: Line | None, guard: Guard | None, names: M
     name = name_of(lead.threat, names)
     if margin.high is not None and margin.high < 0:
         head: Sentence = ("Under ", name, " the adversary has more say in the outcome than the user")
-    elif apart(attacked, clean) and _fraction(attacked.sure_high, clean.sure_high) < 0.5:
+    elif apart(attacked, clean) and _fraction(attacked.sure_high, clean.sure_low) < 0.5:
         head = ("Under ", name, " less than half of what the user means still gets through")
     elif apart(attacked, clean):
         head = ("Attacks take a part of the service; ", name, " takes the most, and the user still has more say than the adversary")
@@ -93,7 +93,7 @@ def _rescue(lead: Line, guard: Guard | None, names: Mapping[str, str]) -> Senten
     left = guard.number("utility_bits", guard.hardest)
     if not apart(attacked, left):
         return (", and no measured defense wins back a demonstrable part",)
-    lost = (clean.sure_low or 0.0) - (attacked.sure_high or 0.0)
+    lost = (clean.sure_high or 0.0) - (attacked.sure_high or 0.0)
     share = _fraction((left.sure_low or 0.0) - (attacked.sure_high or 0.0), lost)
     amount = "most of the loss" if share >= 0.75 else "a good part of the loss" if share >= 0.4 else "a small part of the loss"
     blind = "" if guard.adaptive else ", as far as an attacker goes who does not know of it"
@@ -117,7 +117,8 @@ def _clean(lead: Line | None, lines: Sequence[Line]) -> Sentence:
     spread = ""
     if len(values) > 1 and f"{min(values):.2f}" != f"{max(values):.2f}":
         spread = f" Over all {len(values)} measured channels it is {min(values):.2f} to {max(values):.2f}."
-    return ("Left alone, ", Said(lead.target), " delivers ", number, " bits per use", ceiling, *channel, ".", spread)
+    held = "; the point is withheld" if number.withheld else ""
+    return ("Left alone, ", Said(lead.target), " delivers ", number, " bits per use", ceiling, *channel, held, ".", spread)
 
 
 def _attack(lead: Line | None, names: Mapping[str, str]) -> Sentence:
@@ -141,7 +142,15 @@ def _attack(lead: Line | None, names: Mapping[str, str]) -> Sentence:
         gain = (" it gives the adversary no demonstrable say, ", adversary, " bits")
     else:
         gain = (" it gives the adversary ", adversary, " bits")
-    return (*start, *left, ";", *gain, ".")
+    return (*start, *left, ";", *gain, ".", *_metric(lead))
+
+
+def _metric(lead: Line) -> Sentence:
+    """The attack's success in its paper's terms, which hold where bits are withheld."""
+    rate = lead.channel.headline("attacked") if lead.channel is not None else None
+    if rate is None or not rate.measured:
+        return ()
+    return (" In its paper's own terms, ", Said(rate.name), ": ", rate, ".")
 
 
 def _leaks(number: Number) -> bool:

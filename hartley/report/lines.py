@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -106,9 +107,10 @@ class Line:
 
     @property
     def anchor(self) -> str:
-        """An id for the page: letters, digits and hyphens only."""
+        """An id for the page: letters, digits and hyphens only, its end a hash so that no two lines of different names share it."""
         parts = "-".join(part for part in (self.threat, self.target, self.seed, self.budget) if part)
-        return "t-" + "".join(character if character.isascii() and character.isalnum() else "-" for character in parts)[:80]
+        plain = "".join(character if character.isascii() and character.isalnum() else "-" for character in parts)[:40]
+        return f"t-{plain}-{hashlib.sha256(parts.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def of(folder: Folder, order: Sequence[str], guards: Sequence[str] = ()) -> tuple[Line, ...]:
@@ -155,7 +157,7 @@ def _bare(cell: Cell) -> bool:
 def _guard(channel: Channel | None, cell: Cell) -> Guard:
     found = next((item for item in cell.channels if channel is None or item.name == channel.name), None) if cell.measured else None
     if found is None:
-        why = cell.why or ("the cell of this defense holds no such channel" if cell.measured else "")
+        why = cell.why or ("The cell of this defense holds no such channel." if cell.measured else "")
         nothing = absent("won_back_bits", "", why), absent("price_bits", "", why)
         return Guard(cell.defense, "not measured" if cell.measured else cell.status, why, None, *nothing, adaptive=False)
     bare = channel or found
@@ -191,7 +193,7 @@ def _missing(folder: Folder) -> Iterable[Cell]:
                 if (threat, defense, seed) not in have:
                     where = next(iter(targets)) if len(targets) == 1 else target
                     effort = next(iter(budgets)) if len(budgets) == 1 else budget
-                    why = "the plan names it, the run holds no result for it"
+                    why = "The plan names it; the run holds no result for it."
                     yield Cell("", where, threat, defense, seed, effort, "not run", why, (), (), (), ())
 
 

@@ -173,12 +173,16 @@ def _spent(cells: Sequence[Cell]) -> str:
 
 
 def _others(channel: Channel) -> list[Number]:
-    """What a channel measured without a defense besides utility and adversary bits, in the order of the vocabulary."""
+    """What a channel measured without a defense besides utility and adversary bits, in the order of the vocabulary.
+
+    A margin without an attack is only the null of the estimate, so it stays in the table of all numbers.
+    """
     order = {name: place for place, name in enumerate(words.QUANTITIES)}
+    shown = {"utility_bits", "adversary_bits"}
     found = [
         number
         for (arm, kind), number in channel.bits.items()
-        if arm in ("clean", "attacked") and kind not in ("utility_bits", "adversary_bits")
+        if arm in ("clean", "attacked") and kind not in shown and (arm, kind) != ("clean", "margin_bits")
     ]
     return sorted(found, key=lambda number: (order.get(number.name, len(order)), number.name, number.arm == "attacked"))
 

@@ -68,9 +68,17 @@ def inline(text: object) -> Markup:
 
 
 def clipped(text: object, limit: int = 90) -> Markup:
-    """The start of a text, for headings and labels; its full form must stand elsewhere on the page."""
+    """The start of a text, for headings and labels; its full form must stand elsewhere on the page.
+
+    A token counts with the length of its label, so that a pile of hidden characters does not fill a heading.
+    """
     whole = str(text)
-    return inline(whole) if len(whole) <= limit else inline(whole[:limit]) + Markup("<span>…</span>")
+    left = limit
+    for place, character in enumerate(whole):
+        left -= len(token(character)) + 2 if hidden(character) or unicodedata.category(character) in {"Mn", "Me"} else 1
+        if left < 0:
+            return inline(whole[:place]) + Markup("<span>…</span>")
+    return inline(whole)
 
 
 def folded(text: object, limit: int = CLIP) -> Markup:

@@ -175,6 +175,15 @@ def test_the_ceiling_is_stated_only_where_it_is_known() -> None:
     assert "possible" not in plain(told(replace(jam((0.2, 0.4)), possible_bits=None)).clean)
 
 
+def test_success_in_the_papers_terms_is_told_with_its_interval() -> None:
+    bare = jam((0.1, 0.5), withheld=True)
+    rate = Number(0.9, 0.85, 0.94, 400, "success at R@1", unit="share", arm="attacked", better="attacker", headline=True)
+    assert bare.channel is not None
+    said = told(replace(bare, channel=replace(bare.channel, rates=(rate,))))
+    assert "In its paper's own terms, success at R@1: 90.0% (85.0–94.0%)." in plain(said.attack)
+    assert "paper's own terms" not in plain(told(bare).attack)
+
+
 def test_names_from_the_run_are_marked_as_said() -> None:
     said = answer((jam((0.2, 0.4), threat="<b>"),), NAMES)
     assert "<b>" in [getattr(part, "text", "") for part in said.attack]
