@@ -11,7 +11,7 @@ from hartley.bits.margin import margin
 from hartley.bits.membership import membership
 from hartley.bits.signal import KINDS as SIGNAL_KINDS
 from hartley.bits.signal import Condition, signal_and_noise
-from hartley.bits.tables import Counts, Floats, cross_tabulate
+from hartley.bits.tables import Counts, Floats, cross_tabulate, entropy_bits
 from hartley.bits.value import Bits
 from hartley.evidence import NONE, Evidence
 
@@ -35,9 +35,8 @@ def for_evidence(evidence: Evidence) -> Measured:
     deployed_bits, misinformation_bits   where the evidence has log2_q and rows with an intent; left out elsewhere.
     capacity_bits       write, arms under attack: capacity of adversary -> outcome; left out elsewhere.
     signal_loss_bits, noise_gain_bits    every arm but clean, against the clean arm, where there are embeddings and
-                        intents: differences of the Shannon-Hartley reading C_G, which is what a Gaussian sender could
-                        carry and may exceed H(U), so that damage shows before the symbols suffer. Unmeasured where
-                        there is no clean arm, left out without embeddings.
+                        intents; capped by H(U). Unmeasured where there is no clean arm, or where the cap hides every
+                        change; left out without embeddings.
 
     Deterministic: the same table gives the same bits, whatever the order of its rows within an arm.
     """
@@ -113,7 +112,14 @@ def _signal(clean: Evidence | None, part: Evidence) -> list[Bits]:
         embedding = one.embedding
         assert embedding is not None  # all rows of one evidence have it or none
         conditions.append(Condition(embedding[rows], one.intent[rows], one.trial[rows]))
-    return list(signal_and_noise(*conditions))
+    return list(signal_and_noise(*conditions, cap_bits=_intent_entropy(part)))
+
+
+def _intent_entropy(part: Evidence) -> float:
+    """H(U) in bits; where the law is not stated, that of equal use of the intents that occur."""
+    if part.intent_prior is not None:
+        return entropy_bits(part.intent_prior)
+    return float(np.log2(len(np.unique(part.intent[part.intent != NONE]))))
 
 
 def _adversary_table(part: Evidence) -> Counts:

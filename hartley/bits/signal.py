@@ -91,6 +91,12 @@ def signal_and_noise(before: Condition, after: Condition, *, cap_bits: float | N
     }
     if cap_bits is not None:
         checks["cap_bits"] = cap_bits
+    if cap_bits is not None and all(gaussian_bits(value) >= cap for value in spectra.values()):
+        # Capped, every reading is the same: a loss of 0 with an interval of no width would claim what nobody saw.
+        why = f"the embedding reads more than the {cap:.2f} bits there are to carry, before and after: this reading cannot show a loss"
+        name = "corrected SNR spectrum, capped"
+        saturated = [Bits(None, None, None, smallest, name, kind, False, why, checks) for kind in KINDS]
+        return saturated[0], saturated[1]
     why = "" if freedom > FREEDOM else f"n - K - d = {freedom}, needs more than {FREEDOM}: the covariance is too uncertain"
     if not why and share < VARIANCE_KEPT:
         why = f"PCA to {dimensions} of {full} dimensions keeps {share:.0%} of the variance, needs {VARIANCE_KEPT:.0%}: more rows are needed"

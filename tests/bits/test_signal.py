@@ -128,6 +128,22 @@ def test_unit_norm_embeddings_of_a_collapsed_attack():
     assert abs(loss.checks["alignment"]) < 0.5
 
 
+def test_what_the_cap_hides_is_not_measured_rather_than_zero():
+    """Twice the noise, and still far more than the symbols can carry: no loss may be claimed, nor the lack of one."""
+    clear = concepts(7, dimensions=8)
+    (x, label), (y, _) = clear.sample(400, np.random.default_rng(0)), changed(clear, 1.0, 2.0).sample(400, np.random.default_rng(1))
+    trial = np.arange(400)
+    before, after = (
+        Condition(100 * x + np.eye(8)[label % 8] * 1e4, label, trial),
+        Condition(100 * y + np.eye(8)[label % 8] * 1e4, label, trial),
+    )
+    uncapped = signal_and_noise(before, after)
+    assert all(bits.value is not None for bits in uncapped)
+    for bits in signal_and_noise(before, after, cap_bits=0.5):
+        assert (bits.value, bits.low, bits.high, bits.trusted) == (None, None, None, False)
+        assert "cannot show a loss" in bits.why and bits.checks["after_c_g_bits"] > 0.5
+
+
 def test_more_dimensions_than_rows_go_through_pca():
     generator = np.random.default_rng(0)
     basis = generator.normal(size=(8, 300))

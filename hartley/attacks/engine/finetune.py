@@ -17,7 +17,7 @@ SMALL = 10_000_000
 
 @dataclass(frozen=True)
 class Recipe:
-    """epochs over the pairs; batch pairs a step; rate: AdamW's learning rate, None: 3e-4 for a small encoder, 1e-5 else."""
+    """epochs over the pairs; batch pairs a step; rate: AdamW's learning rate, None: 1e-3 for a small encoder (near what it was trained with), 1e-5 else."""
 
     epochs: int
     batch: int = 64
@@ -56,7 +56,7 @@ def finetune(
     size = sum(parameter.numel() for parameter in parameters)
     for parameter in parameters:
         parameter.requires_grad_(True)
-    rate = recipe.rate if recipe.rate is not None else (3e-4 if size < SMALL else 1e-5)
+    rate = recipe.rate if recipe.rate is not None else (1e-3 if size < SMALL else 1e-5)
     optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=recipe.decay)
     total = recipe.epochs * ((len(images) + recipe.batch - 1) // recipe.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rate, total_steps=max(2, total), pct_start=0.1)
