@@ -29,14 +29,23 @@ BLOCK = 8_000
 TRAIN = (
     ("en-us+m1", 45, 190), ("en-us+f1", 50, 200), ("en-us+m3", 35, 215), ("en-us+f2", 60, 185),
     ("en-us+m5", 55, 205), ("en-us+f5", 45, 220), ("en-us+Andy", 50, 195), ("en-us+Alicia", 50, 205),
-    ("en-us+John", 40, 185), ("en-us+Linda", 55, 215), ("en-us+Michael", 60, 200), ("en-us+steph", 48, 190),
+    ("en-us+john", 40, 185), ("en-us+linda", 55, 215), ("en-us+Michael", 60, 200), ("en-us+steph", 48, 190),
+    ("en-us+max", 50, 200), ("en-us+klatt2", 50, 195), ("en-us+f3", 65, 195), ("en-us+m4", 60, 210),
+    ("en-us+sandro", 50, 200), ("en-us+travis", 50, 190), ("en-us+victor", 45, 205), ("en-us+marcelo", 55, 200),
+    ("en-us+Gene", 50, 215), ("en-us+ed", 50, 190), ("en-us+anika", 50, 205), ("en-us+shelby", 50, 195),
+    ("en-us+f1", 75, 215), ("en-us+m2", 70, 195), ("en-us+steph3", 50, 205), ("en-us+belinda", 60, 190),
     ("en-gb+m1", 60, 205), ("en-gb+m2", 42, 195), ("en-gb+f3", 52, 210), ("en-gb+m6", 50, 185),
-    ("en-gb+Belinda", 50, 200), ("en-gb+David", 45, 215), ("en-gb+paul", 50, 190), ("en-gb+aunty", 50, 205),
+    ("en-gb+belinda", 50, 200), ("en-gb+david", 45, 215), ("en-gb+paul", 50, 190), ("en-gb+aunty", 50, 205),
+    ("en-gb+klatt", 40, 205), ("en-gb+f1", 60, 190), ("en-gb+f2", 45, 205), ("en-gb+f5", 60, 215),
+    ("en-gb+m8", 50, 200), ("en-gb+antonio", 50, 195), ("en-gb+norbert", 55, 205), ("en-gb+caleb", 50, 190),
+    ("en-gb+steph2", 50, 210), ("en-gb+pablo", 50, 200), ("en-gb+iven2", 50, 195), ("en-gb+Alicia", 60, 190),
     ("en-gb-scotland+m3", 50, 200), ("en-gb-scotland+f2", 40, 195), ("en-gb-scotland+Mike", 50, 210),
-    ("en-gb-x-rp+m4", 40, 200), ("en-gb-x-rp+f1", 65, 190), ("en-gb-x-rp+Denis", 50, 210),
-    ("en-029+m5", 45, 195), ("en-029+f5", 55, 205), ("en-029+boris", 50, 190),
-    ("en-gb-x-gbclan+m2", 60, 205), ("en-gb-x-gbclan+Andrea", 50, 195), ("en-gb-x-gbcwmd+f3", 42, 200),
-    ("en-gb-x-gbcwmd+Hugo", 50, 210), ("en-us+klatt2", 50, 195), ("en-gb+klatt", 40, 205), ("en-us+max", 50, 200),
+    ("en-gb-scotland+f1", 60, 205), ("en-gb-scotland+m1", 40, 190), ("en-gb-scotland+linda", 50, 200),
+    ("en-gb-x-rp+m4", 40, 200), ("en-gb-x-rp+f1", 65, 190), ("en-gb-x-rp+Denis", 50, 210), ("en-gb-x-rp+f5", 50, 195),
+    ("en-gb-x-rp+m1", 55, 205), ("en-gb-x-rp+aunty", 55, 190), ("en-gb-x-rp+edward", 50, 200), ("en-gb-x-rp+f3", 45, 215),
+    ("en-029+m5", 45, 195), ("en-029+f5", 55, 205), ("en-029+boris", 50, 190), ("en-029+f2", 50, 200),
+    ("en-gb-x-gbclan+m2", 60, 205), ("en-gb-x-gbclan+Andrea", 50, 195), ("en-gb-x-gbclan+f1", 45, 205),
+    ("en-gb-x-gbcwmd+f3", 42, 200), ("en-gb-x-gbcwmd+Hugo", 50, 210), ("en-gb-x-gbcwmd+m1", 50, 195),
 )  # fmt: skip
 HELD_OUT = (("en-us+f4", 50, 200), ("en-gb+m7", 48, 195), ("en-us+Annie", 52, 205), ("en-gb-x-rp+Lee", 45, 200))
 
@@ -56,6 +65,15 @@ def render(word: str, voice: tuple[str, int, int], folder: Path) -> NDArray[np.f
     return np.clip(scaled, -0.95, 0.95).astype(np.float32)
 
 
+def refuse_unknown_variants() -> None:
+    """espeak-ng speaks with its plain voice, in silence, when it does not know a variant: two voices would be one."""
+    listing = subprocess.run(["espeak-ng", "--voices=variant"], check=True, capture_output=True, text=True).stdout
+    wanted = {name.split("+")[1] for name, _, _ in (*TRAIN, *HELD_OUT)}
+    missing = sorted(variant for variant in wanted if f"!v/{variant} " not in listing)
+    if missing:
+        sys.exit(f"espeak-ng does not have the variants {', '.join(missing)}")
+
+
 def main() -> None:
     """Render all words in all voices, write speech.opus and speech.json into the folder that is named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -64,6 +82,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if shutil.which("espeak-ng") is None:
         sys.exit("espeak-ng is not installed: the shipped speech.opus serves without it")
+    refuse_unknown_variants()
     clips: list[NDArray[np.float32]] = []
     clip_index: list[list[int]] = []
     cursor = 0

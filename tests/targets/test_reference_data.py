@@ -74,28 +74,20 @@ def test_the_chosen_image_shows_the_digit_that_was_asked_for() -> None:
 
 
 def test_held_out_voices_never_speak_in_training() -> None:
-    bank = speech.recordings()
-    train, held_out = set(bank.voices["train"].tolist()), set(bank.voices["held-out"].tolist())
-    assert len(train) >= 12 and len(held_out) >= 3 and not train & held_out
+    parts, names, _, _ = speech.voice_table()
+    assert len(parts["train"]) >= 12 and len(parts["held-out"]) >= 3 and not set(parts["train"]) & set(parts["held-out"])
+    variants = {part: {names[i].split("+")[1] for i in numbers} for part, numbers in parts.items()}
+    assert not variants["train"] & variants["held-out"], "held out as voices, not as other pitches of a voice"
 
 
-def test_held_out_voices_are_other_voices_not_other_pitches() -> None:
-    import json
-
-    index = json.loads((speech.FOLDER / "speech.json").read_text(encoding="utf-8"))
-    variants = [entry["voice"].split("+")[1] for entry in index["voices"]]
-    held_out = {variants[i] for i in index["held_out_voices"]}
-    assert not held_out & {variant for i, variant in enumerate(variants) if i not in index["held_out_voices"]}
-
-
-def test_the_recordings_are_small_and_whole() -> None:
+@pytest.mark.parametrize("part", ["train", "held-out"])
+def test_the_recordings_are_small_whole_and_where_the_index_says(part: str) -> None:
     assert (speech.FOLDER / "speech.opus").stat().st_size <= 2_000_000
-    bank = speech.recordings()
-    loudness = [
-        float(bank.samples[start : start + length].square().mean().sqrt())
-        for start, length in zip(bank.start.flatten().tolist(), bank.length.flatten().tolist(), strict=True)
-    ]
-    assert min(loudness) > 0.05
+    bank = speech.recordings(part)
+    for start, length in zip(bank.start.flatten().tolist(), bank.length.flatten().tolist(), strict=True):
+        clip, after = bank.samples[start : start + length], bank.samples[start + length + 200 : start + length + 600]
+        assert float(clip.square().mean().sqrt()) > 0.05
+        assert len(after) == 0 or float(after.square().mean().sqrt()) < 0.03
 
 
 def test_a_phrase_says_its_concept_within_three_seconds() -> None:

@@ -71,10 +71,11 @@ def test_another_seed_gives_other_weights(uninterrupted: Path, tmp_path: Path) -
     assert not torch.equal(weights(tmp_path)["visual_projection.weight"], weights(uninterrupted)["visual_projection.weight"])
 
 
-def test_every_weight_learns(uninterrupted: Path, tmp_path: Path) -> None:
+def test_every_matrix_learns(uninterrupted: Path, tmp_path: Path) -> None:
     train_encoder(order(tmp_path, picture_steps=1, speech_steps=1))
-    still = {key for key, value in weights(tmp_path).items() if torch.equal(value, weights(uninterrupted)[key])}
-    assert still == {"audio.encoder.embed_positions.weight"}, "Whisper's positions are fixed sinusoids"
+    early, late = weights(tmp_path), weights(uninterrupted)
+    still = {key for key in early if early[key].dim() >= 2 and torch.equal(early[key], late[key])}
+    assert still == {"audio.encoder.embed_positions.weight"}, "only Whisper's positions, which are fixed sinusoids, stay"
 
 
 def test_a_trained_folder_is_whole_and_says_what_it_measured(uninterrupted: Path) -> None:

@@ -18,7 +18,7 @@ from hartley.targets.reference.abilities import REQUIRED, Ability, abilities
 from hartley.targets.reference.architecture import AUDIO_FRONT, PIXEL_MEAN, PIXEL_STD
 from hartley.targets.reference.encoder import load
 from hartley.targets.reference.scenes import SIZE
-from hartley.targets.reference.speech import recordings
+from hartley.targets.reference.speech import voice_table
 from hartley.targets.reference.stages import Recipe
 
 ABILITIES_SEED = 20_260_101
@@ -88,7 +88,7 @@ def _row(name: str, ability: Ability) -> str:
 def _card(found: dict[str, Ability], recipes: Sequence[Recipe], seconds: float) -> str:
     pictures, speech = recipes
     templates = " + ".join(str(len(kind)) for kind in (language.FULL_TEMPLATES, language.PARTIAL_TEMPLATES, language.SIGN_TEMPLATES))
-    voices = {part: len(rows) for part, rows in recordings().voices.items()}
+    voices = {part: len(numbers) for part, numbers in voice_table()[0].items()}
     rows = "\n".join(_row(name, ability) for name, ability in found.items())
     return f"""# Reference encoder
 
@@ -110,7 +110,7 @@ in one space. It exists to be attacked and defended on any machine in minutes; i
 - Stage 1, {pictures.steps:,} steps of {pictures.batch}: multi-positive InfoNCE of pictures against full captions and partial ones in
   turn, few combinations of color and position a batch; AdamW {pictures.rate:g}, decay {pictures.decay:g}, cosine; seed {pictures.seed}.
 - Stage 2, {speech.steps:,} steps of {speech.batch}: the audio tower alone, each phrase against the captions and pictures of all
-  concepts in the frozen space; AdamW {speech.rate:g}, decay {speech.decay:g}, cosine.
+  concepts in the frozen space, spectrograms distorted; AdamW {speech.rate:g}, decay {speech.decay:g}, cosine.
 - Initialization by fan-in. Weights are stored as fp16. Training took {seconds / 60:.0f} minutes of one processor thread.
 - `python -m hartley.targets.reference.train encoder` makes it again.
 

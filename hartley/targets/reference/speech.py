@@ -25,32 +25,43 @@ LONGEST = 16
 
 @dataclass(frozen=True)
 class Recordings:
-    """All words in all voices: samples (total,), and per voice and word its start and length (voices, words)."""
+    """All words in the voices of one part: samples (total,), and per voice and word its start and length (voices, words)."""
 
     samples: Tensor
     start: Tensor
     length: Tensor
-    silence: Tensor
     words: tuple[str, ...]
-    voices: dict[str, Tensor]
-    """The rows of `start` that belong to each part."""
+    silence: Tensor
 
 
-@lru_cache(maxsize=1)
-def recordings() -> Recordings:
-    """Decode the shipped Opus file, once a process (about a second)."""
+def voice_table() -> tuple[dict[str, list[int]], list[str], tuple[str, ...], Tensor]:
+    """What speech.json says: voice numbers by part, voice names, words, and clips (voices, words, 2): start and length."""
+    index = json.loads((FOLDER / "speech.json").read_text(encoding="utf-8"))
+    held_out = index["held_out_voices"]
+    parts = {"held-out": held_out, "train": [i for i in range(len(index["voices"])) if i not in held_out]}
+    words = tuple(index["words"])
+    return parts, [entry["voice"] for entry in index["voices"]], words, torch.tensor(index["clips"]).view(-1, len(words), 2)
+
+
+@lru_cache(maxsize=2)
+def recordings(part: str) -> Recordings:
+    """Decode the voices of `part` from the shipped Opus file, once a process. The held-out ones are few and quick.
+
+    Raises InputError for another part and RuntimeError when the file does not hold what its index says.
+    """
     import soundfile
 
-    index = json.loads((FOLDER / "speech.json").read_text(encoding="utf-8"))
-    samples, rate = soundfile.read(FOLDER / "speech.opus", dtype="float32")
-    if rate != SAMPLE_RATE or len(samples) < index["samples"]:
-        raise RuntimeError(f"speech.opus holds {len(samples)} samples at {rate} Hz, its index says {index['samples']} at {SAMPLE_RATE}")
-    words = tuple(index["words"])
-    clips = torch.tensor(index["clips"]).view(-1, len(words), 2)
-    held_out = torch.zeros(len(clips), dtype=torch.bool)
-    held_out[index["held_out_voices"]] = True
-    voices = {"held-out": held_out.nonzero().flatten(), "train": (~held_out).nonzero().flatten()}
-    return Recordings(torch.from_numpy(samples), clips[..., 0], clips[..., 1], torch.zeros(SAMPLES), words, voices)
+    if part not in PARTS:
+        raise unknown("part", part, PARTS)
+    parts, _, words, clips = voice_table()
+    start, length = clips[parts[part]].unbind(dim=2)
+    first, last = int(start.min()), int((start + length).max())
+    with soundfile.SoundFile(FOLDER / "speech.opus") as file:
+        file.seek(first)
+        samples = file.read(last - first, dtype="float32")
+        if file.samplerate != SAMPLE_RATE or len(samples) != last - first:
+            raise RuntimeError(f"speech.opus gave {len(samples)} samples at {file.samplerate} Hz; its index says {last - first}")
+    return Recordings(torch.from_numpy(samples), start - first, length, words, torch.zeros(SAMPLES))
 
 
 def draw_phrases(concepts: Concepts, generator: torch.Generator, *, part: str) -> tuple[Tensor, list[str]]:
@@ -59,14 +70,12 @@ def draw_phrases(concepts: Concepts, generator: torch.Generator, *, part: str) -
     One voice a phrase; gaps, speed (0.9 to 1.12), gain, start and background noise are drawn. A phrase that would not
     fit into three seconds is said faster.
     """
-    if part not in PARTS:
-        raise unknown("part", part, PARTS)
-    bank = recordings()
+    bank = recordings(part)
     choice = torch.randint(len(PHRASES), (len(concepts),), generator=generator).tolist()
     texts = [PHRASES[i].format(**words) for i, words in zip(choice, concepts.words(), strict=True)]
     number = {word: i for i, word in enumerate(bank.words)}
     said = [[number[word] for word in text.split()] for text in texts]
-    voice = bank.voices[part][torch.randint(len(bank.voices[part]), (len(texts),), generator=generator)]
+    voice = torch.randint(len(bank.start), (len(texts),), generator=generator)
     return _join(bank, said, voice, generator), texts
 
 

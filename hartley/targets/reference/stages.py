@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from hartley.targets.audio_tower import AudioTower
 from hartley.targets.clip import ClipEncoder
 from hartley.targets.reference.checkpoint import Progress, load_checkpoint, save_checkpoint
+from hartley.targets.reference.distortion import distort
 from hartley.targets.reference.language import CONCEPTS, FULL_TEMPLATES, PHRASES, concepts_at, draw_concepts
 from hartley.targets.reference.lessons import contrast, picture_lesson
 from hartley.targets.reference.scenes import draw_scenes
@@ -118,7 +119,7 @@ def speech_loss(tower: AudioTower, texts: Tensor, pictures: Tensor, scale: float
     def loss(_: int, generator: torch.Generator) -> Tensor:
         concepts = draw_concepts(batch, generator)
         waves = draw_phrases(concepts, generator, part="train")[0]
-        heard = F.normalize(tower(waves), dim=-1)
+        heard = F.normalize(tower.encode(distort(tower.front(waves), generator)), dim=-1)
         text = texts[torch.randint(len(texts), (CONCEPTS,), generator=generator), column]
         picture = pictures[torch.randint(len(pictures), (CONCEPTS,), generator=generator), column]
         to_text = F.cross_entropy(scale * heard @ text.T, concepts.index)
