@@ -98,6 +98,12 @@ def test_a_phrase_says_its_concept_within_three_seconds() -> None:
     assert float(waves[:, :40_000].square().mean(1).min()) > 1e-4
 
 
+def test_a_phrase_can_be_given_to_one_voice() -> None:
+    concepts = language.draw_concepts(6, seeded())
+    waves = [speech.draw_phrases(concepts, seeded(1), part="held-out", voice=voice)[0] for voice in (0, 0, 1)]
+    assert torch.equal(waves[0], waves[1]) and not torch.equal(waves[0], waves[2])
+
+
 @pytest.mark.parametrize("draw", [drawn, lambda part: speech.draw_phrases(language.draw_concepts(2, seeded()), seeded(), part=part)])
 def test_an_unknown_part_is_refused_with_the_nearest_name(draw: object) -> None:
     with pytest.raises(InputError, match="unknown part 'trian'; nearest: train"):

@@ -12,6 +12,7 @@ from hartley.targets.protocols import Trainable
 from hartley.targets.reference.abilities import REQUIRED, Ability, abilities
 from hartley.targets.reference.data import ReferenceData
 from hartley.targets.reference.encoder import FOLDER, load
+from hartley.targets.reference.speech import voice_table
 
 SAMPLES = 1_000
 
@@ -53,6 +54,14 @@ def test_the_card_and_the_record_cover_every_required_ability() -> None:
         assert record["abilities"][name]["n"] >= 2_000 and record["abilities"][name]["value"] >= least
         assert f"| {name} |" in card
     assert record["training_cpu_seconds"] > 0 and "minutes of one processor thread" in card
+
+
+def test_the_card_says_how_well_each_held_out_voice_is_heard() -> None:
+    by_voice = json.loads((FOLDER / "abilities.json").read_text(encoding="utf-8"))["whole phrase by held-out voice"]
+    card = (FOLDER / "MODEL_CARD.md").read_text(encoding="utf-8")
+    parts, names, _, _ = voice_table()
+    assert list(by_voice) == [names[i] for i in parts["held-out"]]
+    assert all(f"{ability['value']:.3f} ({name})" in card for name, ability in by_voice.items())
 
 
 def test_the_weights_are_small_and_only_safetensors() -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hartley.targets.protocols import Encoder
 from hartley.targets.reference import language, scenes
-from hartley.targets.reference.speech import draw_phrases
+from hartley.targets.reference.speech import draw_phrases, voice_table
 
 CHUNK = 250
 
@@ -130,3 +130,17 @@ def _speech(encoder: Encoder, count: int, texts: Tensor, generator: torch.Genera
         "image to audio: digit": _share(each.digit[(images @ audio_gallery.T).argmax(1)] == concepts.digit),
         "audio to image: digit": _share(each.digit[(audio @ picture_gallery.T).argmax(1)] == concepts.digit),
     }
+
+
+@torch.no_grad()
+def phrase_by_voice(encoder: Encoder, count: int, seed: int) -> dict[str, Ability]:
+    """ "audio to caption: whole phrase" for each held-out voice by itself, `count` phrases each: by the voice's name."""
+    parts, names, _, _ = voice_table()
+    texts = encoder.embed_text(language.gallery())
+    found = {}
+    for number, row in enumerate(parts["held-out"]):
+        generator = torch.Generator().manual_seed(seed)
+        concepts = language.draw_concepts(count, generator)
+        audio = _in_chunks(encoder.embed_audio, draw_phrases(concepts, generator, part="held-out", voice=number)[0])
+        found[names[row]] = _share((audio @ texts.T).argmax(1) == concepts.index)
+    return found

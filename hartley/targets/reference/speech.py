@@ -64,10 +64,10 @@ def recordings(part: str) -> Recordings:
     return Recordings(torch.from_numpy(samples), start - first, length, words, torch.zeros(SAMPLES))
 
 
-def draw_phrases(concepts: Concepts, generator: torch.Generator, *, part: str) -> tuple[Tensor, list[str]]:
+def draw_phrases(concepts: Concepts, generator: torch.Generator, *, part: str, voice: int | None = None) -> tuple[Tensor, list[str]]:
     """What a voice of `part` says of each concept: waveforms (n, 48,000) in [-1, 1] at 16 kHz, and the texts said.
 
-    One voice a phrase; gaps, speed (0.9 to 1.12), gain, start and background noise are drawn. A phrase that would not
+    One voice a phrase, drawn or the part's number `voice`; gaps, speed (0.9 to 1.12), gain, start and background noise are drawn. A phrase that would not
     fit into three seconds is said faster.
     """
     bank = recordings(part)
@@ -75,8 +75,10 @@ def draw_phrases(concepts: Concepts, generator: torch.Generator, *, part: str) -
     texts = [PHRASES[i].format(**words) for i, words in zip(choice, concepts.words(), strict=True)]
     number = {word: i for i, word in enumerate(bank.words)}
     said = [[number[word] for word in text.split()] for text in texts]
-    voice = torch.randint(len(bank.start), (len(texts),), generator=generator)
-    return _join(bank, said, voice, generator), texts
+    speaker = torch.randint(len(bank.start), (len(texts),), generator=generator)
+    if voice is not None:
+        speaker = torch.full_like(speaker, voice)
+    return _join(bank, said, speaker, generator), texts
 
 
 def _join(bank: Recordings, said: list[list[int]], voice: Tensor, generator: torch.Generator) -> Tensor:
