@@ -67,8 +67,8 @@ def recordings(part: str) -> Recordings:
 def draw_phrases(concepts: Concepts, generator: torch.Generator, *, part: str, voice: int | None = None) -> tuple[Tensor, list[str]]:
     """What a voice of `part` says of each concept: waveforms (n, 48,000) in [-1, 1] at 16 kHz, and the texts said.
 
-    One voice a phrase, drawn or the part's number `voice`; gaps, speed (0.9 to 1.12), gain, start and background noise are drawn. A phrase that would not
-    fit into three seconds is said faster.
+    One voice a phrase: drawn, or number `voice` of that part. Gaps, speed (0.9 to 1.12), gain, start and background noise
+    are drawn. A phrase that would not fit into three seconds is said faster.
     """
     bank = recordings(part)
     choice = torch.randint(len(PHRASES), (len(concepts),), generator=generator).tolist()
