@@ -86,11 +86,12 @@ class FolderData:
         self.notes = self._notes(merged)
         self.fingerprint = self._fingerprint(hashlib.sha256(table.read_bytes()).hexdigest())
 
-    def draw(self, count: int, generator: torch.Generator, *, part: str = "held-out") -> Pairs:
+    def draw(self, count: int, generator: torch.Generator, *, part: str = "held-out", speech: bool = False) -> Pairs:
         """Up to `count` pictures of "held-out" or "train", as even over the labels as there are pictures, in random order.
 
         A picture with several captions gets one of them by chance; the gallery is the distinct captions of this draw.
-        A draw takes at most 640 MB of pixels and samples. Raises ValueError for another part or a count below 1.
+        With `speech` the recordings come along. A draw takes at most 640 MB of pixels and samples. Raises ValueError for
+        another part or a count below 1.
         """
         if part not in self._parts or count < 1:
             raise ValueError(f"part {part!r}, count {count}; 'held-out' or 'train' and a count of at least 1 are accepted")
@@ -115,7 +116,7 @@ class FolderData:
             gallery=gallery,
             gallery_labels=votes.argmax(dim=1),
             concepts=concepts,
-            audio=self._audio(items),
+            audio=self._audio(items) if speech else None,
         )
 
     @property

@@ -68,8 +68,10 @@ class Data(Protocol):
         """A hash of all that decides what `draw` returns; part of every cell's key."""
         ...
 
-    def draw(self, count: int, generator: torch.Generator, *, part: str = "held-out") -> Pairs:
+    def draw(self, count: int, generator: torch.Generator, *, part: str = "held-out", speech: bool = False) -> Pairs:
         """Up to `count` pairs, labels balanced, from `part`: "held-out" (never trained on) or "train".
+
+        `speech`: bring the spoken captions along, where the source has them; they cost more than the pictures.
 
         A finite source returns fewer when it has fewer and never repeats a picture within one draw.
         """

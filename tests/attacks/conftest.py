@@ -71,7 +71,7 @@ class SmallData:
 
     name, fingerprint = "small", "small-1"
 
-    def draw(self, count: int, generator: torch.Generator, *, part: str = "held-out") -> Pairs:
+    def draw(self, count: int, generator: torch.Generator, *, part: str = "held-out", speech: bool = False) -> Pairs:
         return make_pairs(count, generator.initial_seed() % 1000 + (part == "train"))
 
 

@@ -28,8 +28,8 @@ CHANNELS = {
     "ko-vlm-mia": {"similarity": "read", "augmentation": "read", "weakly supervised": "read", "service": "jam"},
 }
 REFUSED = {(threat, "alignment-filter") for threat in THREATS if threat != "badclip"}
-NO_ADAPTIVE = {("badclip", "alignment-filter"), ("ko-vlm-mia", "bit-reduction"), ("ko-vlm-mia", "jpeg")}
-"""Pairs without an attack through the defense: nothing is optimized there, or the filter looks at pairs alone."""
+NO_ADAPTIVE = {("badclip", "alignment-filter"), ("badclip", "embedding-noise"), ("ko-vlm-mia", "bit-reduction"), ("ko-vlm-mia", "jpeg")}
+"""Pairs without an attack through the defense: nothing is optimized there, or not through what the defense acts on."""
 
 
 @pytest.fixture(scope="module")

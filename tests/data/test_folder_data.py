@@ -163,7 +163,7 @@ def test_sounds_are_mono_resampled_and_fitted(make_folder):
         soundfile.write(folder / f"{i:03}.{suffix}", np.stack([tone, tone], axis=1), 22_050)
         rows.append(f"{i:03}.png,say {i},{i % 2},{i:03}.{suffix}")
     (folder / "metadata.csv").write_text("\n".join(rows))
-    audio = FolderData(folder, SIZE, sample_rate=16_000, seconds=1.5).draw(12, seeded()).audio
+    audio = FolderData(folder, SIZE, sample_rate=16_000, seconds=1.5).draw(12, seeded(), speech=True).audio
     assert audio is not None and audio.shape == (12, 24_000) and audio.dtype == torch.float32
     assert float(audio.abs().max()) <= 1.0
     for clip in audio.numpy():

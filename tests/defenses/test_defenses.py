@@ -72,7 +72,10 @@ def test_straight_through_answers_the_same_and_lets_the_gradient_pass(defense, i
     plain, through = defense.wrap(Plain(), seed=2), defense.wrap(Plain(), straight_through=True, seed=2)
     point = images.clone().requires_grad_(True)
     embedding = through.embed_image(point)
-    assert torch.allclose(embedding, plain.embed_image(images), atol=1e-5)
+    draws = 4_000 if defense.stochastic else 1
+    expected = functional.normalize(sum(plain.embed_image(images) for _ in range(draws)), dim=1)
+    # A stochastic defense is attacked through the mean of its releases, which is their expectation up to sampling noise.
+    assert torch.allclose(embedding, expected, atol=0.05 if defense.stochastic else 1e-5)
     (gradient,) = torch.autograd.grad(embedding[:, 0].sum(), point)
     assert (gradient.flatten(1).abs().amax(1) > 0).all()
 

@@ -14,7 +14,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 def drawn(count: int = 60, seed: int = 0, part: str = "held-out") -> Pairs:
-    return ReferenceData().draw(count, seeded(seed), part=part)
+    return ReferenceData().draw(count, seeded(seed), part=part, speech=True)
 
 
 def test_same_draw_same_tensors_other_seed_other_tensors() -> None:
@@ -48,11 +48,10 @@ def test_an_empty_draw_is_empty() -> None:
     assert len(drawn(0)) == 0
 
 
-def test_large_draws_carry_no_speech() -> None:
-    data = ReferenceData(audio_limit=20)
-    assert data.draw(20, seeded()).audio is not None
-    assert data.draw(21, seeded()).audio is None
-    assert data.fingerprint != ReferenceData().fingerprint
+def test_speech_comes_along_only_when_asked_for_and_changes_nothing_else() -> None:
+    silent, spoken = (ReferenceData().draw(20, seeded(), speech=speech) for speech in (False, True))
+    assert silent.audio is None and spoken.audio is not None
+    assert torch.equal(silent.images, spoken.images) and silent.captions == spoken.captions
 
 
 def test_training_and_held_out_images_are_disjoint_and_complete() -> None:

@@ -84,7 +84,7 @@ def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
 
 
 def test_gradients_reach_the_inputs(encoder: ClipEncoder) -> None:
-    pairs = ReferenceData().draw(4, torch.Generator().manual_seed(5))
+    pairs = ReferenceData().draw(4, torch.Generator().manual_seed(5), speech=True)
     assert pairs.audio is not None
     texts = encoder.embed_text(pairs.captions)
     pixels, sound = pairs.images.clone().requires_grad_(), pairs.audio.clone().requires_grad_()

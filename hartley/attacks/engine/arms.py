@@ -9,12 +9,8 @@ import torch
 from torch import Tensor
 
 from hartley.attacks.case import Case, Curve, Flag, Refused
-from hartley.attacks.engine.expectation import Repeated, Views
 from hartley.evidence import Evidence
 from hartley.targets.protocols import Encoder
-
-EOT_DRAWS = 2
-"""Draws of a stochastic defense's noise that an attack through it averages over in every step; the steps average further."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +83,6 @@ def all_arms(case: Case, channel: str, clean: Inputs, craft: Craft, read: Read, 
 def crafted_once(case: Case, name: str, craft: Craft) -> Inputs:
     """The attack on the undefended target, from the run's cache where it is there already."""
     return Inputs.from_tensors(case.once(f"crafted/{name}", lambda: craft(case.target, "attacked").to_tensors()))
-
-
-def views_for(case: Case, arm: str, views: Views) -> Views:
-    """The views an attack averages over in this arm: several draws of a stochastic defense when it attacks through one."""
-    if arm == "defended_adaptive" and case.defense is not None and case.defense.stochastic:
-        return Repeated(views, EOT_DRAWS)
-    return views
 
 
 def note(case: Case, channel: str, arm: str, losses: tuple[float, ...], warnings: tuple[tuple[str, str], ...], name: str = "loss") -> None:

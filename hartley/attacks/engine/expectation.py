@@ -19,18 +19,6 @@ def once(values: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
 
 
 @dataclass(frozen=True)
-class Draws:
-    """The same input `count` times: an expectation over a stochastic target's own noise (EoT)."""
-
-    count: int
-
-    def __call__(self, values: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
-        del generator
-        for _ in range(self.count):
-            yield values
-
-
-@dataclass(frozen=True)
 class Scales:
     """Pictures resized by each factor and back to their size, each with Gaussian noise of `sigma` pixels ([0, 1]) added."""
 
@@ -47,15 +35,3 @@ class Scales:
             size = (max(1, round(height * factor)), max(1, round(width * factor)))
             scaled = functional.interpolate(noisy.clamp(0, 1), size=size, mode="bilinear", antialias=factor < 1)
             yield functional.interpolate(scaled, size=(height, width), mode="bilinear", antialias=factor > 1).clamp(0, 1)
-
-
-@dataclass(frozen=True)
-class Repeated:
-    """The views of `views`, `count` times over."""
-
-    views: Views
-    count: int
-
-    def __call__(self, values: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
-        for _ in range(self.count):
-            yield from self.views(values, generator)

@@ -17,7 +17,7 @@ SMALL = 10_000_000
 
 @dataclass(frozen=True)
 class Recipe:
-    """epochs over the pairs; batch pairs a step; rate: AdamW's learning rate, None: 1e-3 for a small encoder (near what it was trained with), 1e-5 else."""
+    """epochs over the pairs; batch pairs a step; rate: AdamW's learning rate, None: 1e-3 for a small encoder, 1e-5 else."""
 
     epochs: int
     batch: int = 64

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hartley.attacks.case import Case
-from hartley.attacks.engine.arms import Inputs, all_arms, check_applies
+from hartley.attacks.engine.arms import Inputs, all_arms
 from hartley.attacks.engine.budget import Linf, Words
 from hartley.attacks.engine.exhibits import Sides, keep
 from hartley.attacks.engine.readout import embed_modality, retrieval
@@ -43,7 +43,6 @@ def against(encoder: Encoder, loss: Callable[[Tensor, Tensor], Tensor]) -> Score
 
 def joint_channels(case: Case, pairs: Pairs, craft: CraftJoint, budget: Linf) -> tuple[Evidence, ...]:
     """Evidence of both retrieval directions over all arms. Pictures and captions are perturbed on both sides."""
-    check_applies(case, frozenset({"image", "text"}))
     clean = Inputs(images=pairs.images, texts=pairs.captions)
 
     def craft_inputs(encoder: Encoder, arm: str) -> Inputs:

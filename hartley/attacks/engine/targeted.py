@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hartley.attacks.case import Case
-from hartley.attacks.engine.arms import Inputs, all_arms, crafted_once, note, views_for
+from hartley.attacks.engine.arms import Inputs, all_arms, crafted_once, note
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.exhibits import Sides, keep
 from hartley.attacks.engine.objective import Objective
@@ -56,7 +56,6 @@ def craft_inputs(case: Case, pairs: Pairs, channel: Channel, targets: Tensor, en
     values = pairs.images if image else pairs.audio
     if values is None:
         raise ValueError("the data has no speech")
-    attack = replace(attack, views=views_for(case, arm, attack.views))
     crafted = attack.craft(
         encoder.embed_image if image else encoder.embed_audio,
         channel.objective(encoder, pairs, targets),

@@ -22,7 +22,7 @@ from hartley.data.pairs import Pairs
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.protocols import Encoder, Trainable
 
-EPOCHS = 12
+EPOCHS = 30
 """Passes over the members: enough that the model knows them better than others, few enough that it is not a lookup table."""
 REPEATS = 4
 """Times an attacker asks a stochastic defense for the same answer and averages."""
@@ -58,14 +58,14 @@ def ko_vlm_mia(case: Case) -> tuple[Evidence, ...]:
             systems.append(("defended_adaptive", victim, wrap, REPEATS))
     tables: dict[str, list[Evidence]] = {name: [] for name in SCORES}
     service: list[Evidence] = []
+    # The user's service: the same system's zero-shot answers to pictures it was never trained on.
+    held = case.data.draw(case.effort.trials, case.generator("service"))
     for index, (arm, encoder, wrapped, repeats) in enumerate(systems):
         case.progress(arm, index, len(systems))
         answer = wrapped(encoder)
         views = _views(answer, audience.pairs, case.generator("augmentations"), repeats)
         for name, scores in _scores(views, audience, case.generator("classifier")).items():
             tables[name].append(_table(name, arm, scores, audience, views.passes))
-        # The user's service: the same system's zero-shot answers to pictures it was never trained on.
-        held = case.data.draw(case.effort.trials, case.generator("service"))
         service.append(zero_shot(answer, held, embed_images(answer, held.images), arm=arm, channel="service", adversary=None, costs={}))
     case.progress("done", len(systems), len(systems))
     return (*(Evidence.concat(tables[name]) for name in SCORES), Evidence.concat(service))

@@ -55,14 +55,14 @@ def badclip(case: Case) -> tuple[Evidence, ...]:
         ]
     elif case.defense is not None:
         seed = case.generator("defense").initial_seed()
-        through = case.defense.wrap(case.target, straight_through=True, seed=seed)
-        aware = stage.trigger(through, "defended_adaptive")
         parts += [
             _read(case, stage, case.defense.wrap(benign, seed=seed), trials, shown, fires, "defended"),
             _read(case, stage, case.defense.wrap(poisoned, seed=seed), trials, shown, fires, "defended_attacked"),
         ]
-        adapted = case.defense.wrap(stage.model(aware, "poisoned, aware"), seed=seed)
-        parts.append(_read(case, stage, adapted, trials, stage.stamp(trials.images, fires, aware), fires, "defended_adaptive"))
+        if case.defense.stage == "input":  # after the towers there is nothing that a trigger could be tuned through
+            aware = stage.trigger(case.defense.wrap(case.target, straight_through=True, seed=seed), "defended_adaptive")
+            adapted = case.defense.wrap(stage.model(aware, "poisoned, aware"), seed=seed)
+            parts.append(_read(case, stage, adapted, trials, stage.stamp(trials.images, fires, aware), fires, "defended_adaptive"))
     evidence = Evidence.concat(parts)
     if case.defense is None:
         clean = Inputs(images=trials.images, texts=trials.captions)

@@ -34,7 +34,7 @@ def adversarial_illusions(case: Case) -> tuple[Evidence, ...]:
     """
     carriers = frozenset({"image"}) | ({"audio"} if "audio" in case.target.modalities else frozenset())
     check_applies(case, carriers)
-    pairs = case.data.draw(case.effort.trials, case.generator("pairs"))
+    pairs = case.data.draw(case.effort.trials, case.generator("pairs"), speech="audio" in case.target.modalities)
     gradient = SignGradient(case.effort.steps, momentum=0.9)
     found = []
     if applies(case, frozenset({"image"})):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 
 from hartley.attacks.case import Case
-from hartley.attacks.engine.arms import note, views_for
+from hartley.attacks.engine.arms import check_applies, note
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf
 from hartley.attacks.engine.carrier import PIXELS
-from hartley.attacks.engine.expectation import once
 from hartley.attacks.engine.joint import against, joint_channels, substitution
 from hartley.attacks.engine.objective import diverge, weighted
 from hartley.attacks.engine.optimizer import SignGradient
@@ -32,6 +31,7 @@ def co_attack(case: Case) -> tuple[Evidence, ...]:
     are kept; visual entailment and grounding; transfer. The surrogate is the target itself.
     Bends: N. Both embeddings leave their concept's direction, in opposite senses, so that retrieval misses.
     """
+    check_applies(case, frozenset({"image", "text"}))
     pairs = case.data.draw(case.effort.trials, case.generator("pairs"))
     swap = substitution(case, pairs)
 
@@ -39,7 +39,7 @@ def co_attack(case: Case) -> tuple[Evidence, ...]:
         away_from_caption = diverge(embed_texts(encoder, pairs.captions))
         texts, asked = swap.craft(pairs.captions, against(encoder, away_from_caption))
         objective = weighted((1.0, diverge(embed_images(encoder, pairs.images))), (ALPHA, diverge(embed_texts(encoder, texts))))
-        attack = Attack(PIXELS, BUDGET, SignGradient(STEPS, size=BUDGET.epsilon / STEPS * 1.25, start=True), views_for(case, arm, once))
+        attack = Attack(PIXELS, BUDGET, SignGradient(STEPS, size=BUDGET.epsilon / STEPS * 1.25, start=True))
         crafted = attack.craft(
             encoder.embed_image, objective, pairs.images, case.generator("craft", arm), lambda done, total: case.progress(arm, done, total)
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from hartley.attacks.case import Case
-from hartley.attacks.engine.arms import note, views_for
+from hartley.attacks.engine.arms import check_applies, note
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf
 from hartley.attacks.engine.carrier import PIXELS
@@ -22,6 +22,8 @@ from hartley.targets.protocols import Encoder
 
 BUDGET = Linf(2 / 255, "pixel")
 STEPS = 10
+SHARE = 2
+"""The attack runs on half of the trials: five views a step and words twice cost five times a plain attack."""
 VIEWS = Scales((1.0, 0.5, 0.75, 1.25, 1.5), sigma=0.05)
 
 State = tuple[Tensor, list[tuple[str, ...]], float]
@@ -35,7 +37,8 @@ def sga(case: Case) -> tuple[Evidence, ...]:
     are kept; transfer to another model. The surrogate is the target itself.
     Bends: N. One perturbation that holds over captions and scales leaves the concept's direction more surely.
     """
-    pairs = case.data.draw(case.effort.trials, case.generator("pairs"))
+    check_applies(case, frozenset({"image", "text"}))
+    pairs = case.data.draw(case.effort.trials // SHARE, case.generator("pairs"))
     swap = substitution(case, pairs)
 
     def craft(encoder: Encoder, arm: str) -> tuple[Tensor, list[str], float]:
@@ -49,7 +52,7 @@ def sga(case: Case) -> tuple[Evidence, ...]:
 
         def image_stage(state: State) -> State:
             _, sets, passes = state
-            attack = Attack(PIXELS, BUDGET, SignGradient(STEPS, size=0.5 / 255), views_for(case, arm, VIEWS))
+            attack = Attack(PIXELS, BUDGET, SignGradient(STEPS, size=0.5 / 255), VIEWS)
             crafted = attack.craft(
                 encoder.embed_image,
                 away_from_set(*caption_sets(encoder, sets)),

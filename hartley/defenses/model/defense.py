@@ -35,7 +35,8 @@ class Defense(Protocol):
     def stochastic(self) -> bool: ...
 
     def wrap(self, target: Encoder, *, straight_through: bool = False, seed: int = 0) -> Encoder:
-        """The defended encoder. With `straight_through` the backward pass treats a non-differentiable step as the identity."""
+        """The defended encoder. With `straight_through` it is what an attacker who knows the defense optimizes through: the
+        backward pass treats a non-differentiable step as the identity, and a stochastic one is averaged over its draws."""
         ...
 
 

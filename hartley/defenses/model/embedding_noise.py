@@ -11,6 +11,10 @@ from hartley.defenses.model.wrapped import Wrapped
 from hartley.defenses.model.wrapped import straight_through as _through
 from hartley.targets.protocols import Encoder
 
+DRAWS = 16
+"""Draws of the noise that an attack through this defense averages over in each step (expectation over transformation;
+Athalye et al., ICML 2018). They are taken after the towers, so they cost next to nothing."""
+
 
 @dataclass(frozen=True)
 class EmbeddingNoise:
@@ -31,7 +35,11 @@ class EmbeddingNoise:
     stochastic: bool = True
 
     def wrap(self, target: Encoder, *, straight_through: bool = False, seed: int = 0) -> Encoder:
-        """The encoder behind the release mechanism; its noise comes from a generator of its own, seeded by `seed`."""
+        """The encoder behind the release mechanism; its noise comes from a generator of its own, seeded by `seed`.
+
+        With `straight_through` the rounding passes the gradient and the answer is the mean over DRAWS releases: the
+        expectation that an attacker who knows the mechanism would optimize.
+        """
         generator = torch.Generator().manual_seed(seed % 2**63)
 
         def release(embedding: Tensor) -> Tensor:
@@ -40,7 +48,10 @@ class EmbeddingNoise:
             step = self.grid / width
             return (noisy / step).round() * step
 
-        return Wrapped(target, f"{self.id}({self.noise}, {self.grid})", embedding=_through(release) if straight_through else release)
+        def expected(embedding: Tensor) -> Tensor:
+            return torch.stack([release(embedding) for _ in range(DRAWS)]).mean(dim=0)
+
+        return Wrapped(target, f"{self.id}({self.noise}, {self.grid})", embedding=_through(expected) if straight_through else release)
 
 
 DEFENSE = EmbeddingNoise()

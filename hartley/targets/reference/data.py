@@ -11,10 +11,10 @@ import torch
 
 from hartley.data.pairs import Pairs
 from hartley.errors import unknown
-from hartley.targets.reference import language, scenes, speech
+from hartley.targets.reference import language, scenes
+from hartley.targets.reference import speech as voices
 
-AUDIO_LIMIT = 2_000
-SOURCES = (language, scenes, speech)
+SOURCES = (language, scenes, voices)
 
 
 @lru_cache(maxsize=1)
@@ -28,7 +28,7 @@ def _fingerprint() -> str:
         digest.update(Path(str(module.__file__)).read_bytes())
     digest.update(Path(__file__).read_bytes())
     for name in ("speech.opus", "speech.json"):
-        digest.update((speech.FOLDER / name).read_bytes())
+        digest.update((voices.FOLDER / name).read_bytes())
     return digest.hexdigest()
 
 
@@ -36,11 +36,8 @@ def _fingerprint() -> str:
 class ReferenceData:
     """An endless source: every draw composes new scenes from the images and voices of one part.
 
-    The intent symbol is the digit (10, balanced); retrieval searches the 240 full captions. Speech comes along in draws of
-    up to `audio_limit` pairs (0.2 MB each); a larger draw is a training set for pictures and text, its audio is None.
+    The intent symbol is the digit (10, balanced); retrieval searches the 240 full captions.
     """
-
-    audio_limit: int = AUDIO_LIMIT
 
     @property
     def name(self) -> str:
@@ -48,16 +45,16 @@ class ReferenceData:
 
     @property
     def fingerprint(self) -> str:
-        return hashlib.sha256(f"{_fingerprint()} audio_limit={self.audio_limit}".encode()).hexdigest()
+        return _fingerprint()
 
-    def draw(self, count: int, generator: torch.Generator, *, part: str = "held-out") -> Pairs:
-        """`count` pairs. Raises InputError for a part other than "held-out" and "train"."""
+    def draw(self, count: int, generator: torch.Generator, *, part: str = "held-out", speech: bool = False) -> Pairs:
+        """`count` pairs; with `speech` 0.2 MB of waveform each. Raises InputError for a part other than "held-out" and "train"."""
         if part not in scenes.PARTS:
             raise unknown("part", part, scenes.PARTS)
         concepts = language.draw_concepts(count, generator)
         images = scenes.draw_scenes(concepts, generator, part=part)
         fitting = language.draw_captions(concepts, generator, count=5)
-        audio = speech.draw_phrases(concepts, generator, part=part)[0] if count <= self.audio_limit else None
+        audio = voices.draw_phrases(concepts, generator, part=part)[0] if speech else None
         digits = len(language.DIGITS)
         return Pairs(
             images=(images * 255).round() / 255,  # a picture is what an 8-bit file holds; perturbations are counted from there
