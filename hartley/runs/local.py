@@ -79,6 +79,7 @@ class Scan:
         self.store: Store | None = None
         self.done = 0
         self.load_deaths = 0
+        self.spent: dict[str, float] = {}
 
     def tell(self, kind: Kind, hand: Hand | None = None, **details: Any) -> None:
         """Passes an event on."""
@@ -133,13 +134,22 @@ class Scan:
 
     def assign(self, hand: Hand, store: Store, context: Context) -> None:
         """Hands the next cell to a worker."""
-        task = self.queue.popleft()
+        task = self.next()
         try:
             hand.assign(task, store.root, context, self.plan.cell_limit_seconds)
         except Gone:
             self.lost(hand, "failed", DIED)
         else:
             self.tell("started", hand)
+
+    def next(self) -> Task:
+        """The task to hand out now: undefended cells in the plan's order, then defended ones of the slowest threat first,
+        by how long its undefended cell took, so that no worker is left alone with a long cell at the end."""
+        chosen = self.queue[0]
+        if chosen.cell.defense != NO_DEFENSE:
+            chosen = max(self.queue, key=lambda task: self.spent.get(task.cell.threat, 0.0))
+        self.queue.remove(chosen)
+        return chosen
 
     def turn(self) -> None:
         """Hears what workers have to say until something happens or the next deadline is there, and acts on it."""
@@ -227,6 +237,8 @@ class Scan:
         seconds = round(hand.seconds, 3)
         timing = {"seconds": seconds, "attempts": hand.task.attempts, "worker": hand.number, "started": hand.started}
         self.store.write_timing(hand.task.key, timing)
+        if hand.task.cell.defense == NO_DEFENSE:
+            self.spent[hand.task.cell.threat] = seconds
         self.done += 1
         self.tell("finished", hand, status=status, why=why, seconds=seconds)
         hand.task = None

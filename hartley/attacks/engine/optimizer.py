@@ -142,13 +142,12 @@ class Square:
         for query in range(1, self.queries):
             side = max(1, round(math.sqrt(self._share(query) * height * width)))
             side = min(side, height, width)
-            trial = best.clone()
-            for row in range(count):
-                top = int(torch.randint(height - side + 1, (1,), generator=generator))
-                left = int(torch.randint(width - side + 1, (1,), generator=generator))
-                sign = torch.randint(0, 2, (channels, 1, 1), generator=generator) * 2.0 - 1
-                window = (row, slice(None), slice(top, top + side), slice(left, left + side))
-                trial[window] = carrier.apply(clean[window], budget.epsilon * sign.expand(channels, side, side))
+            top = torch.randint(height - side + 1, (count, 1), generator=generator)
+            left = torch.randint(width - side + 1, (count, 1), generator=generator)
+            rows, columns = torch.arange(height)[None], torch.arange(width)[None]
+            inside = ((rows >= top) & (rows < top + side))[:, :, None] & ((columns >= left) & (columns < left + side))[:, None, :]
+            sign = torch.randint(0, 2, (count, channels, 1, 1), generator=generator) * 2.0 - 1
+            trial = torch.where(inside[:, None], carrier.apply(clean, budget.epsilon * sign), best)
             loss = problem.objective(problem.embed(trial), problem.rows)
             better = loss < best_loss
             best = torch.where(better[:, None, None, None], trial, best)

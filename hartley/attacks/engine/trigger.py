@@ -12,7 +12,8 @@ from hartley.data.pairs import Pairs
 from hartley.targets.protocols import Encoder
 
 STEPS = 60
-BATCH = 64
+BATCH = 48
+POOL = 480
 RATE = 0.05
 
 
@@ -22,21 +23,22 @@ def optimize_patch(
     """A patch (3, side, side) in [0, 1] on the 8-bit grid, its loss a step, and warnings.
 
     Stamped pictures of other symbols are pulled to the target's text and to its pictures' mean, and pushed from their own
-    clean embedding. Adam on the patch alone, a fresh batch a step.
+    clean embedding. Adam on the patch alone, a batch a step from a pool of POOL pictures.
     """
     text = embed_texts(encoder, [pairs.prompts[goal]])
     own = torch.nonzero(pairs.labels == goal).squeeze(1)[:BATCH]
     center = functional.normalize(embed_images(encoder, pairs.images[own]).mean(dim=0, keepdim=True), dim=1)
     others = torch.nonzero(pairs.labels != goal).squeeze(1)
+    images = pairs.images[others[torch.randperm(len(others), generator=generator)[:POOL]]]
+    clean = embed_images(encoder, images)
     patch = torch.rand(3, place.size, place.size, generator=generator).requires_grad_(True)
     optimizer = torch.optim.Adam([patch], lr=RATE)
     losses: list[float] = []
     zero = False
     for step in range(STEPS):
-        rows = others[torch.randint(len(others), (min(BATCH, len(others)),), generator=generator)]
-        clean = embed_images(encoder, pairs.images[rows])
-        stamped = encoder.embed_image(place.stamp(pairs.images[rows], patch))
-        loss = (1 - stamped @ text.T).mean() + (1 - stamped @ center.T).mean() + (stamped * clean).sum(dim=1).mean()
+        rows = torch.randint(len(images), (min(BATCH, len(images)),), generator=generator)
+        stamped = encoder.embed_image(place.stamp(images[rows], patch))
+        loss = (1 - stamped @ text.T).mean() + (1 - stamped @ center.T).mean() + (stamped * clean[rows]).sum(dim=1).mean()
         (gradient,) = torch.autograd.grad(loss, patch)
         zero = zero or (step == 0 and not bool(gradient.abs().max() > 0))
         patch.grad = gradient

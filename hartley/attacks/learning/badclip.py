@@ -26,6 +26,7 @@ from hartley.targets.protocols import Encoder, Trainable
 POISON = 0.01
 HELD_OUT = 1_000
 """Clean pairs on which a filter's threshold is fitted (one half) and its false positives are counted (the other half)."""
+POISONED = "poisoned, filtered"
 PLACES = ("no trigger", "trigger")
 
 
@@ -51,7 +52,7 @@ def badclip(case: Case) -> tuple[Evidence, ...]:
     if case.defense is not None and case.defense.stage == "training":
         parts += [
             _read(case, stage, stage.model(None, "benign, filtered", case.defense), trials, shown, fires, "defended"),
-            _read(case, stage, stage.model(patch, "poisoned, filtered", case.defense), trials, shown, fires, "defended_attacked"),
+            _read(case, stage, stage.model(patch, POISONED, case.defense), trials, shown, fires, "defended_attacked"),
         ]
     elif case.defense is not None:
         seed = case.generator("defense").initial_seed()
@@ -102,6 +103,7 @@ class _Backdoor:
         count = max(1, round(POISON * len(train)))
         others = torch.nonzero(train.labels != goal).squeeze(1)
         self.poisoned = others[torch.randperm(len(others), generator=case.generator("poisoned"))[:count]]
+        self.verdicts: dict[str, Kept] = {}
         self.fraction = len(self.poisoned) / len(train)
 
     def trigger(self, encoder: Encoder, arm: str) -> Tensor:
@@ -152,19 +154,22 @@ class _Backdoor:
     def _filtered(self, defense: object, images: Tensor, captions: Sequence[str], name: str) -> tuple[Tensor, list[str]]:
         if not isinstance(defense, TrainingDefense):
             raise Refused("this defense does not say which training pairs to keep")
-        kept = self.kept(defense, images, captions)
+        kept = self.kept(defense, images, captions, name)
         self.case.progress(f"filtering, {name}", int(kept.mask.sum()), len(kept.mask))
         return images[kept.mask], [caption for caption, stays in zip(captions, kept.mask.tolist(), strict=True) if stays]
 
-    def kept(self, defense: TrainingDefense, images: Tensor, captions: Sequence[str]) -> Kept:
-        """What the defense keeps of a training set, its threshold fitted on clean held-out pairs."""
+    def kept(self, defense: TrainingDefense, images: Tensor, captions: Sequence[str], name: str) -> Kept:
+        """What the defense keeps of the training set of that name, its threshold fitted on clean held-out pairs."""
+        if name in self.verdicts:
+            return self.verdicts[name]
         held = self.case.data.draw(HELD_OUT, self.case.generator("held"))
-        return defense.keep(self.target, images, list(captions), held.images, list(held.captions))
+        self.verdicts[name] = defense.keep(self.target, images, list(captions), held.images, list(held.captions))
+        return self.verdicts[name]
 
     def filter_evidence(self, defense: TrainingDefense, patch: Tensor) -> Evidence:
         """What the filter knows: U is whether a pair is poisoned, Y whether it is dropped. The arm `defended` holds clean
         pairs that neither the training nor the threshold has seen, `defended_attacked` the poisoned training set."""
-        kept = self.kept(defense, *self._pairs(patch))
+        kept = self.kept(defense, *self._pairs(patch), name=POISONED)
         poisoned = np.zeros(len(kept.mask), dtype=np.int32)
         poisoned[self.poisoned.numpy()] = 1
         dropped = np.concatenate([np.arange(kept.checked) < kept.false_positives, ~kept.mask.numpy()]).astype(np.int32)
