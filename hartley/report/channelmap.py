@@ -38,7 +38,9 @@ def lanes(lines: Sequence[Line], catalog: Mapping[str, Facts], scale: float) -> 
     for flow, sends, gets in FLOWS:
         rows = [facts for facts in catalog.values() if facts.known and facts.flow == flow]
         here = [line for line in lines if line.threat in catalog and catalog[line.threat].flow == flow]
-        line = worst(here) or worst(here, reading=True)
+        # What the inferring flow is about is the secret; what its threats do to the service stands in the table.
+        reads = flow == "inferring"
+        line = worst(here, reading=reads) or worst(here, reading=not reads)
         bands = _bands(line, scale) if line is not None else ("", "", False, False)
         done = len({item.threat for item in here if item.channel is not None})
         result.append(Lane(flow, sends, gets, line, done, sum(row.implemented for row in rows), len(rows), *bands))

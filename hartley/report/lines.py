@@ -25,6 +25,8 @@ class Guard:
     won_back: Number
     price: Number
     adaptive: bool
+    own: tuple[Number, ...] = ()
+    """Rates of channels that only this defense has: what a filter drops, rightly and by mistake."""
 
     def number(self, kind: str, arm: str) -> Number:
         why = self.why or "this defense was not measured on this channel"
@@ -146,7 +148,8 @@ def _group(folder: Folder, cells: Mapping[str, Cell], entropies: dict[str, float
             if channel.evidence not in entropies:
                 entropies[channel.evidence] = folder.intent_entropy_bits(channel)
             possible = entropies[channel.evidence]
-        guards = tuple(_guard(channel, cell) for cell in others)
+        known = {item.name for item in channels if item is not None}
+        guards = tuple(_guard(channel, cell, known) for cell in others)
         yield Line(told.threat, told.target, told.seed, told.budget, status, why, channel, possible, guards, everything)
 
 
@@ -154,7 +157,7 @@ def _bare(cell: Cell) -> bool:
     return any(arm == "attacked" for channel in cell.channels for arm, _ in channel.bits)
 
 
-def _guard(channel: Channel | None, cell: Cell) -> Guard:
+def _guard(channel: Channel | None, cell: Cell, known: set[str]) -> Guard:
     found = next((item for item in cell.channels if channel is None or item.name == channel.name), None) if cell.measured else None
     if found is None:
         why = cell.why or ("The cell of this defense holds no such channel." if cell.measured else "")
@@ -165,7 +168,8 @@ def _guard(channel: Channel | None, cell: Cell) -> Guard:
     guard = Guard(cell.defense, cell.status, cell.why, found, absent("won_back_bits", "", ""), absent("price_bits", "", ""), adaptive)
     won = difference(found.number("utility_bits", guard.hardest), bare.number("utility_bits", "attacked"), "won_back_bits")
     price = difference(bare.number("utility_bits", "clean"), found.number("utility_bits", "defended"), "price_bits")
-    return replace(guard, won_back=replace(won, better="user"), price=replace(price, better="attacker"))
+    own = tuple(rate for item in cell.channels if item.name not in known for rate in item.rates if not rate.headline)
+    return replace(guard, own=own, won_back=replace(won, better="user"), price=replace(price, better="attacker"))
 
 
 def _favoring_adversary(guard: Guard, arm: str) -> float:
