@@ -51,7 +51,8 @@ class SignGradient:
     size       step in units of the budget's space; None: the budget's own choice.
     momentum   0 for plain PGD.
     start      random start inside the budget (uniform), otherwise at the clean input.
-    drop       leave out inputs as soon as the problem's `solved(embedding, rows)` says so.
+    drop       leave out inputs as soon as the problem's `solved(embedding, rows)` says so, of the file they would be
+               delivered in as well.
 
     Gradients are taken with respect to the carrier alone; the target's parameters collect none.
     """
@@ -83,7 +84,7 @@ class SignGradient:
             if index == 0:
                 zero = float((gradient.flatten(1).abs().amax(dim=1) == 0).float().mean())
             if self.drop and problem.solved is not None:
-                open_rows = ~problem.solved(embedding, problem.rows[active])
+                open_rows = ~_holds(problem, current, embedding, active)
                 final[active] = current
                 if not bool(open_rows.any()):
                     break
@@ -115,6 +116,19 @@ def _gradient(problem: Problem, current: Tensor, rows: Tensor) -> tuple[Tensor, 
         raise ValueError("an expectation gave no view of the input")
     (gradient,) = torch.autograd.grad(total.sum(), point)
     return total.detach() / count, gradient, count, embedding.detach()
+
+
+@torch.no_grad()
+def _holds(problem: Problem, current: Tensor, embedding: Tensor, active: Tensor) -> Tensor:
+    """(m,) which active inputs are solved and stay solved once they are rounded to what a file holds."""
+    if problem.solved is None:
+        return torch.zeros(len(active), dtype=torch.bool)
+    solved = problem.solved(embedding, problem.rows[active])
+    found = torch.nonzero(solved).squeeze(1)
+    if len(found):
+        delivered = problem.embed(problem.carrier.deliver(current[found]))
+        solved[found] = problem.solved(delivered, problem.rows[active][found])
+    return solved
 
 
 @dataclass(frozen=True)
