@@ -67,6 +67,18 @@ def signal_and_noise(before: Condition, after: Condition, *, cap_bits: float | N
     if count < 2 or smallest < 2 * GROUPS:
         why = f"{count} concepts and {smallest} rows in common: needs 2 concepts and {2 * GROUPS} rows in both conditions"
         return Bits.unmeasured(KINDS[0], why, smallest), Bits.unmeasured(KINDS[1], why, smallest)
+    try:
+        return _measured(embeddings, labels, trials, count, cap_bits)
+    except np.linalg.LinAlgError:
+        why = "the scatter within the concepts is singular: embeddings of one concept hardly differ, so there is no noise to compare with"
+        return Bits.unmeasured(KINDS[0], why, smallest), Bits.unmeasured(KINDS[1], why, smallest)
+
+
+def _measured(
+    embeddings: list[Floats], labels: list[Counts], trials: list[Counts], count: int, cap_bits: float | None
+) -> tuple[Bits, Bits]:
+    """The split for aligned rows of `count` concepts. Raises LinAlgError when a covariance cannot be inverted."""
+    smallest = min(len(label) for label in labels)
     reduced, dimensions, full, share = _reduced(embeddings, smallest)
     groups = _groups(labels, trials)
     parts = [_parts(z, label, group, count) for z, label, group in zip(reduced, labels, groups, strict=True)]

@@ -144,6 +144,17 @@ def test_what_the_cap_hides_is_not_measured_rather_than_zero():
         assert "cannot show a loss" in bits.why and bits.checks["after_c_g_bits"] > 0.5
 
 
+def test_embeddings_without_scatter_are_not_measured():
+    """Every row of a concept is the same vector under the second condition: W cannot be inverted."""
+    (x, label), trial = concepts(7, dimensions=8).sample(400, np.random.default_rng(0)), np.arange(400)
+    for bits in signal_and_noise(Condition(x, label, trial), Condition(np.eye(8)[label % 8] * 1.0, label, trial)):
+        assert bits.value is None or np.isfinite(bits.value)
+    flat = np.zeros((400, 8))
+    flat[:, 0] = label
+    for bits in signal_and_noise(Condition(flat, label, trial), Condition(flat, label, trial), cap_bits=np.log2(10)):
+        assert bits.value is None and bits.why
+
+
 def test_more_dimensions_than_rows_go_through_pca():
     generator = np.random.default_rng(0)
     basis = generator.normal(size=(8, 300))
