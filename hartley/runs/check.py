@@ -25,6 +25,11 @@ MEASURES = (
     "success",
     "utility_bits",
 )
+LACKS: Mapping[str, tuple[str, ...]] = {
+    "jam": ("adversary_bits", "margin_bits", "capacity_bits"),
+    "read": ("utility_bits", "margin_bits", "deployed_bits", "signal_loss_bits", "noise_gain_bits"),
+}
+"""Measures that a kind of channel cannot have: a jam writes nothing, and who reads a secret takes nothing from the service."""
 FIELDS = ("low", "high", "value")
 EVERY = "any"
 FORM = "MEASURE.low|high|value >=|<=|>|< NUMBER [under THREAT[/CHANNEL] | under any] [with DEFENSE] [when clean]"
@@ -187,10 +192,12 @@ def judge(rule: Rule, records: Iterable[Mapping[str, Any]]) -> Verdict:
 
 
 def _figures(rule: Rule, record: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    """Every number of that measure in the arms and channels that the rule speaks of, with where it stands."""
-    for part in record["channels"]:
-        if rule.channel not in (None, slug(part["name"])):
-            continue
+    """Every number of that measure in the arms and channels that the rule speaks of, with where it stands.
+
+    A rule that names no channel passes over those whose kind has no such measure, unless there is no other.
+    """
+    named = [part for part in record["channels"] if rule.channel in (None, slug(part["name"]))]
+    for part in [part for part in named if rule.measure not in LACKS.get(part.get("kind", ""), ())] or named:
         for measure in part["measures"]:
             if not rule.named_rate and measure["bits"]["kind"] == rule.measure and measure["arm"] in rule.arms:
                 yield f"{part['name']} {measure['arm']}", measure["bits"]

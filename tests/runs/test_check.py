@@ -126,6 +126,16 @@ def test_broken_outweighs_not_measured():
     assert str(result.broken[0]) == ("broken: utility_bits.low >= 9 under sga (sga, seed 0, image attacked: utility_bits 1 [1, 2])")
 
 
+def test_a_channel_whose_kind_has_no_such_measure_does_not_stand_in_the_way():
+    nothing = {"arm": "attacked", "bits": {"kind": "adversary_bits", "value": None, "low": None, "high": None, "n": 9, "why": "a jam"}}
+    jam = {"name": "filter", "kind": "jam", "measures": [nothing], "rates": []}
+    both = record("badclip", bits("attacked", 0.1, 0.4, "adversary_bits"), more=[jam])
+    assert check(FakeRun(both), ["adversary_bits.high <= 0.5 under badclip"], CATALOG).exit_code == 0
+    assert check(FakeRun(both), ["adversary_bits.high <= 0.5 under badclip/filter"], CATALOG).exit_code == 2
+    alone = {**both, "channels": [jam]}
+    assert check(FakeRun(alone), ["adversary_bits.high <= 0.5 under badclip"], CATALOG).exit_code == 2
+
+
 def test_what_failed_is_said():
     (verdict,) = check(FakeRun(failed("badclip")), ["success.high <= 1 under badclip"], CATALOG).unmeasured
     assert verdict.detail == "badclip, seed 0: failed: it broke"
