@@ -196,8 +196,8 @@ def _figures(rule: Rule, record: Mapping[str, Any]) -> Iterable[tuple[str, Mappi
 
     A rule that names no channel passes over those whose kind has no such measure, unless there is no other.
     """
-    named = [part for part in record["channels"] if rule.channel in (None, slug(part["name"]))]
-    for part in [part for part in named if rule.measure not in LACKS.get(part.get("kind", ""), ())] or named:
+    parts = [part for part in record["channels"] if rule.channel in (None, slug(part["name"]))]
+    for part in [part for part in parts if rule.measure not in LACKS.get(part.get("kind", ""), ())] or parts:
         for measure in part["measures"]:
             if not rule.named_rate and measure["bits"]["kind"] == rule.measure and measure["arm"] in rule.arms:
                 yield f"{part['name']} {measure['arm']}", measure["bits"]
