@@ -19,7 +19,7 @@ from hartley.errors import InputError
 from hartley.report import answer as answers
 from hartley.report import channelmap, facts, folder, shapes, textdiff, visible, words
 from hartley.report.exhibits import chosen
-from hartley.report.lines import Line, of
+from hartley.report.lines import NONE, Line, of
 from hartley.report.media import Shelf
 from hartley.report.numbers import BITS, PLAIN, Number, figure
 from hartley.report.records import Cell, Channel
@@ -56,6 +56,7 @@ def build(run: Path) -> str:
         "varies": _varies(lines),
         "cells": list({id(cell): cell for line in lines for cell in line.cells}.values()),
         "recipe": facts.recipe,
+        "repeats": _repeats,
         "id_of": id,
         "trials": _trials(lines),
         "spent": _spent(read.cells),
@@ -170,6 +171,11 @@ def _spent(cells: Sequence[Cell]) -> str:
         return ""
     total = sum(seconds)
     return f"{total:.0f} s of work" if total < 120 else f"{total / 60:.0f} min of work" if total < 7200 else f"{total / 3600:.1f} h of work"
+
+
+def _repeats(cell: Cell, arm: str, cells: Sequence[Cell]) -> bool:
+    """Whether a defended cell's arm is the undefended one that another cell shows already."""
+    return cell.defense != NONE and arm in ("clean", "attacked") and any(other.defense == NONE and other.measured for other in cells)
 
 
 def _others(channel: Channel) -> list[Number]:

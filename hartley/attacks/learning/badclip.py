@@ -27,6 +27,13 @@ POISON = 0.01
 HELD_OUT = 1_000
 """Clean pairs on which a filter's threshold is fitted (one half) and its false positives are counted (the other half)."""
 POISONED = "poisoned, filtered"
+ARM_OF = {
+    "benign": "clean",
+    "poisoned": "attacked",
+    "benign, filtered": "defended",
+    POISONED: "defended_attacked",
+    "poisoned, aware": "defended_adaptive",
+}
 PLACES = ("no trigger", "trigger")
 
 
@@ -133,7 +140,7 @@ class _Backdoor:
                 self.target, images, captions, Recipe(case.effort.epochs), case.generator("finetune"),
                 lambda done, total: case.progress(f"training, {name}", done, total),
             )  # fmt: skip
-            note(case, "image", "attacked" if patch is not None else "clean", losses, (), f"training loss ({name})")
+            note(case, "image", ARM_OF[name], losses, (), f"training loss ({name})")
             return weights(student)
 
         label = name if case.defense is None or name in ("benign", "poisoned") else f"{name}/{case.defense.id}"
