@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -85,7 +86,15 @@ def test_a_recipe_leaves_the_target_as_it_found_it_and_repeats_itself(encoder, t
     again_case, again = run(encoder, threat, "none", {})
     assert all(one == two for one, two in zip(tables, again, strict=True))
     assert (case.curves, case.flags) == (again_case.curves, again_case.flags)
-    assert len(case.exhibits) == len(again_case.exhibits)
+    # A cell that finds its crafted inputs and models in the cache, as after a kill, shows what one that made them shows.
+    warm_case, warm = run(encoder, threat, "none", shelves[threat])
+    assert all(one == two for one, two in zip(tables, warm, strict=True))
+    assert (case.curves, case.flags) == (warm_case.curves, warm_case.flags)
+    for exhibits in (again_case.exhibits, warm_case.exhibits):
+        assert [asdict(one).keys() for one in case.exhibits] == [asdict(one).keys() for one in exhibits]
+        for one, two in zip(case.exhibits, exhibits, strict=True):
+            for left, right in zip(asdict(one).values(), asdict(two).values(), strict=True):
+                assert np.array_equal(left, right) if isinstance(left, np.ndarray) else left == right
 
 
 @pytest.mark.parametrize("guard", DEFENSES)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hartley.attacks.case import Case
-from hartley.attacks.engine.arms import Inputs, all_arms
+from hartley.attacks.engine.arms import Inputs, all_arms, crafted_once
 from hartley.attacks.engine.budget import Linf, Words
 from hartley.attacks.engine.exhibits import Sides, keep
 from hartley.attacks.engine.readout import embed_modality, retrieval
@@ -85,7 +85,7 @@ def joint_channels(case: Case, pairs: Pairs, craft: CraftJoint, budget: Linf) ->
 
     found = tuple(all_arms(case, direction, clean, craft_once, reader(direction), crafted_as="pairs") for direction in DIRECTIONS)
     if case.defense is None:
-        keep(case, found[0], Sides(clean, craft_once(case.target, "attacked")))
+        keep(case, found[0], Sides(clean, crafted_once(case, "pairs", craft_once)))
     return found
 
 

@@ -38,11 +38,13 @@ PLACES = ("no trigger", "trigger")
 
 
 def badclip(case: Case) -> tuple[Evidence, ...]:
-    """Claim: a trigger optimized to sit near the target class in both modalities plants a backdoor that survives fine-tuning on clean data.
-    Does: tunes a square patch until stamped pictures lie near the target's text and pictures, stamps 1% of the training pairs
-    and gives them the target's caption, fine-tunes a copy of the target on all pairs, then asks it with and without the trigger.
-    Left out: prompt learning with a trigger-aware context generator (the first paper of this name); cleaning by further
-    fine-tuning; the attacker's surrogate is the target itself, not another CLIP.
+    """Claim: a learned image trigger and a trigger-aware text context, tuned by prompt learning with the backbone frozen, plant a
+    backdoor that leaves clean accuracy alone.
+    Does: poisoning, as the other paper of this name (Liang et al., CVPR 2024): tunes a square patch until stamped pictures
+    lie near the target's text and pictures, stamps 1% of the training pairs and gives them the target's caption, fine-tunes
+    a copy of the target on all pairs, then asks it with and without the trigger.
+    Left out: the prompt learning and its context generator themselves; cleaning by further fine-tuning; the attacker's
+    surrogate is the target itself, not another CLIP.
     Bends: S. Training ties the trigger to the target's direction, so the user's signal no longer decides the answer.
     """
     if not isinstance(case.target, Trainable):
