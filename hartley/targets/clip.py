@@ -17,9 +17,6 @@ from torch.nn import functional as F
 
 from hartley.targets.audio_tower import AudioTower, LogMel
 
-END_OF_WORD = "</w>"
-"""What byte-pair vocabularies of the CLIP family append to a token that ends a word."""
-
 DECIDING_FILES = ("*.json", "*.safetensors", "merges.txt", "audio/*.json", "audio/*.safetensors")
 NOT_DECIDING = frozenset({"abilities.json"})
 
@@ -118,14 +115,6 @@ class ClipEncoder:
     @property
     def module(self) -> Towers:
         return self._towers
-
-    @property
-    def tokenizer_words(self) -> tuple[str, ...]:
-        """The plain words (letters only, at least two) that the tokenizer knows as one token, sorted."""
-        tokens = set(self.tokenizer.get_vocab()) - set(self.tokenizer.all_special_tokens)
-        if any(token.endswith(END_OF_WORD) for token in tokens):
-            tokens = {token.removesuffix(END_OF_WORD) for token in tokens if token.endswith(END_OF_WORD)}
-        return tuple(sorted(token for token in tokens if len(token) > 1 and token.isalpha()))
 
     def embed_image(self, pixels: Tensor) -> Tensor:
         features = self._towers.clip.get_image_features(pixel_values=self.preprocess(pixels))  # type: ignore[operator]

@@ -93,11 +93,6 @@ def test_the_text_tower_pools_at_the_end(encoder: ClipEncoder) -> None:
     assert not torch.allclose(first, second, atol=1e-3)
 
 
-def test_plain_words_are_listed(encoder: ClipEncoder) -> None:
-    words = encoder.tokenizer_words
-    assert {"seven", "red", "sign"} <= set(words) and "<pad>" not in words and list(words) == sorted(words)
-
-
 def test_another_picture_size_is_refused_with_both_sizes(encoder: ClipEncoder) -> None:
     with pytest.raises(ValueError, match=r"\(2, 3, 50, 48\).*\(n, 3, 48, 48\)"):
         encoder.embed_image(torch.rand(2, 3, 50, 48))
