@@ -1,0 +1,46 @@
+"""The rules that every point must pass before it is printed; each returns the reason for withholding it, or "" where it passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+GATE = 0.01
+"""A permutation p above this says that no channel was detected."""
+DRIFT_BITS = 0.1
+"""Half-sample drift up to this never withholds a point."""
+FORMS_BITS = 0.1
+"""How far apart the raw, rank and whitened forms of one estimate may lie."""
+
+
+def first(reasons: Iterable[str]) -> str:
+    """The first rule that fails, in the order given; "" when all pass."""
+    return next((reason for reason in reasons if reason), "")
+
+
+def not_detected(p: float, high: float | None) -> str:
+    """The null of independence must be rejected. p: of a permutation test; high: the upper limit in bits, where there is one."""
+    if p <= GATE:
+        return ""
+    rest = "" if high is None else f"; if there is one it carries less than {high:.3f} bits"
+    return f"no channel detected (permutation p = {p:.3f}){rest}"
+
+
+def below_low(point: float, low: float | None) -> str:
+    """A point under its own certified lower limit is wrong. Both in bits."""
+    if low is None or point >= low:
+        return ""
+    return f"the point, {point:.3f} bits, falls below the certified lower limit, {low:.3f} bits; the limits hold"
+
+
+def drifts(point: float, half: float, standard_error: float) -> str:
+    """A point that moves with the sample size has not converged. half: mean estimate of the halves; all in bits."""
+    if abs(point - half) <= max(2 * standard_error, DRIFT_BITS):
+        return ""
+    return f"the point has not settled: {half:.3f} bits on half of the rows, {point:.3f} on all; more rows are needed"
+
+
+def forms_disagree(forms: Mapping[str, float]) -> str:
+    """An estimate that depends on how the same data is written down is a property of the writing. forms: name to bits."""
+    if len(forms) < 2 or max(forms.values()) - min(forms.values()) <= FORMS_BITS:
+        return ""
+    return "the estimate depends on the form of the data: " + ", ".join(f"{name} {bits:.3f}" for name, bits in forms.items()) + " bits"
