@@ -18,8 +18,8 @@ import warnings
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(threads, "1")
 
-import measures_parts
-from measures_parts.line import Line
+import measures_parts  # noqa: E402 (threads are set before numpy loads)
+from measures_parts.line import Line  # noqa: E402
 
 WIDTHS = (6, 66, 24, 22, 8)
 
