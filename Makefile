@@ -26,7 +26,8 @@ check: .venv/dev ## lint, format and strict types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/bench ## speed of PGD beside other libraries, in one run
+bench: .venv/bench ## the measures and PGD beside other libraries, in one run each
+	$(BIN)/python benchmarks/measures.py
 	$(BIN)/python benchmarks/pgd.py
 
 clean: ## remove .venv and what the tools left; runs/ stays
@@ -46,15 +47,15 @@ clean: ## remove .venv and what the tools left; runs/ stays
 	echo "installing into .venv with $$("$$found" --version) (torch is large; this happens once)"; \
 	$(BIN)/python -c 'import sys, pip; sys.exit(sys.prefix == sys.base_prefix)' 2>/dev/null || "$$found" -m venv --clear .venv
 	@$(INSTALL) setuptools
-	@$(INSTALL) --no-build-isolation -e .
+	@$(INSTALL) --no-build-isolation -e ".[models]"
 	@touch $@
 
 .venv/dev: .venv/core
-	@$(INSTALL) --no-build-isolation -e ".[dev]"
+	@$(INSTALL) --no-build-isolation -e ".[models,dev]"
 	@touch $@
 
 # torchattacks pins a version of requests that is years old and asks for torchvision; the attacks themselves need neither.
 .venv/bench: .venv/core
-	@$(INSTALL) --no-build-isolation -e ".[bench]"
+	@$(INSTALL) --no-build-isolation -e ".[models,bench]"
 	@$(INSTALL) --no-deps torchattacks
 	@touch $@

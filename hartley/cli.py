@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +126,7 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--workers", type=click.IntRange(1), default=None, help="Worker processes; one a core by default, four at most.")
 def scan(plan_file: Path | None, out: Path, workers: int | None, **options: str | None) -> None:
     """Run attacks and defenses on a model, and write a report in bits. The same command resumes a scan that was stopped."""
+    _need_models()
     from hartley.report.page import write_report
     from hartley.report.terminal import summary
     from hartley.runs.local import run
@@ -211,6 +213,13 @@ def _plan(file: Path | None, options: dict[str, str | None]) -> Plan:
     except ValueError:
         raise InputError(f"--seeds: got {options['seeds']!r}, takes whole numbers with commas between them, like 0,1,2") from None
     return Plan(threats=threats, target=target, data=data, defenses=defenses, seeds=seeds, budget=options["budget"] or "quick")
+
+
+def _need_models() -> None:
+    """InputError when what loads models is not installed: the measures, the catalog and reports do without it."""
+    missing = [name for name in ("torch", "transformers", "safetensors", "soundfile") if find_spec(name) is None]
+    if missing:
+        raise InputError(f"a scan loads models, and {', '.join(missing)} is not installed; takes: pip install 'hartley[models]'")
 
 
 def _names(text: str | None) -> tuple[str, ...]:

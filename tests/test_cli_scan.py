@@ -151,3 +151,34 @@ def test_the_picture_in_the_run_holds_what_was_measured(own: Path, finished) -> 
             assert sorted(NAMES)[answer] == exhibit["outcome_attacked"]
             checked += 1
     assert checked > 0
+
+
+LIGHT = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"torch", "transformers", "safetensors", "soundfile"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+import hartley.bits, hartley.bits.known
+from hartley.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["show", "sga"], ["report", "{run}", "--out", "{out}"], ["report", "{run}", "--json"]])
+def test_without_the_models_extra_what_needs_no_model_works(finished, tmp_path, arguments):
+    run, _ = finished
+    filled = [part.format(run=run, out=tmp_path / "r.html") for part in arguments]
+    done = subprocess.run([sys.executable, "-c", LIGHT, *filled], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_scan_without_the_models_extra_says_what_to_install(monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr("hartley.cli.find_spec", lambda name: None if name == "torch" else found(name))
+    done = CliRunner().invoke(main, ["scan"])
+    assert done.exit_code == 2
+    assert done.output.splitlines() == ["hartley: a scan loads models, and torch is not installed; takes: pip install 'hartley[models]'"]
