@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hartley.bits.counts import bracket_bits
-from hartley.bits.permutation import GATE, independence_p
-from hartley.bits.tables import Counts, Floats, checked_table
+from hartley.bits.counts import bracket_bits, jackknife_bits
+from hartley.bits.halves import unsettled
+from hartley.bits.permutation import independence_p
+from hartley.bits.tables import Floats, checked_table
+from hartley.bits.trust import GATE, first, not_detected, too_few_trials
 from hartley.bits.value import Bits
 from hartley.errors import InputError
-
-_TRIALS_PER_INPUT = 10
-_TRIALS_PER_CELL = 5
 
 
 def channel_capacity(channel: ArrayLike, tol_bits: float = 1e-9, max_steps: int = 5_000) -> tuple[float, float, Floats]:
@@ -134,7 +133,8 @@ def capacity(counts: ArrayLike, *, kind: str = "capacity_bits", permutations: in
                inputs, whichever is larger: information at any input law is at most the capacity.
     high       capacity of the frequencies, which convexity biases upward, plus its reach.
     checks     duality_gap_bits certifies the optimization to 1e-9 bits; permutation_p gates low and value as in
-               `hartley.bits.counts.information`, whose floors on the number of trials hold here too.
+               `hartley.bits.counts.information`, whose floors on the number of trials and whose rule on half-sample
+               drift hold here too.
     Inputs without a trial are left out: nothing is known about them, and the capacity speaks of the inputs used.
     """
     table = checked_table(counts)
@@ -152,22 +152,11 @@ def capacity(counts: ArrayLike, *, kind: str = "capacity_bits", permutations: in
     high = max(high, low)
     occupied = int((table > 0).sum())
     checks = {"permutation_p": p, "duality_gap_bits": gap, "plug_in_bits": plug_in, "occupied_cells": float(occupied)}
-    why = ""
-    if p > GATE:
-        why = f"no channel detected (permutation p = {p:.3f}); if there is one its capacity is less than {high:.3f} bits"
-    elif per_input.min() < _TRIALS_PER_INPUT:
-        why = f"too few trials for a point: an input has {per_input.min()}, needs {_TRIALS_PER_INPUT}; the interval holds"
-    elif n < _TRIALS_PER_CELL * occupied:
-        need = _TRIALS_PER_CELL * occupied
-        why = f"too few trials for a point: {n} over {occupied} occupied cells, needs {need}; the interval holds"
-    value = None if why else float(min(max(_corrected(table, law, plug_in), low), high))
+    # what re-optimizing over the law would gain is 0 to first order, so the bias at the achieving law is the capacity's
+    achieving = (law + 1e-12) / (law + 1e-12).sum()
+    point = min(plug_in, jackknife_bits(table, achieving))
+    thin = too_few_trials(int(per_input.min()), n, occupied)
+    why = first((not_detected(p, high), thin, unsettled(table, achieving, point)))
+    value = None if why else float(min(max(point, low), high))
     estimator = "Blahut-Arimoto, jackknife; decoder to plug-in bracket, 95%"
     return Bits(value, low, high, n, estimator, kind, value is not None, why, checks)
-
-
-def _corrected(table: Counts, law: Floats, plug_in: float) -> float:
-    """Jackknife of I(law; W) at the achieving law, plus what re-optimizing over the law gains there (to first order 0)."""
-    from hartley.bits.counts import jackknife_bits
-
-    smoothed = (law + 1e-12) / (law + 1e-12).sum()
-    return min(plug_in, jackknife_bits(table, smoothed))

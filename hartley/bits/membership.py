@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hartley.bits.limits import proportion_limits
-from hartley.bits.permutation import GATE, independence_p
+from hartley.bits.permutation import independence_p
 from hartley.bits.tables import Floats, binary_entropy_bits, information_of_law
+from hartley.bits.trust import GATE
 from hartley.bits.value import Bits
 from hartley.errors import InputError
 

@@ -6,9 +6,6 @@ import numpy as np
 
 from hartley.bits.tables import Counts
 
-GATE = 0.01
-"""Above this p no channel counts as detected. Tested at this level, false alarms at zero information stay <= 1%."""
-
 
 def independence_p(counts: Counts, *, permutations: int = 1999, seed: int = 0) -> float:
     """p of the G test of independence: how often shuffled labels look at least as dependent as counts (inputs, outcomes).

@@ -10,6 +10,9 @@ DRIFT_BITS = 0.1
 """Half-sample drift up to this never withholds a point."""
 FORMS_BITS = 0.1
 """How far apart the raw, rank and whitened forms of one estimate may lie."""
+TRIALS_PER_INPUT = 10
+TRIALS_PER_CELL = 5
+"""Floors of a table of counts: trials with every input, and trials in all for every occupied cell."""
 
 
 def first(reasons: Iterable[str]) -> str:
@@ -23,6 +26,15 @@ def not_detected(p: float, high: float | None) -> str:
         return ""
     rest = "" if high is None else f"; if there is one it carries less than {high:.3f} bits"
     return f"no channel detected (permutation p = {p:.3f}){rest}"
+
+
+def too_few_trials(fewest: int, n: int, occupied: int) -> str:
+    """A table of counts needs room. fewest: trials of the rarest input; n: trials in all; occupied: cells with a trial."""
+    if fewest < TRIALS_PER_INPUT:
+        return f"too few trials for a point: an input has {fewest}, needs {TRIALS_PER_INPUT}; the interval holds"
+    if n < TRIALS_PER_CELL * occupied:
+        return f"too few trials for a point: {n} over {occupied} occupied cells, needs {TRIALS_PER_CELL * occupied}; the interval holds"
+    return ""
 
 
 def below_low(point: float, low: float | None) -> str:
