@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hartley.bits.counts import TRIALS_PER_CELL, TRIALS_PER_INPUT, bracket_bits, jackknife_bits
+from hartley.bits.counts import bracket_bits, jackknife_bits
 from hartley.bits.decoder import PSEUDO_TRIALS, LeftOut, left_out
 from hartley.bits.limits import Z, proportion_limits, upward_reach
 from hartley.bits.tables import Counts, Floats, cross_tabulate, information_of_law
-from hartley.bits.trust import below_low, first, not_detected
+from hartley.bits.trust import TRIALS_PER_CELL, TRIALS_PER_INPUT, below_low, first, not_detected
 from hartley.bits.value import Bits
 
 _ESTIMATOR = "stratified jackknife; leave-one-out decoder to plug-in bracket, 95%"
