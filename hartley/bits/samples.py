@@ -1,0 +1,275 @@
+"""Samples of a channel from a user's file: which columns are x and y, and whether each is symbols or numbers."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal, cast
+
+import numpy as np
+
+from hartley.bits.arrays import read_npy, read_npz
+from hartley.bits.columns import MOST_SYMBOLS, Choice, Codes, Column, Numbers, Progress, Text, shown
+from hartley.bits.delimited import read_delimited
+from hartley.bits.tables import Floats
+from hartley.errors import InputError, unknown
+
+Sort = Literal["symbols", "numbers"]
+SORTS: tuple[Sort, ...] = ("symbols", "numbers")
+FEWEST_ROWS = 10
+MOST_WHOLE = 256
+"""Up to this many distinct whole numbers that come again count as symbols, unless told otherwise."""
+_ROWS_A_SYMBOL = 4
+SUFFIXES = ".npz, .npy, .csv or .tsv"
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """One end of a channel: n symbols as codes (n,) into `names`."""
+
+    name: str
+    codes: Codes
+    names: tuple[str, ...]
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}: {len(self.names):,} symbols{self.note}"
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """One end of a channel: n points, values (n, d), finite, none of the d columns constant."""
+
+    name: str
+    values: Floats
+    note: str = ""
+
+    def __str__(self) -> str:
+        d = self.values.shape[1]
+        return f"{self.name}: {'numbers' if d == 1 else f'vectors of {d:,} numbers'}{self.note}"
+
+
+Side = Symbols | Vectors
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Both ends of a channel over the same rows."""
+
+    where: str
+    x: Side
+    y: Side
+    rows: int
+
+
+def read_samples(
+    path: Path,
+    x: str | None = None,
+    y: str | None = None,
+    *,
+    sorts: Mapping[str, Sort] | None = None,
+    header: bool | None = None,
+    progress: Progress | None = None,
+) -> Samples:
+    """Samples from an .npz, .npy, .csv or .tsv file; "-" is a table on standard input.
+
+    x, y    names of columns or arrays, or numbers and ranges of them from 1 ("3", "2-65"), with commas between; several make a
+            vector, or where they are symbols one symbol of all. None: "x" and "y" where so named, else the first and
+            the rest; with one of them given, the other is the rest.
+    sorts   "symbols" or "numbers" for "x" or "y"; otherwise text, booleans and few repeated whole numbers are symbols.
+    header  of a table: whether the first line holds names; None: decided by what stands in it.
+    Raises InputError with one line that names the file, the line or row, and what is accepted.
+    """
+    where = "standard input" if str(path) == "-" else shown(path, 200)
+
+    def choose(names: Sequence[str]) -> Choice:
+        return chosen(names, x, y, where)
+
+    suffix = ".csv" if str(path) == "-" else _suffix(path, where)
+    try:
+        if suffix == ".npz":
+            ends = read_npz(path, where, choose)
+        elif suffix == ".npy":
+            ends = read_npy(path, where, choose)
+        else:
+            with tempfile.TemporaryFile() if str(path) == "-" else path.open("rb") as stream:
+                separator = "\t" if suffix == ".tsv" else ","
+                if str(path) == "-":
+                    separator = _spooled(cast(BinaryIO, stream))
+                ends = read_delimited(cast(BinaryIO, stream), where, separator, choose, header, progress)
+    except OSError as error:
+        raise InputError(f"{where}: cannot be read ({error.strerror or type(error).__name__})") from None
+    lengths = {shown(column.name): column.rows for end in ends for column in end}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} {rows:,}" for name, rows in list(lengths.items())[:6])
+        raise InputError(f"{where}: columns of different lengths ({told} rows); takes one row of each for every use of the channel")
+    rows = ends[0][0].rows
+    if rows < FEWEST_ROWS:
+        raise InputError(f"{where}: {rows} rows; takes at least {FEWEST_ROWS}, and some hundred say more")
+    sorts = sorts or {}
+    sides = [_side(name, end, sorts.get(name), where) for name, end in zip("xy", ends, strict=True)]
+    return Samples(where, sides[0], sides[1], rows)
+
+
+def _suffix(path: Path, where: str) -> str:
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        raise InputError(f"{where}: there is no such file; takes {SUFFIXES}, or - for a table on standard input") from None
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{where}: is a folder; takes a file, {SUFFIXES}")
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{where}: is not a regular file; takes {SUFFIXES}, or - for a table on standard input")
+    suffix = path.suffix.lower()
+    if suffix not in (".npz", ".npy", ".csv", ".tsv"):
+        raise InputError(f"{where}: ends in {shown(suffix) or 'nothing'}, takes {SUFFIXES}")
+    if path.stat().st_size == 0:
+        raise InputError(f"{where}: is empty")
+    return suffix
+
+
+def _spooled(stream: BinaryIO) -> str:
+    """Copies standard input to the stream, since a message may need to read it again. Returns the separator of its first line."""
+    shutil.copyfileobj(sys.stdin.buffer, stream, 2**20)
+    stream.seek(0)
+    first = stream.readline(2**20)
+    return "\t" if b"\t" in first and b"," not in first else ","
+
+
+def chosen(names: Sequence[str], x: str | None, y: str | None, where: str) -> Choice:
+    """The places of x and of y among `names`. InputError for an unknown name, and for a column on both sides."""
+    if len(names) < 2:
+        raise InputError(f"{where}: holds {shown(names[0])!r} alone; takes two columns or arrays, x and y")
+    repeated = next((name for name in names if list(names).count(name) > 1), None) if len(names) < 10_000 else None
+    if x is None and y is None:
+        if "x" in names and "y" in names:
+            x, y = "x", "y"
+        else:
+            return (0,), tuple(range(1, len(names)))
+    left = None if x is None else _places(names, x, "--x", where, repeated)
+    right = None if y is None else _places(names, y, "--y", where, repeated)
+    both = sorted({*(left or ())} & {*(right or ())})
+    if both:
+        raise InputError(f"--x and --y both name column {shown(names[both[0]])!r}; a column tells everything about itself")
+    everything = range(len(names))
+    left = tuple(place for place in everything if place not in set(right or ())) if left is None else left
+    right = tuple(place for place in everything if place not in set(left)) if right is None else right
+    if not left or not right:
+        raise InputError(f"{where}: no column is left for {'x' if not left else 'y'}; takes one at least")
+    return left, right
+
+
+def _places(names: Sequence[str], wanted: str, option: str, where: str, repeated: str | None) -> tuple[int, ...]:
+    """What an option names: an exact name, a number from 1, or a range of them; with commas between."""
+    if wanted in names and wanted != repeated:
+        return (list(names).index(wanted),)
+    found: list[int] = []
+    for part in next(csv.reader([wanted], skipinitialspace=True), []):
+        span = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part.strip(), re.ASCII)
+        if part in names:
+            if part == repeated:
+                raise InputError(f"{option}: two columns are called {shown(part)!r} in {where}; say which by its number, from 1")
+            found.append(list(names).index(part))
+        elif span is not None:
+            first, last = int(span[1]), int(span[2] or span[1])
+            if not 1 <= first <= last <= len(names):
+                raise InputError(f"{option}: got {shown(part)}, takes columns from 1 to {len(names)} of {where}, or names")
+            found += range(first - 1, last)
+        else:
+            hint = unknown("column", shown(part), [shown(name) for name in names])
+            raise InputError(f"{option}: {where}: {hint}")
+    if not found:
+        raise InputError(f"{option}: names no column; takes names or numbers from 1, with commas between")
+    if len(set(found)) < len(found):
+        raise InputError(f"{option}: names column {shown(names[next(p for p in found if found.count(p) > 1)])!r} twice")
+    return tuple(found)
+
+
+def _side(end: str, columns: list[Column], sort: Sort | None, where: str) -> Side:
+    """One end of the channel as symbols or as numbers: as told, or as its values look."""
+    name = ", ".join(shown(column.name) for column in columns[:4]) + (f", ... ({len(columns)} columns)" if len(columns) > 4 else "")
+    label = end if name == end else f"{end} ({name})"
+    text = next((column for column in columns if isinstance(column, Text)), None)
+    if sort == "numbers" and text is not None:
+        raise InputError(f"{where}: {label} cannot be numbers: column {shown(text.name)!r} holds {shown(text.symbols[0])!r}")
+    if sort != "numbers":
+        symbols = _as_symbols(label, columns, where, forced=sort == "symbols")
+        if symbols is not None:
+            return symbols
+        if text is not None:
+            plain = next(shown(column.name) for column in columns if not isinstance(column, Text))
+            raise InputError(f"{where}: {label} mixes text ({shown(text.name)!r}) with numbers ({plain!r}); takes one sort on each side")
+    return _as_vectors(label, [column for column in columns if isinstance(column, Numbers)], where, told=sort is not None)
+
+
+def _as_symbols(label: str, columns: list[Column], where: str, *, forced: bool) -> Symbols | None:
+    """One symbol a row of all the columns together; None where they are not to be taken as symbols and were not told to be."""
+    rows = columns[0].rows
+    pure = all(isinstance(column, Text) for column in columns)
+    most = MOST_SYMBOLS if forced or pure else min(MOST_WHOLE, max(2, rows // _ROWS_A_SYMBOL))
+    codes, names = np.zeros(rows, dtype=np.int64), [""]
+    for column in columns:
+        for own, words in _coded(column, most, whole_only=not (forced or pure)):
+            mixed = codes * len(words) + own
+            found, codes = np.unique(mixed, return_inverse=True) if len(names) * len(words) > most else (None, mixed)
+            pairs = range(len(names) * len(words)) if found is None else found.tolist()
+            if len(pairs) > most:
+                if forced or pure:
+                    raise InputError(
+                        f"{where}: {label} has over {most:,} distinct symbols; group them, or take --as numbers where they are"
+                    )
+                return None
+            names = [f"{names[p // len(words)]}{' ' if names[p // len(words)] else ''}{words[p % len(words)]}" for p in pairs]
+        if names == [""]:
+            return None
+    occurring, codes = np.unique(codes, return_inverse=True)
+    if len(occurring) < 2:
+        raise InputError(f"{where}: {label} is constant ({shown(names[int(occurring[0])])!r} in all {rows:,} rows); takes one that varies")
+    if len(occurring) > rows / 2 and (pure or forced):
+        raise InputError(
+            f"{where}: {label} has {len(occurring):,} distinct symbols in {rows:,} rows; takes symbols that come again: group them"
+        )
+    note = "" if pure or forced else ", from whole numbers"
+    return Symbols(label, codes.astype(np.int32), tuple(names[place] for place in occurring.tolist()), note)
+
+
+def _coded(column: Column, most: int, *, whole_only: bool) -> list[tuple[Codes, tuple[str, ...]]]:
+    """Codes and names of a column, one pair for each of its d dimensions; none where it has too many values or other than whole ones."""
+    if isinstance(column, Text):
+        return [(column.codes, column.symbols)]
+    values = column.values if column.values.ndim == 2 else column.values[:, None]
+    out: list[tuple[Codes, tuple[str, ...]]] = []
+    for dimension in range(values.shape[1]):
+        part = values[:, dimension]
+        seen: set[float] = set()
+        for start in range(0, len(part), 2**16):
+            block = np.unique(part[start : start + 2**16])
+            if whole_only and part.dtype.kind == "f" and (block != np.floor(block)).any():
+                return []
+            seen.update(block.tolist())
+            if len(seen) > most:
+                return [] if whole_only else [(np.zeros(len(part), np.int32), ("",) * (most + 1))]
+        order = np.array(sorted(seen))
+        out.append((np.searchsorted(order, part).astype(np.int32), tuple(f"{value:g}" for value in order.tolist())))
+    return out
+
+
+def _as_vectors(label: str, columns: list[Numbers], where: str, *, told: bool) -> Vectors:
+    stacked = [column.values if column.values.ndim == 2 else column.values[:, None] for column in columns]
+    varies = [part.max(axis=0) > part.min(axis=0) for part in stacked]
+    kept = [part[:, keep] if not keep.all() else part for part, keep in zip(stacked, varies, strict=True)]
+    dropped = sum(int((~keep).sum()) for keep in varies)
+    if all(part.shape[1] == 0 for part in kept):
+        raise InputError(f"{where}: {label} is constant ({stacked[0][0, 0]} in all {len(stacked[0]):,} rows); takes one that varies")
+    values = kept[0].astype(np.float64, copy=False) if len(kept) == 1 else np.concatenate(kept, axis=1, dtype=np.float64)
+    note = f" ({dropped:,} that never change are left out)" if dropped else ""
+    if not told and values.shape[1] == 1 and values.size and not (values[: 2**16] % 1).any():
+        note += f"; take them as labels with --as {label[0]}=symbols"
+    return Vectors(label, values, note)
