@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from hartley.bits.counts import bracket_bits, jackknife_bits
 from hartley.bits.halves import unsettled
+from hartley.bits.interior_point import achieving_laws, divergences
 from hartley.bits.permutation import independence_p
 from hartley.bits.tables import Floats, checked_table
 from hartley.bits.trust import GATE, first, not_detected, too_few_trials
@@ -58,7 +59,7 @@ def _polished(w: Floats, negative: Floats, law: Floats, divergence: Floats, tol_
     active = divergence >= value - 4 * (float(divergence.max()) - value)
     for _ in range(6):
         found = np.zeros(len(law))
-        found[active] = _interior_point(w[active], negative[active], law[active], tol_bits / 4)
+        found[active] = achieving_laws(w[None, active], negative[None, active], law[None, active], tol_bits / 4)[0]
         reached = _divergences(w, negative, found)
         missing = (reached > float(found @ reached) + tol_bits) & ~active
         if not missing.any():
@@ -67,55 +68,16 @@ def _polished(w: Floats, negative: Floats, law: Floats, divergence: Floats, tol_
     return found
 
 
-def _interior_point(w: Floats, negative: Floats, start: Floats, tol_bits: float) -> Floats:
-    """Primal-dual interior point (Wright 1997) for the input law (inputs,) that maximizes I over the simplex.
-
-    Newton on: D_x + slack_x = nu for all x, sum of the law = 1, law_x slack_x = mu, with mu driven to 0. At its solution
-    the duality gap is inputs x mu, whether or not some inputs are copies of others.
-    """
-    k = len(w)
-    law = 0.9 * start / start.sum() + 0.1 / k
-    divergence = _divergences(w, negative, law)
-    level = float(divergence.max()) + 0.1
-    slack = level - divergence
-    for _ in range(60):
-        mu = float(law @ slack) / k
-        if k * mu <= tol_bits:
-            break
-        target = 0.1 * mu
-        hessian = (w / np.maximum(law @ w, 1e-300)) @ w.T / np.log(2)
-        system = np.ones((k + 1, k + 1))
-        system[:k, :k] = hessian + np.diag(slack / law)
-        system[k, k] = 0.0
-        # the residual of D + slack = level, with slack eliminated through law * slack = target
-        wanted = np.append(divergence - level + target / law, 0.0)
-        try:
-            move = np.linalg.solve(system, wanted)
-        except np.linalg.LinAlgError:
-            break
-        change = target / law - slack - slack / law * move[:k]
-        length = min(1.0, 0.95 * _room(law, move[:k]), 0.95 * _room(slack, change))
-        law = law + length * move[:k]
-        law /= law.sum()
-        slack = slack + length * change
-        level += length * float(move[k])
-        divergence = _divergences(w, negative, law)
-    return np.asarray(law, dtype=np.float64)
-
-
-def _room(values: Floats, move: Floats) -> float:
-    """The longest step along `move` that leaves all of `values` >= 0."""
-    falling = move < 0
-    return float((values[falling] / -move[falling]).min()) if falling.any() else np.inf
-
-
 def _divergences(w: Floats, negative: Floats, law: Floats) -> Floats:
-    """D(W_x || law W) in bits for every input x."""
-    return np.asarray(negative - w @ np.log2(np.maximum(law @ w, 1e-300)), dtype=np.float64)
+    """D(W_x || law W) in bits for every input x of one channel."""
+    return divergences(w[None], negative[None], law[None])[0]
 
 
 def _checked_channel(channel: ArrayLike) -> Floats:
-    w = np.asarray(channel, dtype=np.float64)
+    try:
+        w = np.asarray(channel, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"channel: not a table of numbers ({error})") from None
     if w.ndim != 2 or 0 in w.shape:
         raise InputError(f"channel: shape {w.shape}, takes (inputs, outcomes)")
     bad = ~np.isfinite(w).all(axis=1, keepdims=False) | (w < 0).any(axis=1) | ~(np.abs(w.sum(axis=1) - 1) <= 1e-6)
