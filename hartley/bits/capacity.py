@@ -70,7 +70,7 @@ def _polished(w: Floats, negative: Floats, law: Floats, divergence: Floats, tol_
 
 def _divergences(w: Floats, negative: Floats, law: Floats) -> Floats:
     """D(W_x || law W) in bits for every input x of one channel."""
-    return divergences(w[None], negative[None], law[None])[0]
+    return np.asarray(divergences(w[None], negative[None], law[None])[0])
 
 
 def _checked_channel(channel: ArrayLike) -> Floats:
