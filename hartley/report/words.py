@@ -19,6 +19,27 @@ QUANTITIES = {
     "capacity_bits": ("capacity", "the most that an adversary who chooses payloads freely could send through this channel, per use"),
     "signal_loss_bits": ("signal loss", "how much the attack took by moving the embedding away from its concept"),
     "noise_gain_bits": ("noise gain", "how much the attack took by scattering the embedding"),
+    "adversary_given_user_bits": (
+        "adversary bits, user known",
+        "what the adversary wrote on top of what the user meant, whatever chance tied the two together. Less is better for the user",
+    ),
+    "leakage_bits": (
+        "maximal leakage",
+        "the most that one look at the outcome could multiply the odds of guessing any secret behind it, as a power of two",
+    ),
+    "embedding_bits": ("carried by the embedding", "how much of what the user meant is in the embedding, whoever reads it out"),
+    "certified_bits": (
+        "read out of the embedding",
+        "what a classifier read out of embeddings that it had not been fitted on: a limit from below that needs no model of the noise",
+    ),
+    "c_g_bits": (
+        "Shannon-Hartley reading",
+        "what the embedding's signal-to-noise ratios would carry if meanings were spread like noise. Not capped by what there is to say",
+    ),
+    "alignment_loss_bits": (
+        "alignment loss",
+        "what is lost by reading the embedding along each concept's own direction and not along the best one for the noise",
+    ),
     "won_back_bits": ("won back", "utility with the defense under attack, minus utility under attack without it"),
     "price_bits": ("price", "utility the defense costs when nobody attacks: clean utility minus defended utility"),
     "possible_bits": ("possible", "the entropy of the user's intents: no channel can deliver more"),

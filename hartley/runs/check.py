@@ -17,8 +17,14 @@ from hartley.runs.store import slug
 
 MEASURES = (
     "adversary_bits",
+    "adversary_given_user_bits",
+    "alignment_loss_bits",
+    "c_g_bits",
     "capacity_bits",
+    "certified_bits",
     "deployed_bits",
+    "embedding_bits",
+    "leakage_bits",
     "margin_bits",
     "noise_gain_bits",
     "signal_loss_bits",
