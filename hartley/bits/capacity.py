@@ -9,10 +9,9 @@ from hartley.bits.counts import bracket_bits, jackknife_bits
 from hartley.bits.halves import unsettled
 from hartley.bits.interior_point import achieving_laws, divergences
 from hartley.bits.permutation import independence_p
-from hartley.bits.tables import Floats, checked_table
+from hartley.bits.tables import Floats, checked_channel, checked_table
 from hartley.bits.trust import GATE, first, not_detected, too_few_trials
 from hartley.bits.value import Bits
-from hartley.errors import InputError
 
 
 def channel_capacity(channel: ArrayLike, tol_bits: float = 1e-9, max_steps: int = 5_000) -> tuple[float, float, Floats]:
@@ -25,7 +24,7 @@ def channel_capacity(channel: ArrayLike, tol_bits: float = 1e-9, max_steps: int 
     judged over all inputs. Stops at gap <= tol_bits. Raises InputError for rows that are no laws, ArithmeticError when
     max_steps do not reach tol_bits.
     """
-    w = _checked_channel(channel)
+    w = checked_channel(channel)
     negative = np.einsum("xy,xy->x", w, np.log2(np.where(w > 0, w, 1.0)))
     law = np.full(len(w), 1.0 / len(w))
     divergence = _divergences(w, negative, law)
@@ -71,20 +70,6 @@ def _polished(w: Floats, negative: Floats, law: Floats, divergence: Floats, tol_
 def _divergences(w: Floats, negative: Floats, law: Floats) -> Floats:
     """D(W_x || law W) in bits for every input x of one channel."""
     return np.asarray(divergences(w[None], negative[None], law[None])[0])
-
-
-def _checked_channel(channel: ArrayLike) -> Floats:
-    try:
-        w = np.asarray(channel, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"channel: not a table of numbers ({error})") from None
-    if w.ndim != 2 or 0 in w.shape:
-        raise InputError(f"channel: shape {w.shape}, takes (inputs, outcomes)")
-    bad = ~np.isfinite(w).all(axis=1, keepdims=False) | (w < 0).any(axis=1) | ~(np.abs(w.sum(axis=1) - 1) <= 1e-6)
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise InputError(f"channel, row {row}: sums to {w[row].sum():g}, takes probabilities from 0 that sum to 1")
-    return np.asarray(w / w.sum(1, keepdims=True), dtype=np.float64)
 
 
 def capacity(counts: ArrayLike, *, kind: str = "capacity_bits", permutations: int = 1999, seed: int = 0) -> Bits:

@@ -65,12 +65,30 @@ def _symbols(name: str, values: ArrayLike, size: int | None) -> tuple[Counts, in
 
 def checked_law(name: str, law: ArrayLike, size: int) -> Floats:
     """Probabilities (size,) that sum to 1, exactly normalized. InputError otherwise."""
-    values = np.asarray(law, dtype=np.float64)
+    try:
+        values = np.asarray(law, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name}: not numbers ({error})") from None
     if values.shape != (size,):
         raise InputError(f"{name}: shape {values.shape}, takes ({size},), one probability a symbol")
     if not np.isfinite(values).all() or (values < 0).any() or not np.isclose(values.sum(), 1.0, atol=1e-6):
         raise InputError(f"{name}: takes probabilities from 0 that sum to 1, got smallest {values.min():g} and sum {values.sum():g}")
     return np.asarray(values / values.sum(), dtype=np.float64)
+
+
+def checked_channel(channel: ArrayLike) -> Floats:
+    """A channel W(y|x), (inputs, outcomes), its rows exactly normalized. InputError names the row."""
+    try:
+        w = np.asarray(channel, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"channel: not a table of numbers ({error})") from None
+    if w.ndim != 2 or 0 in w.shape:
+        raise InputError(f"channel: shape {w.shape}, takes (inputs, outcomes)")
+    bad = ~np.isfinite(w).all(axis=1, keepdims=False) | (w < 0).any(axis=1) | ~(np.abs(w.sum(axis=1) - 1) <= 1e-6)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise InputError(f"channel, row {row}: sums to {w[row].sum():g}, takes probabilities from 0 that sum to 1")
+    return np.asarray(w / w.sum(1, keepdims=True), dtype=np.float64)
 
 
 def entropy_bits(law: Floats) -> float:

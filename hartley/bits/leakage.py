@@ -1,0 +1,123 @@
+"""Leakage of a secret (E5): information, capacity and maximal leakage of one table of counts, each bounding something else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hartley.bits.capacity import capacity
+from hartley.bits.counts import information
+from hartley.bits.limits import proportion_limits
+from hartley.bits.permutation import independence_p
+from hartley.bits.tables import Counts, Floats, checked_channel, checked_table
+from hartley.bits.trust import GATE, below_low, first, forms_disagree, not_detected, too_few_trials
+from hartley.bits.value import Bits
+
+_SHARPNESS = 4.0
+_ESTIMATOR = "mean of plug-in and held-out guess; Clopper-Pearson bracket, 95%"
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """What a secret leaks through one channel, in three readings; of the true values, information <= capacity <= maximal.
+
+    information  the mean number of bits an observation tells about the secret, at the law it was drawn from. It bounds
+                 the error of any guess of the secret (Fano), and transcripts of n uses leak at most n times as much.
+    capacity     the same at the law of the secret that leaks most: holds whatever the law is, and is what the holder of
+                 the secret could send on purpose (a covert channel).
+    maximal      log2 of the largest factor by which an observation multiplies anyone's chance of guessing the secret, or
+                 any function of it, whatever its law (Issa, Wagner and Kamath 2020). The worst case over guessers, not
+                 a mean.
+    """
+
+    information: Bits
+    capacity: Bits
+    maximal: Bits
+
+
+def secret_leakage(counts: ArrayLike, *, prior: ArrayLike | None = None, permutations: int = 1999, seed: int = 0) -> Leakage:
+    """Leakage of the secret (rows) to an observer (columns), from counts (secrets, observations).
+
+    prior (secrets,): the law of the secret, where it is known; it enters `information` alone. The three intervals are
+    computed each by itself, 95% each, so they may overlap in any way. InputError names the row and the column.
+    """
+    table = checked_table(counts)
+    return Leakage(
+        information(table, prior=prior, permutations=permutations, seed=seed),
+        capacity(table, permutations=permutations, seed=seed),
+        maximal_leakage(table, permutations=permutations, seed=seed),
+    )
+
+
+def channel_maximal_leakage(channel: ArrayLike) -> float:
+    """log2 sum_y max_x W(y|x) in bits of a channel that is known exactly, (inputs, outcomes) with rows that sum to 1."""
+    return float(np.log2(checked_channel(channel).max(0).sum())) + 0.0
+
+
+def maximal_leakage(counts: ArrayLike, *, kind: str = "maximal_leakage_bits", permutations: int = 1999, seed: int = 0) -> Bits:
+    """Maximal leakage log2 sum_y max_x W(y|x) in bits of the channel that left the table `counts` (inputs, outcomes).
+
+    The same as log2 (inputs x best guess): the factor by which an observer who knows the channel beats blind guessing of
+    equally likely inputs (Braun, Chatzikokolakis and Palamidessi 2009), and no less than the capacity.
+
+    low    97.5% limit (Clopper-Pearson) of what a guess of the input achieves on trials it never saw; 0 where the
+           permutation test finds no channel. The guesser is randomized near ties, since the best guess of one trial hangs
+           on the others there, and its successes then vary more than a binomial.
+    high   97.5% limit (Clopper-Pearson) from the successes of the best guess on the very trials it was chosen on. The true
+           best guess does no better on them, so this holds without regard to outcomes not seen; the columns are
+           taken to be all outcomes there are.
+    value  half way between the plug-in (biased upward: a maximum is convex) and the held-out best guess (biased downward).
+           Withheld when the two differ by more than 0.1 bit, with under 10 trials for an input or 5 for an occupied cell,
+           below low, or with no channel detected. On twelve channels with known answer, wherever more than half of the
+           tables give a point, its mean error stays under 0.06 bit.
+    Inputs without a trial are left out: nothing is known about them. InputError names the row and the column.
+    """
+    table = checked_table(counts)
+    table = table[table.sum(1) > 0]
+    n = int(table.sum())
+    if len(table) < 2:
+        return Bits.unmeasured(kind, "fewer than two input symbols occurred: there is no secret to leak", n)
+    k, per_input = len(table), table.sum(1)
+    effective = k**2 / float((1 / per_input).sum())
+    plug_in = float((table / per_input[:, None]).max(0).sum()) / k
+    p = independence_p(table, permutations=permutations, seed=seed)
+    smooth = held_out_success(table, _SHARPNESS)
+    high = _gain_bits(k, proportion_limits(plug_in * effective, effective)[1])
+    high = min(high, float(np.log2(min(table.shape))))
+    low = min(_gain_bits(k, proportion_limits(smooth * effective, effective)[0]), high) if p <= GATE else 0.0
+    forms = {"chosen and judged on the same trials": _gain_bits(k, plug_in), "held out": _gain_bits(k, held_out_success(table, np.inf))}
+    point = sum(forms.values()) / 2
+    occupied = int((table > 0).sum())
+    thin = too_few_trials(int(per_input.min()), n, occupied)
+    why = first((not_detected(p, high), thin, below_low(point, low), forms_disagree(forms)))
+    checks = {"permutation_p": p, "plug_in_bits": _gain_bits(k, plug_in), "occupied_cells": float(occupied)}
+    value = None if why else min(point, high)
+    return Bits(value, low, high, n, _ESTIMATOR, kind, value is not None, why, checks)
+
+
+def _gain_bits(inputs: int, success: float) -> float:
+    """log2 (inputs x success), and 0 for a guesser below chance."""
+    return float(np.log2(max(1.0, inputs * success)))
+
+
+def held_out_success(counts: Counts, sharpness: float) -> float:
+    """How often a guess of the input from the outcome is right on a trial left out, inputs equally likely.
+
+    counts (inputs, outcomes), every input with a trial. Guesses x with probability proportional to exp(sharpness (c_x - c_max)
+    / sqrt(c_x + c_max + 1)), c the other trials with that outcome, weighted so that all inputs count alike; an infinite
+    sharpness is the best guess, ties shared.
+    """
+    weight: Floats = 1.0 / (len(counts) * counts.sum(1))
+    xs, ys = np.nonzero(counts)
+    at = np.arange(len(xs)), xs
+    mass = counts[xs, ys] * weight[xs]
+    others = counts[:, ys].T.astype(np.float64)
+    others[at] -= 1
+    others *= weight / float(mass @ weight[xs])
+    top = others.max(1, keepdims=True)
+    ties = others >= top * (1 - 1e-12)
+    behind = (others - top) / np.sqrt(others + top + 1)
+    guess = ties.astype(np.float64) if np.isinf(sharpness) else np.exp(sharpness * behind)
+    return float(mass @ (guess[at] / guess.sum(1)))

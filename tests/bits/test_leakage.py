@@ -1,0 +1,154 @@
+"""Maximal leakage and the three readings: closed forms, a slow twin of the held-out guess, order among truths, coverage."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from hartley.bits.capacity import channel_capacity
+from hartley.bits.known import BinaryInputGaussian, binary_erasure, binary_symmetric, noisy_typewriter, symmetric, z_channel
+from hartley.bits.leakage import channel_maximal_leakage, held_out_success, maximal_leakage, secret_leakage
+from hartley.bits.tables import information_of_law
+from hartley.errors import InputError
+
+TABLES = hnp.arrays(np.int64, st.tuples(st.integers(2, 5), st.integers(2, 5)), elements=st.integers(0, 20)).filter(
+    lambda counts: (counts.sum(1) > 1).all()
+)
+
+
+def test_closed_forms():
+    assert channel_maximal_leakage(binary_symmetric(0.11).matrix) == pytest.approx(np.log2(2 * 0.89))
+    assert channel_maximal_leakage(binary_erasure(0.3).matrix) == pytest.approx(np.log2(2 - 0.3))
+    assert channel_maximal_leakage(z_channel(0.5).matrix) == pytest.approx(np.log2(1.5))
+    assert channel_maximal_leakage(symmetric(10, 0.9).matrix) == pytest.approx(0, abs=1e-12)
+    assert channel_maximal_leakage(np.eye(8)) == pytest.approx(3)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(st.integers(2, 6), st.integers(2, 6), st.integers(0, 10_000), st.sampled_from([0.05, 0.5, 3.0]))
+def test_information_capacity_maximal_in_this_order(inputs, outcomes, seed, spread):
+    generator = np.random.default_rng(seed)
+    matrix = generator.dirichlet(np.full(outcomes, spread), inputs)
+    capacity, gap, _ = channel_capacity(matrix)
+    assert information_of_law(generator.dirichlet(np.ones(inputs))[:, None] * matrix) <= capacity + gap + 1e-12
+    assert capacity <= channel_maximal_leakage(matrix) + 1e-9
+    processed = matrix @ generator.dirichlet(np.ones(3), outcomes)
+    assert channel_maximal_leakage(processed) <= channel_maximal_leakage(matrix) + 1e-12
+    doubled = np.kron(matrix, matrix)
+    assert channel_maximal_leakage(doubled) == pytest.approx(2 * channel_maximal_leakage(matrix), abs=1e-9)
+
+
+def test_it_is_the_best_gain_of_any_guesser_of_any_function():
+    """Issa, Wagner and Kamath's definition by brute force: all functions of the secret to a bit, many laws of the secret."""
+    generator = np.random.default_rng(0)
+    matrix = generator.dirichlet(np.ones(3), 3)
+    reached = 0.0
+    for _ in range(200):
+        law = generator.dirichlet(np.ones(3))
+        for function in ([0, 1, 1], [0, 1, 0], [0, 0, 1], [0, 1, 2]):
+            joint = np.stack([sum(law[x] * matrix[x] for x in range(3) if function[x] == value) + np.zeros(3) for value in set(function)])
+            gain = np.log2(joint.max(0).sum() / joint.sum(1).max())
+            assert gain <= channel_maximal_leakage(matrix) + 1e-12
+            reached = max(reached, gain)
+    uniform = np.log2((matrix / 3).max(0).sum() / (1 / 3))
+    assert uniform == pytest.approx(channel_maximal_leakage(matrix)) and reached > 0.6 * uniform
+
+
+def slow_success(counts, sharpness):
+    """Takes out every trial in turn and lets the rest guess, by loops."""
+    inputs, outcomes = counts.shape
+    sizes = counts.sum(1)
+    effective = inputs**2 / sum(1 / size for size in sizes)
+    total = 0.0
+    for x in range(inputs):
+        for y in range(outcomes):
+            for _ in range(counts[x, y]):
+                left = [(counts[i, y] - (i == x)) * effective / (inputs * sizes[i]) for i in range(inputs)]
+                top = max(left)
+                if np.isinf(sharpness):
+                    odds = [float(c >= top * (1 - 1e-12)) for c in left]
+                else:
+                    odds = [np.exp(sharpness * (c - top) / np.sqrt(c + top + 1)) for c in left]
+                total += odds[x] / sum(odds) / (inputs * sizes[x])
+    return total
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(TABLES, st.sampled_from([1.0, 4.0, np.inf]))
+def test_the_held_out_guess_equals_its_slow_twin(counts, sharpness):
+    assert held_out_success(counts, sharpness) == pytest.approx(slow_success(counts, sharpness), abs=1e-9)
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(TABLES, st.randoms(use_true_random=False))
+def test_relabeling_changes_nothing(counts, random):
+    rows, columns = list(range(counts.shape[0])), list(range(counts.shape[1]))
+    random.shuffle(rows)
+    random.shuffle(columns)
+    before, after = (maximal_leakage(one, permutations=99) for one in (counts, counts[np.ix_(rows, columns)]))
+    assert (before.low, before.high) == pytest.approx((after.low, after.high), abs=1e-9)
+    assert 0 <= before.low <= before.high <= np.log2(min(counts.shape)) + 1e-12
+
+
+COVERED = [binary_symmetric(0.1), binary_symmetric(0.5), z_channel(0.3), binary_erasure(0.5), symmetric(10, 0.3)]
+COVERED += [symmetric(10, 0.8), symmetric(10, 0.9), noisy_typewriter(10), BinaryInputGaussian(1.0).quantized(6)]
+
+
+def missed(channel, per_input, repeats):
+    generator, truth = np.random.default_rng(9), channel_maximal_leakage(channel.matrix)
+    found = [maximal_leakage(channel.balanced(per_input * channel.inputs, generator), permutations=199) for _ in range(repeats)]
+    return sum(not one.low - 1e-9 <= truth <= one.high + 1e-9 for one in found) / repeats
+
+
+@pytest.mark.parametrize("channel", COVERED, ids=lambda channel: channel.name)
+def test_the_interval_covers(channel):
+    # 5% allowed; of 60 tables that leaves at most 8 by chance (1 in 1,000)
+    assert missed(channel, 30, 60) <= 8 / 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("channel", COVERED, ids=lambda channel: channel.name)
+@pytest.mark.parametrize("per_input", [10, 30, 100, 300])
+def test_the_interval_covers_at_length(channel, per_input):
+    assert missed(channel, per_input, 250) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 250)
+
+
+def test_unequal_numbers_of_trials_are_covered_too():
+    channel, generator = symmetric(4, 0.3), np.random.default_rng(1)
+    truth, sizes = channel_maximal_leakage(channel.matrix), np.array([12, 40, 100, 300])
+    found = [maximal_leakage(generator.multinomial(sizes, channel.matrix), permutations=99) for _ in range(100)]
+    assert sum(not one.low <= truth <= one.high for one in found) <= 12
+
+
+def test_a_measured_secret():
+    channel = symmetric(4, 0.2)
+    found = secret_leakage(channel.balanced(800, np.random.default_rng(0)), prior=channel.uniform)
+    for bits, truth in (
+        (found.information, channel.capacity_bits),
+        (found.capacity, channel.capacity_bits),
+        (found.maximal, channel_maximal_leakage(channel.matrix)),
+    ):
+        assert bits.trusted and bits.low <= truth <= bits.high
+        assert bits.value == pytest.approx(truth, abs=0.15)
+    kinds = (found.information.kind, found.capacity.kind, found.maximal.kind)
+    assert kinds == ("information_bits", "capacity_bits", "maximal_leakage_bits")
+
+
+def test_what_is_withheld_says_why():
+    nothing = maximal_leakage(np.full((4, 4), 25))
+    assert nothing.value is None and nothing.low == 0 and "no channel detected" in nothing.why and nothing.high < 1
+    few = maximal_leakage(np.diag([8, 8, 8]))
+    assert few.value is None and "an input has 8" in few.why and few.high == pytest.approx(np.log2(3))
+    apart = maximal_leakage(noisy_typewriter(10).balanced(300, np.random.default_rng(0)))
+    assert apart.value is None and "held out" in apart.why and apart.low < np.log2(5) < apart.high
+    assert maximal_leakage([[5, 5], [0, 0]]).low is None
+
+
+@pytest.mark.parametrize("counts", [[[1, -1]], [[np.nan, 2]], [["a"]], [1, 2], np.zeros((0, 2))])
+def test_malformed_tables_are_refused(counts):
+    for measure in (maximal_leakage, secret_leakage):
+        with pytest.raises(InputError, match="counts"):
+            measure(counts)
+    with pytest.raises(InputError, match="channel"):
+        channel_maximal_leakage([[0.5, 0.6]])
