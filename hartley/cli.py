@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hartley import __version__
+from hartley.bits_command import bits
 from hartley.errors import InputError, unknown
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+main.add_command(bits)
 
 
 @main.command("list")

@@ -43,8 +43,10 @@ def read_npy(path: Path, where: str, choose: Choose) -> tuple[list[Column], list
         array = _array(stream, path.stat().st_size, "the array", where)
     if array.ndim != 2 or array.shape[1] < 2:
         raise InputError(f"{where}: holds an array of shape {array.shape}, takes (n, d) with at least two columns")
-    chosen = choose([str(place + 1) for place in range(array.shape[1])])
-    done = {place: _column(f"{place + 1}", array[:, place]) for place in sorted({*chosen[0], *chosen[1]})}
+    chosen = choose([f"column {place + 1}" for place in range(array.shape[1])])
+    done = {
+        place: _column(f"column {place + 1}", array[:, place], f"{where}: column {place + 1}") for place in sorted({*chosen[0], *chosen[1]})
+    }
     return [done[place] for place in chosen[0]], [done[place] for place in chosen[1]]
 
 
@@ -63,7 +65,7 @@ def _told(where: str) -> Iterator[None]:
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, where: str) -> Column:
     with archive.open(info) as stream:
-        return _column(name, _array(stream, info.file_size, f"array {shown(name)}", where))
+        return _column(name, _array(stream, info.file_size, f"array {shown(name)}", where), f"{where}: array {shown(name)}")
 
 
 def _array(stream: IO[bytes], size: int, what: str, where: str) -> NDArray[Any]:
@@ -101,18 +103,19 @@ def _array(stream: IO[bytes], size: int, what: str, where: str) -> NDArray[Any]:
     return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
 
 
-def _column(name: str, array: NDArray[Any]) -> Column:
+def _column(name: str, array: NDArray[Any], what: str) -> Column:
+    """An array as a column; `what` begins the message of whatever is wrong with it."""
     if array.dtype.kind == "b":
-        return _text(name, array)
+        return _text(name, array, what)
     if array.dtype.kind in "US":
         if array.ndim == 2:
-            raise InputError(f"array {shown(name)}: text of shape {array.shape}, takes (n,)")
-        return _text(name, array)
-    finite(f"array {name}", array)
+            raise InputError(f"{what}: text of shape {array.shape}, takes (n,)")
+        return _text(name, array, what)
+    finite(what, array)
     return Numbers(name, array)
 
 
-def _text(name: str, array: NDArray[Any]) -> Column:
+def _text(name: str, array: NDArray[Any], what: str) -> Column:
     """Text and booleans (n,) as codes, block by block; booleans (n, d) stay numbers."""
     if array.ndim == 2:
         return Numbers(name, array.astype(np.uint8))
@@ -124,6 +127,6 @@ def _text(name: str, array: NDArray[Any]) -> Column:
         for word in words:
             known.setdefault(word, len(known))
         if len(known) > MOST_SYMBOLS:
-            raise InputError(f"array {shown(name)}: over {MOST_SYMBOLS:,} distinct symbols by row {start + 2**18:,}; group them")
+            raise InputError(f"{what}: over {MOST_SYMBOLS:,} distinct symbols by row {start + 2**18:,}; group them")
         codes[start : start + 2**18] = np.array([known[word] for word in words], dtype=np.int32)[index]
     return Text(name, codes, tuple(known))

@@ -56,8 +56,8 @@ def shown(text: object, limit: int = 48) -> str:
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in cut)
 
 
-def finite(name: str, values: NDArray[Any]) -> None:
-    """Raises InputError for the first NaN or infinity of values (n,) or (n, d), with its row (from 0) and column. Goes by blocks."""
+def finite(what: str, values: NDArray[Any]) -> None:
+    """Raises InputError for the first NaN or infinity of values (n,) or (n, d); `what` begins the message, row and column follow."""
     if values.dtype.kind != "f":
         return
     step = max(1, 2**22 // max(1, values.shape[1] if values.ndim == 2 else 1))
@@ -66,4 +66,4 @@ def finite(name: str, values: NDArray[Any]) -> None:
         if len(bad):
             place = f"row {start + int(bad[0][0])}" + (f", column {int(bad[0][1])}" if values.ndim == 2 else "")
             got = values[(start + int(bad[0][0]), *(int(i) for i in bad[0][1:]))]
-            raise InputError(f"{shown(name)}, {place} (counted from 0): got {got}, takes finite numbers")
+            raise InputError(f"{what}, {place} (counted from 0): got {got}, takes finite numbers")

@@ -84,7 +84,7 @@ def read_delimited(
     _only_column(first, where, separator)
     block = list(itertools.islice(rows, max(1, BLOCK_CELLS // width)))
     named = _is_header(first, block) if header is None else header
-    names = [cell.strip() or str(place) for place, cell in enumerate(first, 1)] if named else [str(i + 1) for i in range(width)]
+    names = [(cell.strip() if named else "") or f"column {place}" for place, cell in enumerate(first, 1)]
     chosen = choose(names)
     wanted = sorted({*chosen[0], *chosen[1]})
     growing = {place: _Growing(names[place]) for place in wanted}
@@ -167,11 +167,13 @@ def _blocks(stream: BinaryIO, where: str, progress: Progress | None) -> Iterator
 
 
 def _is_header(first: Sequence[str], block: Sequence[Sequence[str]]) -> bool:
-    """Names, unless a cell is a number, two are equal, or every one comes again in its own column of text below."""
-    if any(_number(cell) is not None for cell in first) or len(set(first)) < len(first):
+    """Names, unless one is a number. Above text alone they also differ from each other, and one does not come again below."""
+    if any(_number(cell) is not None for cell in first):
         return False
     columns = [{row[place] for row in block if place < len(row)} for place in range(len(first))]
-    return any(cell not in below for cell, below in zip(first, columns, strict=True))
+    if any(below and all(_number(cell) is not None for cell in below) for below in columns):
+        return True
+    return len(set(first)) == len(first) and any(cell not in below for cell, below in zip(first, columns, strict=True))
 
 
 def _number(cell: str) -> float | None:

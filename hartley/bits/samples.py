@@ -9,7 +9,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
@@ -32,28 +32,30 @@ SUFFIXES = ".npz, .npy, .csv or .tsv"
 
 @dataclass(frozen=True)
 class Symbols:
-    """One end of a channel: n symbols as codes (n,) into `names`."""
+    """One end of a channel: n symbols as codes (n,) into `names`. `end` says what it is, as in "x is color"."""
 
     name: str
     codes: Codes
     names: tuple[str, ...]
+    end: str = ""
     note: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name}: {len(self.names):,} symbols{self.note}"
+        return f"{self.end or self.name}: {len(self.names):,} symbols{self.note}"
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """One end of a channel: n points, values (n, d), finite, none of the d columns constant."""
+    """One end of a channel: n points, values (n, d), finite, none of the d columns constant. `end` as in Symbols."""
 
     name: str
     values: Floats
+    end: str = ""
     note: str = ""
 
     def __str__(self) -> str:
         d = self.values.shape[1]
-        return f"{self.name}: {'numbers' if d == 1 else f'vectors of {d:,} numbers'}{self.note}"
+        return f"{self.end or self.name}: {'numbers' if d == 1 else f'vectors of {d:,} numbers'}{self.note}"
 
 
 Side = Symbols | Vectors
@@ -194,19 +196,23 @@ def _places(names: Sequence[str], wanted: str, option: str, where: str, repeated
 
 def _side(end: str, columns: list[Column], sort: Sort | None, where: str) -> Side:
     """One end of the channel as symbols or as numbers: as told, or as its values look."""
-    name = ", ".join(shown(column.name) for column in columns[:4]) + (f", ... ({len(columns)} columns)" if len(columns) > 4 else "")
-    label = end if name == end else f"{end} ({name})"
+    label = shown(columns[0].name) if len(columns) == 1 else end
+    names = ", ".join(shown(column.name) for column in columns[:4]) + (f", ... ({len(columns)} columns)" if len(columns) > 4 else "")
+    whole = end if names == end else f"{end} is {names}"
     text = next((column for column in columns if isinstance(column, Text)), None)
     if sort == "numbers" and text is not None:
         raise InputError(f"{where}: {label} cannot be numbers: column {shown(text.name)!r} holds {shown(text.symbols[0])!r}")
     if sort != "numbers":
         symbols = _as_symbols(label, columns, where, forced=sort == "symbols")
         if symbols is not None:
-            return symbols
+            return replace(symbols, end=whole)
         if text is not None:
             plain = next(shown(column.name) for column in columns if not isinstance(column, Text))
             raise InputError(f"{where}: {label} mixes text ({shown(text.name)!r}) with numbers ({plain!r}); takes one sort on each side")
-    return _as_vectors(label, [column for column in columns if isinstance(column, Numbers)], where, told=sort is not None)
+    vectors = _as_vectors(label, [column for column in columns if isinstance(column, Numbers)], where)
+    if sort is None and vectors.values.shape[1] == 1 and not (vectors.values[: 2**16] % 1).any():
+        vectors = replace(vectors, note=f"{vectors.note}; take them as labels with --as {end}=symbols")
+    return replace(vectors, end=whole)
 
 
 def _as_symbols(label: str, columns: list[Column], where: str, *, forced: bool) -> Symbols | None:
@@ -216,7 +222,10 @@ def _as_symbols(label: str, columns: list[Column], where: str, *, forced: bool) 
     most = MOST_SYMBOLS if forced or pure else min(MOST_WHOLE, max(2, rows // _ROWS_A_SYMBOL))
     codes, names = np.zeros(rows, dtype=np.int64), [""]
     for column in columns:
-        for own, words in _coded(column, most, whole_only=not (forced or pure)):
+        parts = _coded(column, most, whole_only=not (forced or pure))
+        if parts is None:
+            return None
+        for own, words in parts:
             mixed = codes * len(words) + own
             found, codes = np.unique(mixed, return_inverse=True) if len(names) * len(words) > most else (None, mixed)
             pairs = range(len(names) * len(words)) if found is None else found.tolist()
@@ -227,8 +236,6 @@ def _as_symbols(label: str, columns: list[Column], where: str, *, forced: bool) 
                     )
                 return None
             names = [f"{names[p // len(words)]}{' ' if names[p // len(words)] else ''}{words[p % len(words)]}" for p in pairs]
-        if names == [""]:
-            return None
     occurring, codes = np.unique(codes, return_inverse=True)
     if len(occurring) < 2:
         raise InputError(f"{where}: {label} is constant ({shown(names[int(occurring[0])])!r} in all {rows:,} rows); takes one that varies")
@@ -237,11 +244,11 @@ def _as_symbols(label: str, columns: list[Column], where: str, *, forced: bool) 
             f"{where}: {label} has {len(occurring):,} distinct symbols in {rows:,} rows; takes symbols that come again: group them"
         )
     note = "" if pure or forced else ", from whole numbers"
-    return Symbols(label, codes.astype(np.int32), tuple(names[place] for place in occurring.tolist()), note)
+    return Symbols(label, codes.astype(np.int32), tuple(names[place] for place in occurring.tolist()), note=note)
 
 
-def _coded(column: Column, most: int, *, whole_only: bool) -> list[tuple[Codes, tuple[str, ...]]]:
-    """Codes and names of a column, one pair for each of its d dimensions; none where it has too many values or other than whole ones."""
+def _coded(column: Column, most: int, *, whole_only: bool) -> list[tuple[Codes, tuple[str, ...]]] | None:
+    """Codes and names of a column, a pair for each of its d dimensions; None where too many values or other than whole ones stand there."""
     if isinstance(column, Text):
         return [(column.codes, column.symbols)]
     values = column.values if column.values.ndim == 2 else column.values[:, None]
@@ -252,16 +259,16 @@ def _coded(column: Column, most: int, *, whole_only: bool) -> list[tuple[Codes, 
         for start in range(0, len(part), 2**16):
             block = np.unique(part[start : start + 2**16])
             if whole_only and part.dtype.kind == "f" and (block != np.floor(block)).any():
-                return []
+                return None
             seen.update(block.tolist())
             if len(seen) > most:
-                return [] if whole_only else [(np.zeros(len(part), np.int32), ("",) * (most + 1))]
+                return None if whole_only else [(np.zeros(len(part), np.int32), ("",) * (most + 1))]
         order = np.array(sorted(seen))
         out.append((np.searchsorted(order, part).astype(np.int32), tuple(f"{value:g}" for value in order.tolist())))
     return out
 
 
-def _as_vectors(label: str, columns: list[Numbers], where: str, *, told: bool) -> Vectors:
+def _as_vectors(label: str, columns: list[Numbers], where: str) -> Vectors:
     stacked = [column.values if column.values.ndim == 2 else column.values[:, None] for column in columns]
     varies = [part.max(axis=0) > part.min(axis=0) for part in stacked]
     kept = [part[:, keep] if not keep.all() else part for part, keep in zip(stacked, varies, strict=True)]
@@ -270,6 +277,4 @@ def _as_vectors(label: str, columns: list[Numbers], where: str, *, told: bool) -
         raise InputError(f"{where}: {label} is constant ({stacked[0][0, 0]} in all {len(stacked[0]):,} rows); takes one that varies")
     values = kept[0].astype(np.float64, copy=False) if len(kept) == 1 else np.concatenate(kept, axis=1, dtype=np.float64)
     note = f" ({dropped:,} that never change are left out)" if dropped else ""
-    if not told and values.shape[1] == 1 and values.size and not (values[: 2**16] % 1).any():
-        note += f"; take them as labels with --as {label[0]}=symbols"
-    return Vectors(label, values, note)
+    return Vectors(label, values, note=note)

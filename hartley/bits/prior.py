@@ -1,0 +1,58 @@
+"""The law that symbols are drawn by, where it is known: uniform, or a table of symbol and probability."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from hartley.bits.columns import Text, shown
+from hartley.bits.delimited import read_delimited
+from hartley.bits.samples import Symbols
+from hartley.bits.tables import Floats
+from hartley.errors import InputError
+
+Prior = Literal["uniform"] | Mapping[str, float]
+
+
+def read_prior(text: str) -> Prior:
+    """ "uniform", or the path of a CSV table of two columns, symbol and probability. InputError otherwise."""
+    if text == "uniform":
+        return "uniform"
+    path, where = Path(text), f"--prior {shown(text, 200)}"
+    try:
+        with path.open("rb") as stream:
+            (symbols,), (numbers,) = read_delimited(stream, where, ",", lambda names: ((0,), (1,)))
+    except OSError as error:
+        raise InputError(f"{where}: {error.strerror or 'cannot be read'}; takes uniform, or a CSV of symbol,probability") from None
+    if isinstance(numbers, Text):
+        raise InputError(f"{where}: got {shown(numbers.symbols[0])!r} in the second column, takes probabilities")
+    words = [symbols.symbols[code] for code in symbols.codes] if isinstance(symbols, Text) else [f"{value:g}" for value in symbols.values]
+    if len(set(words)) < len(words):
+        raise InputError(
+            f"{where}: {shown(next(word for word in words if words.count(word) > 1))!r} stands there twice; takes a symbol once"
+        )
+    return dict(zip(words, numbers.values.tolist(), strict=True))
+
+
+def prior_for(prior: Prior, side: Symbols) -> Floats:
+    """Probabilities (K,) in the order of the symbols of `side`. InputError when they do not fit its symbols or do not sum to 1."""
+    count = len(side.names)
+    if prior == "uniform":
+        return np.full(count, 1 / count)
+    missing = next((name for name in side.names if name not in prior), None)
+    if missing is not None:
+        raise InputError(f"--prior: says nothing of {shown(missing)!r}, which occurs in {side.name}; takes a probability for every symbol")
+    strange = next((name for name, p in prior.items() if name not in side.names and p > 0), None)
+    if strange is not None:
+        raise InputError(f"--prior: {shown(strange)!r} has probability {prior[strange]:g} and never occurs in {side.name}")
+    law = np.array([prior[name] for name in side.names])
+    bad = next((name for name in side.names if not prior[name] > 0), None)
+    if bad is not None:
+        raise InputError(f"--prior: {shown(bad)!r} has probability {prior[bad]:g} and occurs in {side.name}; takes probabilities above 0")
+    if not math.isclose(law.sum(), 1, abs_tol=1e-6):
+        raise InputError(f"--prior: the probabilities sum to {law.sum():.6g}, takes 1")
+    return np.asarray(law / law.sum(), dtype=np.float64)
