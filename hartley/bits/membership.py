@@ -34,7 +34,7 @@ def membership(score: ArrayLike, member: ArrayLike, *, kind: str = "adversary_bi
     The point is withheld under 100 members or 100 non-members, and when a permutation test of the guess finds nothing.
     InputError names the column and the row.
     """
-    scores, secret = _checked(score, member)
+    scores, secret = checked_scores(score, member)
     groups = [scores[secret == symbol] for symbol in (0, 1)]
     fewest, n = min(len(group) for group in groups), len(scores)
     if fewest < 4:
@@ -100,13 +100,17 @@ def _best_threshold(members: Floats, others: Floats) -> tuple[float, int]:
     return best[1], best[2]
 
 
-def _checked(score: ArrayLike, member: ArrayLike) -> tuple[Floats, np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
-    scores, secret = np.asarray(score, dtype=np.float64), np.asarray(member)
+def checked_scores(score: ArrayLike, member: ArrayLike) -> tuple[Floats, np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
+    """(score (n,) of finite numbers, member (n,) of 0 and 1). InputError names the column and the row."""
+    try:
+        scores, secret = np.asarray(score, dtype=np.float64), np.asarray(member)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"column score: not numbers ({error})") from None
     if scores.ndim != 1 or secret.shape != scores.shape:
         raise InputError(f"columns score and member: shapes {scores.shape} and {secret.shape}, takes one of each a trial")
-    for name, bad in (("score", ~np.isfinite(scores)), ("member", ~np.isin(secret, (0, 1)))):
+    for name, column, bad in (("score", scores, ~np.isfinite(scores)), ("member", secret, ~np.isin(secret, (0, 1)))):
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
             takes = "finite numbers" if name == "score" else "0 or 1"
-            raise InputError(f"column {name}, row {row}: got {np.asarray(score if name == 'score' else member)[row]}, takes {takes}")
+            raise InputError(f"column {name}, row {row}: got {column[row]}, takes {takes}")
     return scores, secret.astype(np.int64)
