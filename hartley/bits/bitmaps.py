@@ -19,7 +19,7 @@ from hartley.bits.tables import Counts, Floats
 Words = NDArray[np.uint64]
 
 _STEP = 128
-_BLOCK_BYTES = 32 * 2**20
+_BLOCK_BYTES = 16 * 2**20
 _KEPT_BYTES = 64 * 2**20
 _PAIRS = 2**18
 
@@ -33,6 +33,7 @@ class Column:
 
 
 def column_of(values: Floats, bins: int) -> Column:
+    """One coordinate's bitmaps for values (n,), in at most `bins` bins of about equally many points."""
     n = len(values)
     edges = np.unique(np.sort(values)[np.arange(1, bins) * n // bins])
     place = np.searchsorted(edges, values, side="right") + 1
@@ -47,8 +48,12 @@ class Bitmaps:
     """points (n, d), prepared for questions about who is close to whom."""
 
     def __init__(self, points: Floats) -> None:
-        self.points = np.asfortranarray(points)
+        from scipy.spatial import cKDTree
+
         n, d = points.shape
+        # points of one leaf share a word of bits, so the points close to another lie in few words
+        self.order = cKDTree(points, leafsize=64).indices
+        self.points = np.asfortranarray(points[self.order])
         self.words = -(-n // 64)
         self.bins = int(np.clip(2 ** int(np.log2(max(n // 8, 1))), 16, 512))
         kept = d * (self.bins + 1) * self.words * 8 <= _KEPT_BYTES
@@ -59,7 +64,7 @@ class Bitmaps:
         """Distance (n,) of each point to its k-th nearest other point."""
         n = len(self.points)
         bound = self._bounds(k)
-        found = np.empty(n)
+        found, result = np.empty(n), np.empty(n)
         for rows in self._blocks():
             close, _ = self._close(rows, bound[rows], slice(None), inside=False)
             for row, other, stretch in _pairs(close, rows.start):
@@ -69,12 +74,14 @@ class Bitmaps:
                 table = np.full((stretch.stop - stretch.start, int(np.diff(start).max())), np.inf)
                 table[row - stretch.start, np.arange(len(row)) - start[row - stretch.start]] = distance
                 found[stretch] = np.partition(table, k - 1, axis=1)[:, k - 1]
-        return found
+        result[self.order] = found
+        return result
 
     def counts_within(self, radius: Floats, part: slice = slice(None)) -> Counts:
         """How many other points are strictly closer than radius (n,), in the coordinates of `part` alone: (n,)."""
         n = len(self.points)
-        counts = np.zeros(n, dtype=np.int64)
+        radius = radius[self.order]
+        counts, result = np.zeros(n, dtype=np.int64), np.empty(n, dtype=np.int64)
         for rows in self._blocks():
             close, certain = self._close(rows, radius[rows], part, inside=True)
             counts[rows] = np.bitwise_count(certain).sum(1, dtype=np.int64)
@@ -82,7 +89,8 @@ class Bitmaps:
                 nearer = self._distances(row, other, part) < radius[row]
                 counts += np.bincount(row[nearer], minlength=n)
         # each point found itself, unless its radius is 0
-        return counts - (radius > 0)
+        result[self.order] = counts - (radius > 0)
+        return result
 
     def _blocks(self) -> Iterator[slice]:
         n = len(self.points)
@@ -90,22 +98,22 @@ class Bitmaps:
             yield slice(start, min(start + self.block, n))
 
     def _bounds(self, k: int) -> Floats:
-        """An upper bound of each k-th distance: that to the k-th nearest of a few points drawn at random.
+        """An upper bound of each k-th distance: that to the k-th nearest of the points beside it in the tree's order.
 
-        With m points drawn about k n / m are within the bound; m balances drawing more against measuring more.
+        More of them cost more here, and leave fewer points to be measured one by one: about sqrt(k n) balance the two.
         """
         n, d = self.points.shape
-        drawn = np.sort(np.random.default_rng(0).choice(n, min(n, max(4 * k + 4, int(np.sqrt(5 * k * n)))), replace=False))
-        few = np.ascontiguousarray(self.points[drawn].T)
+        beside = max(int(np.sqrt(k * n)), k + 1)
         bound = np.empty(n)
         for start in range(0, n, _STEP):
             rows = self.points[start : start + _STEP]
-            distance = np.zeros((len(rows), len(drawn)))
+            first = max(0, min(start - beside // 2, n - len(rows) - beside))
+            others = self.points[first : start + len(rows) + beside]
+            distance = np.zeros((len(rows), len(others)))
             for c in range(d):
-                gap = np.subtract(rows[:, c, None], few[c])
+                gap = np.subtract(rows[:, c, None], others[:, c])
                 np.maximum(distance, np.abs(gap, out=gap), out=distance)
-            own = np.flatnonzero((drawn >= start) & (drawn < start + len(rows)))
-            distance[drawn[own] - start, own] = np.inf
+            np.fill_diagonal(distance[:, start - first :], np.inf)
             bound[start : start + len(rows)] = np.partition(distance, k - 1, axis=1)[:, k - 1]
         return bound
 
@@ -164,9 +172,23 @@ def _pairs(bits: Words, first: int) -> Iterator[tuple[Counts, Counts, slice]]:
     while start < len(bits):
         done = total[start - 1] if start else 0
         stop = max(start + 1, int(np.searchsorted(total, done + _PAIRS, side="right")))
-        flat = bits[start:stop].reshape(-1)
-        filled = np.flatnonzero(flat)
-        place = np.flatnonzero(np.unpackbits(flat[filled].view(np.uint8), bitorder="little"))
-        word = filled[place >> 6]
-        yield word // words + first + start, word % words * 64 + (place & 63), slice(first + start, first + stop)
+        yield *_indices(bits[start:stop], first + start), slice(first + start, first + stop)
         start = stop
+
+
+def _indices(bits: Words, first: int) -> tuple[Counts, Counts]:
+    """Row and place of each set bit, in order of row: the lowest bit of each word, then the next lowest, ..."""
+    flat = bits.reshape(-1)
+    filled = np.flatnonzero(flat)
+    left = flat[filled]
+    many = np.bitwise_count(left).astype(np.int64)
+    slot = np.cumsum(many) - many
+    row, word = np.divmod(filled, bits.shape[1])
+    other = np.empty(int(many.sum()), dtype=np.int64)
+    base = word * 64
+    while len(left):
+        rest = left & (left - np.uint64(1))
+        other[slot] = base + np.bitwise_count((left ^ rest) - np.uint64(1))
+        more = np.flatnonzero(rest)
+        left, slot, base = rest[more], slot[more] + 1, base[more]
+    return np.repeat(row + first, many), other

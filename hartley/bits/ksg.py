@@ -12,7 +12,7 @@ from hartley.errors import InputError
 
 _TREE_DIMENSIONS = 8
 """Up to here a tree finds the nearest neighbors at least as fast as bitmaps do."""
-_BITMAP_ROWS = 100_000
+_BITMAP_ROWS = 200_000
 """Above, counting in up to five dimensions is left to a tree: bitmaps take time that grows with the square of the rows."""
 
 
@@ -27,7 +27,7 @@ def ksg_bits(x: ArrayLike, y: ArrayLike, *, neighbors: int = 3) -> float:
     added and nothing is scaled; ranks or scaling are for the caller. Rows that repeat are no error: a row with k copies
     of itself has distance 0, nothing is closer, and it counts n_x = n_y = 0, which pushes the estimate up, so the estimate
     is only of use where ties are rare.
-    Memory stays below about 200 MB beyond the data. Time grows as n^2 for more than eight dimensions.
+    Memory stays below about 300 MB beyond the data. Time grows as n^2 for more than eight dimensions.
     Raises InputError for arrays of other shapes, unequal lengths, values that are not finite, or n <= neighbors.
     """
     first, second = _rows("x", x), _rows("y", y)
