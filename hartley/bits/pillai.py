@@ -1,0 +1,58 @@
+"""The gate for embeddings: do the label means differ at all? Pillai's trace against its permutation law."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hartley.bits.tables import Counts, Floats
+
+_ROWS = 2_000
+
+
+def pillai(white: Floats, label: Counts, counts: Counts) -> float:
+    """Share of each whitened direction that the labels explain, summed: tr(P C), P and C the projections on white and labels.
+
+    white (n, r): centered rows with white^T white = n I. label (n,) 0..K-1, counts (K,).
+    """
+    sums = np.zeros((len(counts), white.shape[1]))
+    np.add.at(sums, label, white)
+    return float(((sums**2).sum(1) / counts).sum()) / len(label)
+
+
+def permutation_p(trace: float, rank: int, leverage_squares: float, counts: Counts) -> float:
+    """p of Pillai's trace under all relabelings: a gamma law with the exact mean and variance over all n! permutations.
+
+    rank: of the embedding, r. leverage_squares: sum over rows of the squared diagonal of its projection. counts (K,).
+    The moments are those of tr(P C) for two projections one of which is permuted (Kazi-Aoual et al. 1995); a gamma law
+    is exact for one dimension and two labels as n grows, and the normal law as rank x (K - 1) grows. No draws, so no seed.
+    """
+    from scipy.special import gammaincc
+
+    n, labels = int(counts.sum()), len(counts)
+    if n < 5 or labels < 2 or labels >= n or rank >= n - 1:
+        return 1.0
+    mean = rank * (labels - 1) / (n - 1)
+    label_squares = float((counts * (1 / counts - 1 / n) ** 2).sum())
+
+    def plain(t: float) -> float:
+        return (n - 1) * t - t**2
+
+    def pointed(t: float, squares: float) -> float:
+        return n * (n + 1) * squares - (n - 1) * (t**2 + 2 * t)
+
+    variance = 2 * plain(rank) * plain(labels - 1) / ((n - 1) ** 2 * (n + 1) * (n - 2))
+    variance += pointed(rank, leverage_squares) * pointed(labels - 1, label_squares) / ((n + 1) * n * (n - 1) * (n - 2) * (n - 3))
+    if variance <= 0:
+        return 1.0
+    return float(gammaincc(mean**2 / variance, trace * mean / variance))
+
+
+def leverage_squares(embedding: Floats, covariance: Floats) -> float:
+    """Sum over rows of embedding (n, d), centered, of the squared leverage z^T covariance^-1 z / n; from the first 2,000 rows."""
+    from scipy.linalg import solve_triangular
+
+    n = len(embedding)
+    rows = embedding[:_ROWS]
+    white = solve_triangular(np.linalg.cholesky(covariance), rows.T, lower=True, check_finite=False)
+    leverage = np.einsum("ij,ij->j", white, white) / n
+    return float((leverage**2).mean() * n)
