@@ -166,7 +166,6 @@ def _keep(bits: Words, below: Words, low: Counts, high: Counts) -> None:
 
 def _pairs(bits: Words, first: int) -> Iterator[tuple[Counts, Counts, slice]]:
     """(row, other, rows): the set bits of bits (rows, words) as pairs in order of row, some rows at a time; rows start at `first`."""
-    words = bits.shape[1]
     total = np.cumsum(np.bitwise_count(bits).sum(1, dtype=np.int64))
     start = 0
     while start < len(bits):
