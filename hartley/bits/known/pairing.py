@@ -21,7 +21,7 @@ def same_class_pairing(first: ArrayLike, first_label: ArrayLike, second: ArrayLi
     x is drawn from `first` with its class c uniform, y from the class c' of `second`, c' being c sent through m binary
     symmetric channels, so I = m (1 - h(flip)) bits wherever the class can be told from x and from y without error; where it
     cannot, this is an upper limit. Classes are numbered in sorted order of their labels. Rows of a class are used in turn,
-    in an order drawn for each sample, so none repeats before all were used: a sample is free of ties up to the pool's size.
+    in an order drawn anew each round, so none repeats before all were used: a sample is free of ties up to the pool's size.
     Raises InputError for a pool whose labels do not match its rows, classes that differ, or K not a power of 2.
     """
     pools = [_pool("first", first, first_label), _pool("second", second, second_label)]
@@ -55,14 +55,17 @@ def _pool(name: str, embedding: ArrayLike, label: ArrayLike) -> tuple[Floats, np
 
 
 def _cycled(rows: Floats, label: np.ndarray, names: np.ndarray) -> Callable[[Counts, np.random.Generator], Floats]:
-    """From classes (n,) to rows (n, d): the class's rows in turn, in an order that is drawn anew each time."""
+    """From classes (n,) to rows (n, d): the class's rows in turn, in an order that is drawn anew each round."""
     members = [np.flatnonzero(label == name) for name in names]
 
     def draw(word: Counts, generator: np.random.Generator) -> Floats:
         chosen = np.empty(len(word), dtype=np.int64)
         for c, indices in enumerate(members):
             places = np.flatnonzero(word == c)
-            chosen[places] = np.resize(generator.permutation(indices), len(places))
+            rounds = -(-len(places) // len(indices))
+            # a new order each round: one order repeated would tie rows of one pool to rows of the other
+            orders = generator.permuted(np.tile(indices, (rounds, 1)), axis=1)
+            chosen[places] = orders.reshape(-1)[: len(places)]
         return np.asarray(rows[chosen])
 
     return draw
