@@ -1,0 +1,92 @@
+"""Curved coordinates: polynomials and radius terms of one side, so that canonical analysis sees more than straight lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+
+import numpy as np
+
+from hartley.bits.canonical import Canonical, canonical
+from hartley.bits.ranks import Margins
+from hartley.bits.tables import Floats
+
+MOST_FEATURES = 120
+MOST_SHELLS = 8
+REACH = 3.5
+"""Scores beyond this are held there: a cube of a far row would rule the fit."""
+
+
+@dataclass(frozen=True)
+class Curved:
+    """Features of rows (m, d), learned on one sample: where its margins lie and which terms fit its size.
+
+    knots: radii between which the coordinates are taken piecewise, so that a direction may turn with the radius.
+    """
+
+    margins: Margins
+    terms: tuple[tuple[int, ...], ...]
+    knots: Floats
+
+    @staticmethod
+    def of(x: Floats) -> Curved:
+        """As many terms as n rows carry (20 rows a term): coordinates, coordinates by radius, squares, products, cubes."""
+        n, d = x.shape
+        margins, room = Margins.of(x), min(MOST_FEATURES, n // 20)
+        shells = 0 if d == 1 else min(MOST_SHELLS, (room - d) // (d + 1))
+        left = room - d - shells * (d + 1)
+        radius = np.sqrt((np.clip(margins.normal(x), -REACH, REACH) ** 2).mean(1))
+        knots = np.quantile(radius, np.linspace(0.02, 0.98, shells)) if shells > 1 else np.empty(0)
+        terms: list[tuple[int, ...]] = []
+        for degree in (2, 3, 4, 5):
+            more = list(combinations_with_replacement(range(d), degree))
+            if len(more) > left:
+                more = [(i,) * degree for i in range(d)] if degree == 2 and d <= left else []
+            terms += more
+            left -= len(more)
+            if not more or len(more) == d > 1:
+                break
+        return Curved(margins, tuple(terms), np.asarray(knots, dtype=np.float64))
+
+    def __call__(self, x: Floats) -> Floats:
+        """(m, features); the first d are the normal scores themselves."""
+        z = np.clip(self.margins.normal(x), -REACH, REACH)
+        parts = [z]
+        if len(self.knots):
+            shells = _hats(np.sqrt((z**2).mean(1)), self.knots)
+            parts += [shells] + [z * shells[:, [k]] for k in range(1, len(self.knots))]
+        parts += [np.prod(z[:, term], axis=1, keepdims=True) for term in self.terms]
+        return np.concatenate(parts, axis=1)
+
+
+def _hats(values: Floats, knots: Floats) -> Floats:
+    """(m, knots): piecewise linear, 1 at its own knot and 0 at the others; beyond the ends the last one stays 1."""
+    place = np.interp(values, knots, np.arange(len(knots)))
+    return np.asarray(np.maximum(0.0, 1 - np.abs(place[:, None] - np.arange(len(knots)))))
+
+
+@dataclass(frozen=True)
+class Coupled:
+    """Both sides in the curved coordinates that go together, the strongest pair first."""
+
+    curved_x: Curved
+    curved_y: Curved
+    turn: Canonical
+
+    @staticmethod
+    def of(x: Floats, y: Floats) -> Coupled:
+        """Canonical analysis of the features of x (n, dx) and y (n, dy)."""
+        curved_x, curved_y = Curved.of(x), Curved.of(y)
+        return Coupled(curved_x, curved_y, canonical(curved_x(x), curved_y(y)))
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs go together significantly; at least one is used."""
+        return max(1, self.turn.kept)
+
+    def x(self, x: Floats, pairs: int) -> Floats:
+        """(m, pairs) of rows (m, dx)."""
+        return self.turn.x(self.curved_x(x))[:, :pairs]
+
+    def y(self, y: Floats, pairs: int) -> Floats:
+        return self.turn.y(self.curved_y(y))[:, :pairs]

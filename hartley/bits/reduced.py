@@ -1,0 +1,68 @@
+"""Reduce, then count neighbors: the few coordinates that go together, by KSG."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hartley.bits.canonical import canonical
+from hartley.bits.features import Coupled
+from hartley.bits.ksg import ksg_bits
+from hartley.bits.ranks import normal_scores
+from hartley.bits.tables import Floats
+
+MOST_PAIRS = 4
+"""More coordinates than this a side and neighbors are too far apart to say anything."""
+CLEAR_GAIN_BITS = 0.03
+TRIAL_ROWS = 1_500
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """bits: the estimate; pairs: how many canonical pairs are significant (0: none, and bits is 0)."""
+
+    bits: float
+    pairs: int
+
+
+def reduced_bits(x: Floats, y: Floats, *, seed: int = 0) -> Reduction:
+    """I(X; Y) in bits of x (n, dx) and y (n, dy) where all of it lies in a few straight directions.
+
+    Normal scores, canonical analysis, the pairs that Bartlett's test keeps at 1%, then KSG (Kraskov, Stögbauer,
+    Grassberger 2004) on the scores of those: any law between them, not only Gaussian. The directions were chosen on the same
+    rows, which lifts the estimate by 1/(2 n ln 2) bits for each number they were free to fit, k (dx + dy - 2k) for k pairs;
+    that is taken off. With more than 4 pairs only the 4 strongest are used, and the estimate is a lower one.
+    """
+    a, b = normal_scores(x, seed), normal_scores(y, seed + 1)
+    found = canonical(a, b)
+    pairs = min(found.kept, MOST_PAIRS)
+    if pairs == 0:
+        return Reduction(0.0, 0)
+    free = pairs * (x.shape[1] + y.shape[1] - 2 * pairs)
+    optimism = free / (2 * len(x) * float(np.log(2)))
+    return Reduction(neighbor_bits(found.x(a)[:, :pairs], found.y(b)[:, :pairs], seed=seed) - optimism, found.kept)
+
+
+def neighbor_bits(x: Floats, y: Floats, *, seed: int = 0) -> float:
+    """KSG in bits on the normal scores of x (n, dx) and y (n, dy): the same for any increasing map of a column."""
+    return ksg_bits(normal_scores(x, seed), normal_scores(y, seed + 1))
+
+
+def curved_bits(coupled: Coupled, pairs: int, x: Floats, y: Floats, *, seed: int = 0) -> float:
+    """KSG in bits on `pairs` curved coordinates, at rows x (n, dx), y (n, dy) that `coupled` was not fitted to.
+
+    By data processing it aims at no more than I(X; Y), whatever was fitted.
+    """
+    return neighbor_bits(coupled.x(x, pairs), coupled.y(y, pairs), seed=seed)
+
+
+def pairs_worth_keeping(coupled: Coupled, x: Floats, y: Floats, *, seed: int = 0) -> int:
+    """How many curved pairs (1 to 4) neighbors should be counted in, decided on the rows `coupled` was fitted to:
+    one more is taken while it adds more than 0.03 bits."""
+    best, highest = 1, -np.inf
+    for pairs in range(1, min(coupled.pairs, MOST_PAIRS) + 1):
+        bits = curved_bits(coupled, pairs, x[:TRIAL_ROWS], y[:TRIAL_ROWS], seed=seed)
+        if bits > highest + (CLEAR_GAIN_BITS if pairs > 1 else 0):
+            best, highest = pairs, bits
+    return best
