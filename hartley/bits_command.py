@@ -73,7 +73,8 @@ def bits(
         click.echo(json.dumps(record, indent=1))
         return
     width = shutil.get_terminal_size((0, 0)).columns
-    for line in itertools.chain(plan.facts, map(str, said)):
+    first = next(said)  # before anything is printed: whatever is wrong with the samples is wrong by now
+    for line in itertools.chain(plan.facts, map(str, itertools.chain([first], said))):
         _told("")
         click.echo(textwrap.fill(line, width, subsequent_indent="  ", break_on_hyphens=False) if width > 20 else line)
 

@@ -124,7 +124,7 @@ def _of_counts(x: Symbols, y: Symbols, where: str, prior: Prior | None, seed: in
     from hartley.bits.leakage import maximal_leakage
 
     told("maximal leakage")
-    leak = maximal_leakage(counts)
+    leak = maximal_leakage(counts, permutations=shuffles, seed=seed)
     yield Said(leak, f"{_plain(y.name)} helps whoever guesses anything about {_plain(x.name)} by {{}} at worst (maximal leakage)")
 
 

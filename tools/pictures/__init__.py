@@ -1,0 +1,1 @@
+"""Drawings for the documents, each from a computation of hartley.bits."""
