@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from hartley.bits import trust
+from hartley.bits.certified import certified_information
 from hartley.bits.folds import Folds, discriminant_posterior
 from hartley.bits.gaussianity import gaussianity
 from hartley.bits.gram import Placed, limits_bits, placed
 from hartley.bits.labeled import Labeled, labeled
 from hartley.bits.limits import Z
-from hartley.bits.pillai import leverage_squares, permutation_p, pillai
+from hartley.bits.pillai import left_out_p, leverage_squares, permutation_p
 from hartley.bits.scores import clipped_scores_bits, score_low_bits
 from hartley.bits.spectrum import Moments, observed_spectrum
 from hartley.bits.tables import Floats
@@ -65,7 +66,8 @@ def label_information(
         return _measured(data, kind, seed)
     except np.linalg.LinAlgError:
         why = "the scatter within the labels is singular: rows of one label hardly differ, so there is no noise to measure by"
-        return Bits(None, 0.0, data.cap_bits, data.rows, "bracket", kind, False, why, {"cap_bits": data.cap_bits})
+        limit = certified_information(embedding, label, prior=prior, kind=kind, seed=seed)
+        return replace(limit, why=why)
 
 
 def information_point(data: Labeled, *, seed: int = 0) -> float:
@@ -92,6 +94,9 @@ def _measured(data: Labeled, kind: str, seed: int) -> Bits:
     reduced, folds = _prepared(data, seed)
     everything = range(_FOLDS)
     whole = folds.moments(everything)
+    if np.linalg.cholesky(whole.within).diagonal().min() < 1e-6:
+        # columns have deviation 1: what is left within the labels is rounding
+        raise np.linalg.LinAlgError
     freedom = whole.freedom - reduced.dimensions
     checks = {"dimensions": float(reduced.dimensions), "freedom": float(freedom), "cap_bits": data.cap_bits}
     certified = _certified_low(data, reduced, folds, seed)
@@ -228,7 +233,5 @@ def _principal(data: Labeled, most: int) -> tuple[Floats, float, float]:
     kept = min(rank, most)
     if kept == rank:
         return white, 1.0, 1.0
-    rest = white[:, kept:]
-    squares = float((((rest**2).sum(1) / n) ** 2).sum())
-    p = permutation_p(pillai(rest, data.label, data.counts), rank - kept, squares, data.counts)
+    p = left_out_p(white, kept, data.label, data.counts)
     return white[:, :kept], float(values[:kept].sum() / values[:rank].sum()), p

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -40,8 +41,7 @@ def mixture_information(centers: Floats, law: Floats, *, seed: int = 0) -> Mixtu
     """
     labels, r = centers.shape
     if r == 1:
-        noise, weight = np.polynomial.hermite_e.hermegauss(_NODES)
-        noise, weight = noise[:, None], weight / weight.sum()
+        noise, weight = _quadrature()
     else:
         pairs = max(1, min(_PAIRS, _CELLS // (2 * labels)) // labels)
         # each label has its own draws: one set for all would leave its luck in the mean
@@ -68,3 +68,10 @@ def mixture_information(centers: Floats, law: Floats, *, seed: int = 0) -> Mixtu
             spread += float(law[k] ** 2 * both.var() / len(both))
     bits = float(law @ divergence / np.log(2))
     return Mixture(max(bits, 0.0), float(np.sqrt(spread) / np.log(2)), divergence / np.log(2), (overlap + overlap.T) / 2)
+
+
+@lru_cache(maxsize=1)
+def _quadrature() -> tuple[Floats, Floats]:
+    """Nodes (m, 1) and weights (m,) for the standard normal law."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+    return nodes[:, None], weights / weights.sum()

@@ -47,6 +47,29 @@ def permutation_p(trace: float, rank: int, leverage_squares: float, counts: Coun
     return float(gammaincc(mean**2 / variance, trace * mean / variance))
 
 
+def left_out_p(white: Floats, kept: int, label: Counts, counts: Counts) -> float:
+    """p that the labels differ along the later columns of white (n, r) beyond what its first `kept` columns show.
+
+    white: uncorrelated columns of variance 1. The label indicators less their regression on the kept columns are set
+    against the others, in the n - 1 - kept dimensions that are left: Pillai's trace again, its law that of two random
+    projections. At most half of those dimensions are tested, the first ones, as all of them together can predict anything. 1: untestable.
+    """
+    from scipy.special import gammaincc
+
+    n, labels = len(label), len(counts)
+    left = n - 1 - kept
+    rest = white[:, kept : kept + left // 2]
+    if left < labels + 3 or rest.shape[1] == 0:
+        return 1.0
+    hot = (np.eye(labels)[label] - counts / n)[:, 1:]
+    first = white[:, :kept]
+    basis = np.linalg.qr(hot - first @ (first.T @ hot) / n)[0]
+    trace, rank, q = float(((rest.T @ basis) ** 2).sum()) / n, rest.shape[1], labels - 1
+    mean = rank * q / left
+    variance = 2 * rank * q * (left - rank) * (left - q) / (left**2 * (left + 2) * (left - 1))
+    return float(gammaincc(mean**2 / variance, trace * mean / variance))
+
+
 def leverage_squares(embedding: Floats, covariance: Floats) -> float:
     """Sum over rows of embedding (n, d), centered, of the squared leverage z^T covariance^-1 z / n; from the first 2,000 rows."""
     from scipy.linalg import solve_triangular
