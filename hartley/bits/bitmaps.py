@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hartley.bits.neighbors import kth_of_pairs, pair_distances
 from hartley.bits.tables import Counts, Floats
 
 Words = NDArray[np.uint64]
@@ -68,12 +69,7 @@ class Bitmaps:
         for rows in self._blocks():
             close, _ = self._close(rows, bound[rows], slice(None), inside=False)
             for row, other, stretch in _pairs(close, rows.start):
-                distance = self._distances(row, other, slice(None))
-                distance[row == other] = np.inf
-                start = np.searchsorted(row, np.arange(stretch.start, stretch.stop + 1))
-                table = np.full((stretch.stop - stretch.start, int(np.diff(start).max())), np.inf)
-                table[row - stretch.start, np.arange(len(row)) - start[row - stretch.start]] = distance
-                found[stretch] = np.partition(table, k - 1, axis=1)[:, k - 1]
+                found[stretch] = kth_of_pairs(self.points.T, row, other, stretch, k)
         result[self.order] = found
         return result
 
@@ -86,7 +82,7 @@ class Bitmaps:
             close, certain = self._close(rows, radius[rows], part, inside=True)
             counts[rows] = np.bitwise_count(certain).sum(1, dtype=np.int64)
             for row, other, _ in _pairs(np.bitwise_xor(close, certain, out=close), rows.start):
-                nearer = self._distances(row, other, part) < radius[row]
+                nearer = pair_distances(self.points.T[part], row, other) < radius[row]
                 counts += np.bincount(row[nearer], minlength=n)
         # each point found itself, unless its radius is 0
         result[self.order] = counts - (radius > 0)
@@ -137,18 +133,6 @@ class Bitmaps:
                 low = np.searchsorted(edges, value - narrow, side="left") + 1
                 _keep(certain, column.below, low, np.maximum(low, np.searchsorted(edges, value + narrow, side="right")))
         return close, certain
-
-    def _distances(self, row: Counts, other: Counts, part: slice) -> Floats:
-        """The largest coordinate difference (pairs,) of pairs of points."""
-        distance = np.zeros(len(row))
-        for start in range(0, len(row), 8192):
-            here = slice(start, start + 8192)
-            first, second, largest = row[here], other[here], distance[here]
-            for values in self.points.T[part]:
-                gap = values[second]
-                gap -= values[first]
-                np.maximum(largest, np.abs(gap, out=gap), out=largest)
-        return distance
 
 
 def _keep(bits: Words, below: Words, low: Counts, high: Counts) -> None:

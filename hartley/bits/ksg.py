@@ -6,12 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hartley.bits.bitmaps import Bitmaps
+from hartley.bits.grid import GRID_ROWS, grid_counts
 from hartley.bits.neighbors import counts_on_line, tree_counts, tree_distances
 from hartley.bits.tables import Counts, Floats
 from hartley.errors import InputError
 
 _TREE_DIMENSIONS = 8
 """Up to here a tree finds the nearest neighbors at least as fast as bitmaps do."""
+_GRID_ROWS_A_DIMENSION = 100
+"""Up to this many rows for each dimension a table of all distances on a grid is faster than bitmaps."""
 _BITMAP_ROWS = 200_000
 """Above, counting in up to five dimensions is left to a tree: bitmaps take time that grows with the square of the rows."""
 
@@ -23,7 +26,8 @@ def ksg_bits(x: ArrayLike, y: ArrayLike, *, neighbors: int = 3) -> float:
     larger of the distances in x and in y (each the maximum over coordinates), and n_x, n_y the rows strictly closer than
     that in x alone and in y alone (equations 8 and 9 of Kraskov et al. 2004; k = neighbors).
 
-    Exact whichever way the neighbors are found: by sorting (one dimension), by trees (few) or by bitmaps (many). No noise is
+    Exact whichever way the neighbors are found: by sorting (one dimension), by trees (few), on a grid
+    of whole numbers (many dimensions, few rows) or by bitmaps (both many). No noise is
     added and nothing is scaled; ranks or scaling are for the caller. Rows that repeat are no error: a row with k copies
     of itself has distance 0, nothing is closer, and it counts n_x = n_y = 0, which pushes the estimate up, so the estimate
     is only of use where ties are rare.
@@ -49,6 +53,8 @@ def _counts(x: Floats, y: Floats, k: int) -> tuple[Counts, Counts]:
     if both.shape[1] <= _TREE_DIMENSIONS:
         radius = tree_distances(both, k)
         return _counts_within(x, radius), _counts_within(y, radius)
+    if len(both) <= min(GRID_ROWS, _GRID_ROWS_A_DIMENSION * both.shape[1]) and (counts := grid_counts(x, y, k)) is not None:
+        return counts
     maps = Bitmaps(both)
     radius = maps.kth_distances(k)
     if x.shape[1] == 1:

@@ -1,10 +1,13 @@
-"""Neighbors in the maximum distance, where a tree or a sorted list finds them fastest: few dimensions."""
+"""Neighbors in the maximum distance: by a tree or a sorted list in few dimensions, and among pairs already singled out."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from hartley.bits.tables import Counts, Floats
+
+_CHUNK = 8192
+"""Pairs measured at a time, so that they stay in the cache over all coordinates."""
 
 
 def tree_distances(points: Floats, k: int) -> Floats:
@@ -40,3 +43,26 @@ def counts_on_line(values: Floats, radius: Floats) -> Counts:
     while (move := (high > low) & (np.abs(distinct[np.maximum(high - 1, 0)] - values) >= radius)).any():
         high -= move
     return np.where(radius > 0, before[high] - before[low] - 1, 0).astype(np.int64)
+
+
+def pair_distances(columns: Floats, row: Counts, other: Counts) -> Floats:
+    """The largest coordinate difference (pairs,) of the points row and other, for columns (d, n)."""
+    distance = np.zeros(len(row))
+    for start in range(0, len(row), _CHUNK):
+        here = slice(start, start + _CHUNK)
+        first, second, largest = row[here], other[here], distance[here]
+        for values in columns:
+            gap = values[second]
+            gap -= values[first]
+            np.maximum(largest, np.abs(gap, out=gap), out=largest)
+    return distance
+
+
+def kth_of_pairs(columns: Floats, row: Counts, other: Counts, rows: slice, k: int) -> Floats:
+    """Distance of each of `rows` to the k-th nearest among its pairs, itself left out; pairs in order of row, k + 1 or more each."""
+    distance = pair_distances(columns, row, other)
+    distance[row == other] = np.inf
+    start = np.searchsorted(row, np.arange(rows.start, rows.stop + 1))
+    table = np.full((rows.stop - rows.start, int(np.diff(start).max())), np.inf)
+    table[row - rows.start, np.arange(len(row)) - start[row - rows.start]] = distance
+    return np.asarray(np.partition(table, k - 1, axis=1)[:, k - 1])

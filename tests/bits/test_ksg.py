@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import digamma
 
-from hartley.bits import bitmaps, ksg, neighbors
+from hartley.bits import bitmaps, grid, ksg, neighbors
 from hartley.bits.known import TASKS
 from hartley.errors import InputError
 
@@ -59,9 +59,14 @@ def test_equals_plain_loops(dx, dy, k):
     ],
     ids=["rounded", "integers", "far from 0", "heavy tails", "thirds", "every row twice"],
 )
-def test_equals_plain_loops_where_rounding_and_ties_bite(dx, dy, change):
+def test_equals_plain_loops_where_rounding_and_ties_bite(dx, dy, change, monkeypatch):
     x, y = (change(z) for z in drawn(70, dx, dy))
-    assert ksg.ksg_bits(x, y) == pytest.approx(twin(x, y, 3)[0], abs=1e-9)
+    expected = pytest.approx(twin(x, y, 3)[0], abs=1e-9)
+    assert ksg.ksg_bits(x, y) == expected
+    monkeypatch.setattr(ksg, "_TREE_DIMENSIONS", 0)
+    assert ksg.ksg_bits(x, y) == expected
+    monkeypatch.setattr(ksg, "GRID_ROWS", 0)
+    assert ksg.ksg_bits(x, y) == expected
 
 
 @pytest.mark.parametrize("d", [1, 2, 6])
@@ -77,12 +82,15 @@ def test_every_engine_gives_the_same_distances_and_counts(d, digits):
     assert (maps.counts_within(radius, slice(0, d)) == n_x).all()
     assert (maps.counts_within(radius, slice(d, None)) == n_y).all()
     assert (neighbors.tree_counts(x, radius) == n_x).all()
+    on_grid = grid.grid_counts(x, y, 3)
+    assert on_grid is not None and (on_grid[0] == n_x).all() and (on_grid[1] == n_y).all()
     if d == 1:
         assert (neighbors.counts_on_line(x[:, 0], radius) == n_x).all()
 
 
 def test_small_blocks_pairs_and_no_kept_columns_change_nothing(monkeypatch):
     x, y = (np.round(z, 1) for z in drawn(400, 6, 5, seed=2))
+    monkeypatch.setattr(ksg, "GRID_ROWS", 0)
     whole = ksg.ksg_bits(x, y)
     monkeypatch.setattr(bitmaps, "_BLOCK_BYTES", 1)
     monkeypatch.setattr(bitmaps, "_KEPT_BYTES", 0)
@@ -91,13 +99,36 @@ def test_small_blocks_pairs_and_no_kept_columns_change_nothing(monkeypatch):
     assert ksg.ksg_bits(x, y) == pytest.approx(whole, abs=1e-12)
 
 
+def test_the_grid_gives_up_where_outliers_hide_the_spread(monkeypatch):
+    x, y = drawn(300, 6, 6, seed=7)
+    x[0, 0] = 1e12
+    assert grid.grid_counts(x, y, 3) is None
+    value = ksg.ksg_bits(x, y)
+    monkeypatch.setattr(ksg, "GRID_ROWS", 0)
+    assert value == ksg.ksg_bits(x, y)
+    assert grid.grid_counts(np.ones((50, 6)), np.ones((50, 6)), 3) is None
+
+
+def test_the_grid_measures_few_pairs(monkeypatch):
+    measured = []
+    monkeypatch.setattr(grid, "pair_distances", lambda c, row, other: measured.append(len(row)) or neighbors.pair_distances(c, row, other))
+    x, y = drawn(600, 10, 10, seed=8)
+    _, n_y = grid.grid_counts(x, y, 3)
+    assert sum(measured) < 5 * 600
+    both = np.concatenate([x, y], axis=1)
+    assert (n_y == neighbors.tree_counts(y, neighbors.tree_distances(both, 3))).all()
+
+
 def test_the_paths_meet_where_one_takes_over_from_the_other(monkeypatch):
     x, y = drawn(700, 4, 4, seed=3)
     by_tree = ksg.ksg_bits(x, y)
     monkeypatch.setattr(ksg, "_TREE_DIMENSIONS", 0)
+    on_grid = ksg.ksg_bits(x, y)
+    monkeypatch.setattr(ksg, "GRID_ROWS", 0)
     by_bitmaps = ksg.ksg_bits(x, y)
     monkeypatch.setattr(ksg, "_TREE_DIMENSIONS", 99)
     monkeypatch.setattr(ksg, "_BITMAP_ROWS", 0)
+    assert on_grid == pytest.approx(by_bitmaps, abs=1e-12)
     assert by_tree == pytest.approx(by_bitmaps, abs=1e-12) == pytest.approx(ksg.ksg_bits(x, y), abs=1e-12)
 
 
