@@ -24,16 +24,17 @@ Told = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Said:
-    """A number and its sentence; `words` holds {} where the figure goes."""
+    """A number and its sentence; `words` holds {} where the figure goes. is_limit: a point was never to be expected."""
 
     bits: Bits
     words: str
+    is_limit: bool = False
 
     def __str__(self) -> str:
         ends = f"; n = {self.bits.n:,}"
         if self.bits.estimator != "none":
             ends += f"; {self.bits.estimator}"
-        why = f"; {'no point is given: ' if self.bits.value is None else ''}{self.bits.why}" if self.bits.why else ""
+        why = f"; {'no point is given: ' if self.bits.value is None else ''}{self.bits.why}" if self.bits.why and not self.is_limit else ""
         if _unmeasured(self.bits):
             return f"{self.words.format('an unknown number of bits')}: not measured, {self.bits.why}"
         return f"{self.words.format(figure(self.bits))}{why}{ends}"
@@ -142,7 +143,9 @@ def _of_embedding(
     yield Said(reading.mixture, f"{about}, of at most {entropy:.3f} bits")
     told(f"{z.name}: decoders on held-out rows")
     floor = certified_information(z.values, label.codes, prior=law, seed=seed)
-    yield Said(replace(floor, high=None) if floor.low is not None else floor, f"{about} whatever their law (certified on held-out rows)")
+    yield Said(
+        replace(floor, high=None) if floor.low is not None else floor, f"{about} whatever their law (certified on held-out rows)", True
+    )
     yield Said(reading.c_g, "a Gaussian input with the same signal and noise could carry {} per use (C_G)")
     if everything:
         yield Said(reading.concept_direction, "along the concepts' own directions the embedding carries {} per use")

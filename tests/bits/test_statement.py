@@ -57,6 +57,8 @@ def test_sentences() -> None:
     assert str(Said(bits(0.53, 0.5, 0.55), "x carries {} about y")) == "x carries 0.530 bits [0.500, 0.550] about y; n = 1,234; by hand"
     withheld = str(Said(bits(None, 0.0, 0.2, "too few trials"), "x carries {}"))
     assert withheld == "x carries at most 0.200 bits; no point is given: too few trials; n = 1,234; by hand"
+    limit = str(Said(bits(None, 0.1, None, "a lower limit has no point"), "x carries {}", is_limit=True))
+    assert limit == "x carries at least 0.100 bits; n = 1,234; by hand"
     unmeasured = str(Said(Bits.unmeasured("information_bits", "no trials"), "x carries {}"))
     assert unmeasured == "x carries an unknown number of bits: not measured, no trials"
 
