@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from hartley.bits import trust
 from hartley.bits.certified import certified_information
+from hartley.bits.components import Reduced, prepared, total_covariance
 from hartley.bits.folds import Folds, discriminant_posterior
 from hartley.bits.gaussianity import gaussianity
 from hartley.bits.gram import Placed, limits_bits, placed
 from hartley.bits.labeled import Labeled, labeled
 from hartley.bits.limits import Z
-from hartley.bits.pillai import left_out_p, leverage_squares, permutation_p
+from hartley.bits.pillai import leverage_squares, permutation_p
 from hartley.bits.scores import clipped_scores_bits, score_low_bits
 from hartley.bits.spectrum import Moments, observed_spectrum
-from hartley.bits.tables import Floats
 from hartley.bits.value import Bits
 
 FREEDOM = 50
@@ -76,22 +76,8 @@ def information_point(data: Labeled, *, seed: int = 0) -> float:
     return placed(folds.moments([0]), data.law, seed=seed).mixture.bits
 
 
-@dataclass(frozen=True)
-class _Reduced:
-    """embedding (n, r) in the directions kept; of `full`, with `share` of the variance; dropped_p: whether labels differ in the rest."""
-
-    embedding: Floats
-    full: int
-    share: float
-    dropped_p: float
-
-    @property
-    def dimensions(self) -> int:
-        return int(self.embedding.shape[1])
-
-
 def _measured(data: Labeled, kind: str, seed: int) -> Bits:
-    reduced, folds = _prepared(data, seed)
+    reduced, folds = prepared(data, _FOLDS, seed)
     everything = range(_FOLDS)
     whole = folds.moments(everything)
     if np.linalg.cholesky(whole.within).diagonal().min() < 1e-6:
@@ -114,7 +100,7 @@ def _measured(data: Labeled, kind: str, seed: int) -> Bits:
     low, high = _interval(data, estimate, whole, half, seed)
     point = estimate.mixture.bits
     check = gaussianity(reduced.embedding, data.label, within=whole.within, seed=seed)
-    covariance = _total(folds)
+    covariance = total_covariance(folds)
     p = permutation_p(_pillai(whole), reduced.dimensions, leverage_squares(reduced.embedding, covariance), data.counts)
     checks |= {"permutation_p": p, "half_sample_bits": half, "mixture_error_bits": estimate.mixture.error_bits, "point_bits": point}
     checks |= {f"{test}_p": value for test, value in check.p.items()}
@@ -143,7 +129,7 @@ def _enough(data: Labeled, freedom: int, dimensions: int) -> str:
     return ""
 
 
-def _pca(data: Labeled, reduced: _Reduced, point: float, seed: int) -> str:
+def _pca(data: Labeled, reduced: Reduced, point: float, seed: int) -> str:
     """Whether leaving out directions matters. The components are ordered, so fewer of them are the first ones."""
     if reduced.dimensions == reduced.full:
         return ""
@@ -179,7 +165,7 @@ def _interval(data: Labeled, estimate: Placed, moments: Moments, half: float, se
     return max(0.0, point - below), max(point, min(point + above + short, data.cap_bits))
 
 
-def _certified_low(data: Labeled, reduced: _Reduced, folds: Folds, seed: int) -> float:
+def _certified_low(data: Labeled, reduced: Reduced, folds: Folds, seed: int) -> float:
     """97.5% lower limit in bits: what a linear discriminant fitted to the other folds delivers; no model needed for it to hold."""
     score, share = np.empty(data.rows), 1 / data.rows
     for fold in range(_FOLDS):
@@ -191,47 +177,8 @@ def _certified_low(data: Labeled, reduced: _Reduced, folds: Folds, seed: int) ->
     return data.share * score_low_bits(score, data.weight, float(np.log2(share)))
 
 
-def _total(folds: Folds) -> Floats:
-    """Covariance (d, d) of all rows around their mean."""
-    center, n = folds.sums.sum((0, 1)), int(folds.counts.sum())
-    return np.asarray((folds.raw.sum(0) - np.outer(center, center) / n) / n)
-
-
 def _pillai(moments: Moments) -> float:
     """Pillai's trace from the moments: each canonical eigenvalue l of between over within scatter counts l / (1 + l)."""
     law = moments.counts / moments.counts.sum()
     values = observed_spectrum(moments, moments, law) * moments.counts.sum() / moments.freedom
     return float((values / (1 + values)).sum())
-
-
-def _prepared(data: Labeled, seed: int) -> tuple[_Reduced, Folds]:
-    """The rows in directions that n can bear, and their moments by fold."""
-    n, full = data.embedding.shape
-    if n >= 3 * full:
-        folds = Folds.of(data.embedding, data.label, data.classes, _FOLDS, seed)
-        total = _total(folds)
-        if np.diag(np.linalg.cholesky(total + 1e-15 * np.eye(full))).min() > 1e-4:
-            return _Reduced(data.embedding, full, 1.0, 1.0), folds
-    white, share, dropped_p = _principal(data, min(full, max(1, n // 3)))
-    folds = Folds.of(white, data.label, data.classes, _FOLDS, seed)
-    return _Reduced(white, full, share, dropped_p), folds
-
-
-def _principal(data: Labeled, most: int) -> tuple[Floats, float, float]:
-    """Whitened principal components (n, r), r <= most; their share of the variance; p that the labels differ in the others."""
-    z, n = data.embedding, data.rows
-    if z.shape[1] <= n:
-        values, vectors = np.linalg.eigh(z.T @ z / n)
-        values, vectors = values[::-1], vectors[:, ::-1]
-        rank = int((values > 1e-8 * values[0]).sum())
-        white = z @ (vectors[:, :rank] / np.sqrt(values[:rank]))
-    else:
-        values, vectors = np.linalg.eigh(z @ z.T / n)
-        values, vectors = values[::-1], vectors[:, ::-1]
-        rank = int((values > 1e-8 * values[0]).sum())
-        white = vectors[:, :rank] * np.sqrt(n)
-    kept = min(rank, most)
-    if kept == rank:
-        return white, 1.0, 1.0
-    p = left_out_p(white, kept, data.label, data.counts)
-    return white[:, :kept], float(values[:kept].sum() / values[:rank].sum()), p

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hartley.bits.limits import Z
 from hartley.bits.tables import Counts, Floats, checked_law, entropy_bits
@@ -17,6 +18,8 @@ class Labeled:
     """n rows of K labels that occur.
 
     embedding (n, d), centered, each column divided by its deviation; columns that never change are left out.
+    deviation (D,): of the columns as given, 0 for one left out; center (D,): their means.
+    values (K,): the labels as given, sorted.
     label (n,) 0..K-1; counts (K,); law (K,) > 0: their prior, or their shares where none was given, summing to 1.
     certain: the law is known (given, or the labels are balanced to the row, which is a design and not luck).
     share: the prior probability of the labels that occur; below 1 when some never did.
@@ -24,6 +27,9 @@ class Labeled:
     """
 
     embedding: Floats
+    deviation: Floats
+    center: Floats
+    values: NDArray[Any]
     label: Counts
     counts: Counts
     law: Floats
@@ -51,7 +57,7 @@ def labeled(embedding: ArrayLike, label: ArrayLike, prior: ArrayLike | None) -> 
     prior (K,): one probability for each distinct label in sorted order; or, where the labels are whole numbers from 0
     below its length, for each of those numbers. InputError names the column and the row.
     """
-    z = _checked_embedding(embedding)
+    z, deviation, center = _standardized(checked_embedding(embedding))
     raw = np.asarray(label)
     if raw.ndim != 1 or raw.dtype == object:
         raise InputError(f"column label: shape {raw.shape} of {raw.dtype}, takes one label a row")
@@ -66,14 +72,14 @@ def labeled(embedding: ArrayLike, label: ArrayLike, prior: ArrayLike | None) -> 
         shares = counts / counts.sum()
         balanced = int(counts.max() - counts.min()) <= 1
         cap = entropy_bits(shares) if balanced else entropy_high_bits(counts)
-        return Labeled(z, symbols, counts, shares, balanced, 1.0, cap)
+        return Labeled(z, deviation, center, found, symbols, counts, shares, balanced, 1.0, cap)
     law = checked_law("prior", prior, np.size(prior))
     places = _places(found, law)
     kept = law[places]
     if (kept <= 0).any():
         at = int(np.flatnonzero(kept <= 0)[0])
         raise InputError(f"prior, label {found[at]}: probability 0, but it occurred {int(counts[at])} times")
-    return Labeled(z, symbols, counts, kept / kept.sum(), True, float(kept.sum()), entropy_bits(law))
+    return Labeled(z, deviation, center, found, symbols, counts, kept / kept.sum(), True, float(kept.sum()), entropy_bits(law))
 
 
 def entropy_high_bits(counts: Counts) -> float:
@@ -100,25 +106,34 @@ def _places(found: Counts, law: Floats) -> Counts:
     raise InputError(f"prior: {len(law)} probabilities for {len(found)} distinct labels, takes one for each")
 
 
-def _checked_embedding(embedding: ArrayLike) -> Floats:
+def checked_embedding(embedding: ArrayLike, name: str = "embedding") -> Floats:
+    """(n, d) of finite numbers; (n,) is taken as (n, 1). InputError names the row and the column."""
     try:
         z = np.asarray(embedding, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"column embedding: not numbers ({error})") from None
+        raise InputError(f"column {name}: not numbers ({error})") from None
     z = z[:, None] if z.ndim == 1 else z
     if z.ndim != 2 or z.shape[1] == 0:
-        raise InputError(f"column embedding: shape {z.shape}, takes (n, d) with at least one column")
+        raise InputError(f"column {name}: shape {z.shape}, takes (n, d) with at least one column")
     if len(z) == 0:
-        raise InputError("column embedding: no rows, takes at least one")
+        raise InputError(f"column {name}: no rows, takes at least one")
     if not np.isfinite(z).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(z))[0])
-        raise InputError(f"column embedding, row {row}, column {column}: got {z[row, column]}, takes finite numbers")
+        raise InputError(f"column {name}, row {row}, column {column}: got {z[row, column]}, takes finite numbers")
+    return z
+
+
+def _standardized(z: Floats) -> tuple[Floats, Floats, Floats]:
+    """Columns that change (n, d), centered, deviation 1; deviations (D,), 0 for the others, and means (D,)."""
     size = np.abs(z).max(0)
     # scaled before squaring, so that no column overflows
-    z = z / np.where(size > 0, size, 1.0)
-    z -= z.mean(0)
-    deviation = np.sqrt(np.einsum("ij,ij->j", z, z) / len(z))
+    size = np.where(size > 0, size, 1.0)
+    scaled = z / size
+    center = scaled.mean(0)
+    scaled -= center
+    deviation = np.sqrt(np.einsum("ij,ij->j", scaled, scaled) / len(z))
     alive = deviation > 1e-12
     if len(z) > 1 and not alive.any():
         raise InputError(f"column embedding: all {z.shape[1]} columns are constant, so there is nothing to measure")
-    return np.asarray((z if alive.all() else z[:, alive]) / np.where(alive, deviation, 1.0)[alive])
+    kept = scaled if alive.all() else scaled[:, alive]
+    return kept / np.where(alive, deviation, 1.0)[alive], np.where(alive, deviation * size, 0.0), center * size
