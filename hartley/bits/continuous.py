@@ -75,7 +75,7 @@ def chosen(found: Portfolio) -> tuple[str, float]:
 
 
 def _figures(found: Portfolio, point: float) -> dict[str, float]:
-    figures = {f"{name}_bits": bits for name, bits in (found.points | found.refuted).items()}
+    figures = {f"{name}_bits": bits for name, bits in {**found.points, **found.refuted}.items()}
     figures |= {f"{name}_bound_bits": bound.bits for name, bound in found.bounds.items()}
     figures["point_bits"] = max(point, 0.0)
     if np.isfinite(found.nu):
@@ -123,7 +123,7 @@ def _disagreement(found: Portfolio, name: str, point: float, low: float) -> str:
         return ""
     if name == "cells" and found.exhausted:
         return ""
-    said = ", ".join(f"{key} {bits:.3f}" for key, bits in sorted((found.points | found.refuted).items()))
+    said = ", ".join(f"{key} {bits:.3f}" for key, bits in sorted({**found.points, **found.refuted}.items()))
     return f"unmodeled dependence, at least {low:.3f} bits: the estimates do not agree ({said} bits)"
 
 

@@ -66,6 +66,16 @@ def _hats(values: Floats, knots: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
+class Coordinates:
+    """Rows of both sides in features (m, fx), (m, fy) and in the canonical coordinates (m, r) of these, strongest pair first."""
+
+    features_x: Floats
+    features_y: Floats
+    x: Floats
+    y: Floats
+
+
+@dataclass(frozen=True)
 class Coupled:
     """Both sides in the curved coordinates that go together, the strongest pair first."""
 
@@ -80,13 +90,12 @@ class Coupled:
         return Coupled(curved_x, curved_y, canonical(curved_x(x), curved_y(y)))
 
     @property
-    def pairs(self) -> int:
-        """How many pairs go together significantly; at least one is used."""
-        return max(1, self.turn.kept)
+    def rho(self) -> Floats:
+        """The correlations (k,) of the pairs that go together significantly; the first is always kept."""
+        return self.turn.rho[: max(1, self.turn.kept)]
 
-    def x(self, x: Floats, pairs: int) -> Floats:
-        """(m, pairs) of rows (m, dx)."""
-        return self.turn.x(self.curved_x(x))[:, :pairs]
-
-    def y(self, y: Floats, pairs: int) -> Floats:
-        return self.turn.y(self.curved_y(y))[:, :pairs]
+    def __call__(self, x: Floats, y: Floats) -> Coordinates:
+        """Coordinates of rows x (m, dx), y (m, dy), as many pairs as `rho`."""
+        features_x, features_y = self.curved_x(x), self.curved_y(y)
+        pairs = len(self.rho)
+        return Coordinates(features_x, features_y, self.turn.x(features_x)[:, :pairs], self.turn.y(features_y)[:, :pairs])

@@ -11,10 +11,10 @@ import numpy as np
 from hartley.bits.counts import jackknife_bits
 from hartley.bits.critic import Held, averaged, held_out
 from hartley.bits.elliptical import Elliptical, effective_rows, elliptical_bits, fitted, tail_weight
-from hartley.bits.features import Coupled
+from hartley.bits.features import Coordinates, Coupled
 from hartley.bits.quantized import Cells, clustered
 from hartley.bits.ranks import ranks
-from hartley.bits.reduced import MOST_PAIRS, curved_bits, neighbor_bits, pairs_worth_keeping, reduced_bits
+from hartley.bits.reduced import MOST_PAIRS, neighbor_bits, pairs_worth_keeping, reduced_bits
 from hartley.bits.tables import Floats
 
 FEW_COLUMNS = 4
@@ -59,50 +59,49 @@ EVERY = slice(None)
 
 @dataclass(frozen=True)
 class Half:
-    """What was learned on one half of the rows, and the other half, on which it is read."""
+    """What was learned on one half of the rows, and the other half, `left`, on which it is read."""
 
     copula: Elliptical
-    coupled: Coupled
-    pairs: int
     curved: Elliptical
-    learned: tuple[Floats, Floats]
-    left: tuple[Floats, Floats]
+    pairs: int
+    rho: Floats
+    learned: Coordinates
+    left: Coordinates
+    rows_left: tuple[Floats, Floats]
 
     @staticmethod
     def of(learned: tuple[Floats, Floats], left: tuple[Floats, Floats], nu: float, seed: int) -> Half:
         copula = fitted(*learned, nu=nu, seed=seed)
         coupled = Coupled.of(*learned)
-        pairs = pairs_worth_keeping(coupled, *learned, seed=seed)
-        curved = fitted(coupled.x(learned[0], pairs), coupled.y(learned[1], pairs), seed=seed)
-        return Half(copula, coupled, pairs, curved, learned, left)
+        at = coupled(*learned)
+        pairs = pairs_worth_keeping(at.x, at.y, seed=seed)
+        curved = fitted(at.x[:, :pairs], at.y[:, :pairs], seed=seed)
+        return Half(copula, curved, pairs, coupled.rho, at, coupled(*left), left)
 
     def copula_bound(self) -> Held:
-        return held_out(self.copula.log_ratio, *self.left)
+        return held_out(self.copula.log_ratio, *self.rows_left)
 
     def curved_bound(self) -> Held:
-        x, y = self.left
-        return held_out(self.curved.log_ratio, self.coupled.x(x, self.pairs), self.coupled.y(y, self.pairs))
+        return held_out(self.curved.log_ratio, self.left.x[:, : self.pairs], self.left.y[:, : self.pairs])
 
     def curved_bits(self, rows: slice = EVERY, seed: int = 0) -> float:
-        """KSG on the curved coordinates of the rows left out."""
-        x, y = self.left
-        return curved_bits(self.coupled, self.pairs, x[rows], y[rows], seed=seed)
+        """KSG on the curved coordinates of rows left out. By data processing it aims at no more than I, whatever was fitted."""
+        return neighbor_bits(self.left.x[rows, : self.pairs], self.left.y[rows, : self.pairs], seed=seed)
 
     @cached_property
     def cells(self) -> Cells:
-        return clustered(self.coupled, *self.learned)
+        return clustered(self.learned.x, self.learned.y, self.rho)
 
     def cells_bits(self, rows: slice = EVERY) -> float:
-        """Jackknife of the table of the rows left out."""
-        x, y = self.left
-        return jackknife_bits(self.cells.table(x[rows], y[rows]), None)
+        """Jackknife of the table of rows left out."""
+        return jackknife_bits(self.cells.table(self.left.x[rows], self.left.y[rows]), None)
 
     def cells_bound(self) -> Held:
-        return held_out(self.cells.log_ratio, *self.left)
+        return held_out(self.cells.log_ratio, self.left.x, self.left.y)
 
     def exhausted(self) -> bool:
         """Whether nothing goes together within the cells of the rows left out."""
-        return self.cells.exhaust(*self.left)
+        return self.cells.exhaust(self.left)
 
 
 def examined(x: Floats, y: Floats, *, seed: int = 0) -> Portfolio:

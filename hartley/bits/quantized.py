@@ -9,7 +9,7 @@ import numpy as np
 
 from hartley.bits.canonical import canonical
 from hartley.bits.decoder import decoder_low_bits
-from hartley.bits.features import Coupled
+from hartley.bits.features import Coordinates
 from hartley.bits.tables import Counts, Floats, cross_tabulate
 
 SIZES = (2, 4, 8, 16, 32, 64)
@@ -21,55 +21,56 @@ MOST_RESIDUALS = 60
 
 @dataclass(frozen=True)
 class Cells:
-    """Two maps to cells, learned on some rows: weighted coupled coordinates, centers (Kx, pairs) and (Ky, pairs).
+    """Two maps from coordinates to cells, learned on some rows: weight (k,), centers (Kx, k) and (Ky, k).
 
     counts (Kx, Ky): the table of the rows they were learned on.
     """
 
-    coupled: Coupled
     weight: Floats
     centers_x: Floats
     centers_y: Floats
     counts: Counts
 
     def of_x(self, x: Floats) -> Counts:
-        """Cell (m,) of rows (m, dx)."""
-        return _nearest(self.coupled.x(x, len(self.weight)) * self.weight, self.centers_x)
+        """Cell (m,) of coordinates x (m, r), r >= k."""
+        return _nearest(x[:, : len(self.weight)] * self.weight, self.centers_x)
 
     def of_y(self, y: Floats) -> Counts:
-        return _nearest(self.coupled.y(y, len(self.weight)) * self.weight, self.centers_y)
+        return _nearest(y[:, : len(self.weight)] * self.weight, self.centers_y)
 
     def table(self, x: Floats, y: Floats) -> Counts:
-        """Counts (Kx, Ky) of rows x (m, dx), y (m, dy)."""
+        """Counts (Kx, Ky) of rows with coordinates x (m, r), y (m, r)."""
         return cross_tabulate(self.of_x(x), self.of_y(y), inputs=len(self.centers_x), outcomes=len(self.centers_y))
 
     def log_ratio(self, x: Floats, y: Floats, every_pair: bool = False) -> Floats:
         """Natural logarithm of the cells' joint law over its margins: (m,) at (x[i], y[i]), or (m, m') at (x[i], y[j])."""
         rows, columns = self.counts.sum(1) + 0.5, self.counts.sum(0) + 0.5
         alone = np.outer(rows, columns) / rows.sum()
-        table = np.log((self.counts + PSEUDO_TRIALS * alone / alone.mean()) / (alone * (1 + PSEUDO_TRIALS / alone.mean())))
+        shrunk = PSEUDO_TRIALS / alone.mean()
+        table = np.log((self.counts + shrunk * alone) / (alone * (1 + shrunk)))
         a, b = self.of_x(x), self.of_y(y)
         return np.asarray(table[np.ix_(a, b)] if every_pair else table[a, b])
 
-    def exhaust(self, x: Floats, y: Floats) -> bool:
+    def exhaust(self, at: Coordinates) -> bool:
         """Whether the cells leave nothing that goes together: within cells no canonical correlation is significant.
 
-        Each side's curved features, less their means within its cells, are tested by Bartlett's test at 1%; of a wide side
-        the 60 directions of largest variance.
+        Each side's features, less their means within its cells, are tested by Bartlett's test at 1%; of a wide side the 60
+        directions of largest variance.
         """
-        left_x = _within(self.coupled.curved_x(x), self.of_x(x))
-        left_y = _within(self.coupled.curved_y(y), self.of_y(y))
+        left_x = _within(at.features_x, self.of_x(at.x))
+        left_y = _within(at.features_y, self.of_y(at.y))
         return canonical(_widest(left_x), _widest(left_y)).kept == 0
 
 
-def clustered(coupled: Coupled, x: Floats, y: Floats, *, seed: int = 0) -> Cells:
-    """Cells for rows x (n, dx) and y (n, dy): k-means on the coordinates that go together, weighted by their correlation.
+def clustered(x: Floats, y: Floats, rho: Floats, *, seed: int = 0) -> Cells:
+    """Cells for rows with canonical coordinates x (n, r), y (n, r) and correlations rho (r,): k-means, each coordinate weighted
+    by its correlation.
 
     How many cells: the number whose table has the highest lower limit by the leave-one-out decoder. Nobody says how many
     clusters there are.
     """
-    weight = coupled.turn.rho[: min(coupled.pairs, MOST_PAIRS)]
-    a, b = coupled.x(x, len(weight)) * weight, coupled.y(y, len(weight)) * weight
+    weight = rho[:MOST_PAIRS]
+    a, b = x[:, : len(weight)] * weight, y[:, : len(weight)] * weight
     found, highest = None, -np.inf
     for size in SIZES:
         if found is not None and size > len(x) // ROWS_A_CELL:
@@ -78,7 +79,7 @@ def clustered(coupled: Coupled, x: Floats, y: Floats, *, seed: int = 0) -> Cells
         counts = cross_tabulate(_nearest(a, centers_x), _nearest(b, centers_y), inputs=len(centers_x), outcomes=len(centers_y))
         low = low_bits(counts)
         if found is None or low > highest:
-            found, highest = Cells(coupled, weight, centers_x, centers_y, counts), low
+            found, highest = Cells(weight, centers_x, centers_y, counts), low
     assert found is not None
     return found
 

@@ -24,7 +24,7 @@ def ranks(x: Floats, seed: int = 0) -> Counts:
         order = np.argsort(values, kind="stable")
         placed = values[order]
         if (placed[1:] == placed[:-1]).any():
-            order = np.lexsort((generator.random(n), values))
+            order = np.lexsort((np.asarray(generator.random(n)), np.asarray(values)))
         found[order, column] = np.arange(n)
     return found
 
@@ -58,7 +58,11 @@ class Margins:
         placed = np.empty(x.shape)
         for column in range(x.shape[1]):
             known, values = self.columns[:, column], x[:, column]
-            placed[:, column] = (np.searchsorted(known, values, "left") + np.searchsorted(known, values, "right")) / 2
+            below = np.searchsorted(known, values, "left")
+            met = known[np.minimum(below, n - 1)] == values
+            placed[:, column] = below
+            if met.any():
+                placed[met, column] = (below[met] + np.searchsorted(known, values[met], "right")) / 2
         return np.asarray((placed + 0.5) / (n + 1), dtype=np.float64)
 
     def normal(self, x: Floats) -> Floats:
