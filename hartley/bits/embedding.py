@@ -100,8 +100,7 @@ def _measured(data: Labeled, kind: str, seed: int) -> Bits:
     low, high = _interval(data, estimate, whole, half, seed)
     point = estimate.mixture.bits
     check = gaussianity(reduced.embedding, data.label, within=whole.within, seed=seed)
-    covariance = total_covariance(folds)
-    p = permutation_p(_pillai(whole), reduced.dimensions, leverage_squares(reduced.embedding, covariance), data.counts)
+    p = gate_p(reduced, folds, whole)
     checks |= {"permutation_p": p, "half_sample_bits": half, "mixture_error_bits": estimate.mixture.error_bits, "point_bits": point}
     checks |= {f"{test}_p": value for test, value in check.p.items()}
     fails = trust.first((_pca(data, reduced, point, seed), check.why))
@@ -175,6 +174,12 @@ def _certified_low(data: Labeled, reduced: Reduced, folds: Folds, seed: int) -> 
         posterior = discriminant_posterior(folds.moments(others), rows, data.law, seed=seed)
         score[left] = clipped_scores_bits(posterior, data.label[left], data.law, share)
     return data.share * score_low_bits(score, data.weight, float(np.log2(share)))
+
+
+def gate_p(reduced: Reduced, folds: Folds, whole: Moments) -> float:
+    """Permutation p of no channel at all, from the moments of all rows (`whole`)."""
+    squares = leverage_squares(reduced.embedding, total_covariance(folds))
+    return permutation_p(_pillai(whole), reduced.dimensions, squares, whole.counts)
 
 
 def _pillai(moments: Moments) -> float:
