@@ -85,7 +85,7 @@ def test_what_cannot_be_said_is_not_said():
     assert none.value is None and none.high == 1 and "fewer than two" in none.why
     untried = contraction([[50, 0], [0, 50], [0, 0]])
     assert untried.high == 1 and untried.low > 0.75
-    few = contraction([[5, 0], [0, 5]])
+    few = contraction([[9, 0], [0, 9]])
     assert few.value is None and "too few trials" in few.why and "[low" in str(few)
     silent = contraction([[50, 50], [52, 48]])
     assert silent.value is None and silent.low == 0 and "no channel detected" in silent.why and silent.high < 0.3
