@@ -20,14 +20,10 @@ LogRatio = Callable[[Floats, Floats, bool], Floats]
 
 @dataclass(frozen=True)
 class Held:
-    """What a score delivers on rows left out: the bound's estimate and how far chance may have lifted it (one standard error).
-
-    saturated: the share of rows on which the score stands at its ceiling.
-    """
+    """What a score delivers on rows left out: the bound's estimate and how far chance may have lifted it (one standard error)."""
 
     bits: float
     error_bits: float
-    saturated: float
 
 
 def held_out(score: LogRatio, x: Floats, y: Floats) -> Held:
@@ -35,7 +31,8 @@ def held_out(score: LogRatio, x: Floats, y: Floats) -> Held:
 
     E log r(x, y) - log E r(x, y'), y' of another row, is at most I(X; Y) for any r; with r the true ratio of densities they
     are equal. r is kept between 0.01 and the number of rows across: beyond, a mean over pairs says nothing. The second term
-    averages every pair of the first 1,500 rows. Its error counts each row once a side (the projection of a U-statistic,
+    averages every pair of the first 1,500 rows, and is never taken below 0: a mean under 1 may only have missed the rare pairs
+    that carry it. Its error counts each row once a side (the projection of a U-statistic,
     Hoeffding 1948) and the pairs themselves, and is added to that of the first term as if they went together, which is
     never too little.
     """
@@ -48,10 +45,11 @@ def held_out(score: LogRatio, x: Floats, y: Floats) -> Held:
     mean = float(by_x.mean())
     pairs = across * (across - 1)
     spread = float((ratio**2).sum()) / pairs - mean**2
+    mean = max(mean, 1.0)
     aside = (by_x.var() + by_y.var()) / across + max(spread, 0.0) / pairs
     error = float(matched.std() / np.sqrt(n) + np.sqrt(aside) / mean)
     bits = (float(matched.mean()) - float(np.log(mean))) / np.log(2)
-    return Held(float(bits), error / float(np.log(2)), float((matched > ceiling - 1e-9).mean()))
+    return Held(float(bits), error / float(np.log(2)))
 
 
 def _kept(log_ratio: Floats, ceiling: float) -> Floats:
@@ -63,7 +61,7 @@ def averaged(parts: list[Held]) -> Held:
     """The mean of bounds from disjoint rows: also a bound."""
     errors = np.array([part.error_bits for part in parts])
     mean = float(np.mean([part.bits for part in parts]))
-    return Held(mean, float(np.sqrt((errors**2).sum())) / len(parts), float(np.mean([part.saturated for part in parts])))
+    return Held(mean, float(np.sqrt((errors**2).sum())) / len(parts))
 
 
 def best_low_bits(bounds: list[Held]) -> float:

@@ -13,6 +13,8 @@ PERMUTATIONS = 299
 MOST_STRAIGHT = 64
 MOST_SQUARES = 16
 WAVES = 24
+SMALLEST_SHARE = 1e-3
+"""Directions of less variance than this (of the widest) hang on a few far rows, and so would the test."""
 
 
 def dependence_p(x: Floats, y: Floats, *, permutations: int = PERMUTATIONS, seed: int = 0) -> float:
@@ -68,5 +70,5 @@ def _white(x: Floats, most: int) -> Floats:
     """The `most` widest directions of x (n, d), uncorrelated, of variance 1."""
     centered = x - x.mean(0)
     values, vectors = np.linalg.eigh(centered.T @ centered / len(x))
-    used = np.flatnonzero(values > 1e-6 * max(float(values.max()), 1e-300))[-most:]
+    used = np.flatnonzero(values > SMALLEST_SHARE * max(float(values.max()), 1e-300))[-most:]
     return np.asarray(centered @ vectors[:, used] / np.sqrt(values[used]), dtype=np.float64)
