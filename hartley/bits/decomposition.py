@@ -67,7 +67,8 @@ def decomposition(counts: ArrayLike, *, permutations: int = 99, seed: int = 0) -
     unknowns = kept.shape[2] * (kept.shape[0] + kept.shape[1])
     if unknowns > LARGEST:
         raise InputError(f"counts: shape {kept.shape} makes {unknowns} unknowns, takes up to {LARGEST}: group the symbols")
-    generator = np.random.default_rng(seed)
+    # n in the seed: folds drawn from the very stream that a simulation drew its data from would know the data
+    generator = np.random.default_rng([seed, n])
     plug_in = plug_in_terms(kept[None].astype(np.float64))[0]
     points = corrected_terms(kept, generator)
     halves = np.mean([corrected_terms(half, generator, 2) for half in folds(kept, 2, generator)], axis=0)

@@ -171,7 +171,7 @@ def test_intervals_cover(name, n):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LAWS)
-@pytest.mark.parametrize("n", [100, 400, 2000])
+@pytest.mark.parametrize("n", [100, 1000])
 def test_intervals_cover_over_200_seeds(name, n):
     outside, alarms = missed(LAWS[name], n, 200)
     assert outside.max() <= 0.05 and alarms <= 0.035  # at most 3 terms, 1% each
