@@ -42,7 +42,8 @@ class Bandwidth:
         if self.bits is None:
             more = f" and {len(self.unbounded) - 5} more" if len(self.unbounded) > 5 else ""
             return f"bandwidth: unbounded (no bound on {', '.join(self.unbounded[:5])}{more})"
-        head = f"{'' if self.exact else 'at most '}{self.bits:.3f} bits per action"
+        bits = f"{self.bits:.3f}" if self.bits < 1e9 else f"{self.bits:.6g}"
+        head = f"{'' if self.exact else 'at most '}{bits} bits per action"
         count = "" if self.actions is None or self.actions.bit_length() > 64 else f" ({self.actions:,} actions)"
         return f"bandwidth: {head}{count}{'; ' + self.why if self.why else ''}"
 

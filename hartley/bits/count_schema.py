@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -92,7 +93,7 @@ def _chosen(reader: Reader, schema: Mapping[str, Any], choice: tuple[str, list[S
         return of(len(small))
     sizes = [sized(reader, branch, f"{path}/{word}/{i}", depth + 1) for i, branch in enumerate(branches)]
     found = total(sizes)
-    if found.unbounded or all(_disjoint(reader, a, b, path, depth) for a, b in combinations(branches, 2)):
+    if found.unbounded or _apart(reader, branches, path, depth):
         return found
     reader.upper.append(f"{path}: alternatives that overlap are counted twice")
     return found.at_most()
@@ -118,25 +119,38 @@ def _bounded_above(reader: Reader, schema: Mapping[str, Any], path: str, depth: 
     return best.at_most()
 
 
-def _disjoint(reader: Reader, a: Schema, b: Schema, path: str, depth: int) -> bool:
-    """Whether no value can pass both, as far as types and a property with different fixed values tell."""
-    if isinstance(a, bool) or isinstance(b, bool):
-        return a is False or b is False
-    sides = [types_of(side, path, reader.closed) for side in (a, b)]
-    if sides[0] is None or sides[1] is None:
-        small = [finite(reader, side, path, depth) for side in (a, b)]
-        return small[0] is not None and small[1] is not None and not small[0] & small[1]
-    shared = {"number" if name == "integer" else name for name in sides[0]} & {"number" if name == "integer" else name for name in sides[1]}
-    if not shared:
-        return True
-    if shared != {"object"}:
+def _apart(reader: Reader, branches: list[Schema], path: str, depth: int) -> bool:
+    """Whether no value can pass two of the branches, as far as types, small branches and fixed properties tell."""
+    seen = [_marks(reader, branch, path, depth) for branch in branches if branch is not False]
+    return all(_disjoint(a, b) for a, b in combinations(seen, 2))
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """What tells a branch from others: its types (None: any), its instances where few, those of its required properties."""
+
+    types: frozenset[str] | None
+    small: frozenset[Hashable] | None
+    fixed: Mapping[str, frozenset[Hashable]]
+
+
+def _marks(reader: Reader, branch: Schema, path: str, depth: int) -> _Marks:
+    if isinstance(branch, bool):
+        return _Marks(None, None, {})
+    named = types_of(branch, path, reader.closed)
+    types = None if named is None else frozenset("number" if name == "integer" else name for name in named)
+    properties = children(branch, "properties", path)
+    fixed = {name: finite(reader, properties[name], path, depth) for name in names(branch, "required", path) if name in properties}
+    return _Marks(types, finite(reader, branch, path, depth), {name: one for name, one in fixed.items() if one is not None})
+
+
+def _disjoint(a: _Marks, b: _Marks) -> bool:
+    if a.small is not None and b.small is not None:
+        return not a.small & b.small
+    if a.types is None or b.types is None:
         return False
-    both = set(names(a, "required", path)) & set(names(b, "required", path))
-    for name in sorted(both):
-        small = [finite(reader, children(side, "properties", path).get(name, True), path, depth) for side in (a, b)]
-        if small[0] is not None and small[1] is not None and not small[0] & small[1]:
-            return True
-    return False
+    shared = a.types & b.types
+    return not shared or (shared == {"object"} and any(not a.fixed[name] & b.fixed[name] for name in a.fixed.keys() & b.fixed.keys()))
 
 
 def _number(reader: Reader, schema: Mapping[str, Any], path: str, depth: int, integer: bool) -> Size:

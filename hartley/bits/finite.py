@@ -15,6 +15,8 @@ from hartley.errors import InputError
 LIMIT = 4_096
 """A schema with more instances than this is not written out."""
 _DEEPEST = 40
+_WRITTEN = 200_000
+"""Instances written out for one schema in all; then alternatives are counted by a bound."""
 _KNOWN = {"type", "nullable", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
 _KNOWN |= {"minLength", "maxLength", "items", "minItems", "maxItems", "uniqueItems", "properties", "required", "additionalProperties"}
 Instances = frozenset[Hashable]
@@ -158,9 +160,12 @@ def number_range(schema: Mapping[str, Any], path: str, integer: bool) -> tuple[i
     return first + (above and first * step == least), last - (below and last * step == most), step
 
 
-def _numbers(schema: Mapping[str, Any], path: str, integer: bool) -> Iterator[Hashable]:
+def _numbers(reader: Reader, schema: Mapping[str, Any], path: str, integer: bool) -> Iterator[Hashable]:
     span = number_range(schema, path, integer)
     if span is None or span[1] - span[0] >= LIMIT:
+        raise UncountedError
+    reader.written += max(0, span[1] - span[0] + 1)
+    if reader.written > _WRITTEN:
         raise UncountedError
     for k in range(span[0], span[1] + 1):
         yield ("number", k * span[2])
@@ -187,7 +192,8 @@ def _arrays(reader: Reader, schema: Mapping[str, Any], path: str, depth: int) ->
         ordered = itertools.permutations(items, size) if schema.get("uniqueItems") is True else itertools.product(items, repeat=size)
         for one in ordered:
             made += 1
-            if made > LIMIT:
+            reader.written += 1
+            if made > LIMIT or reader.written > _WRITTEN:
                 raise UncountedError
             yield ("array", one)
 
@@ -208,6 +214,9 @@ def _objects(reader: Reader, schema: Mapping[str, Any], path: str, depth: int) -
         made *= len(choices[-1])
         if made > LIMIT:
             raise UncountedError
+    reader.written += made
+    if reader.written > _WRITTEN:
+        raise UncountedError
     for chosen in itertools.product(*choices):
         yield ("object", frozenset(itertools.chain(*chosen)))
 
@@ -215,8 +224,8 @@ def _objects(reader: Reader, schema: Mapping[str, Any], path: str, depth: int) -
 _OF_TYPE: dict[str, Callable[[Reader, Mapping[str, Any], str, int], Iterable[Hashable]]] = {
     "null": lambda reader, schema, path, depth: [("null",)],
     "boolean": lambda reader, schema, path, depth: [("boolean", False), ("boolean", True)],
-    "integer": lambda reader, schema, path, depth: _numbers(schema, path, True),
-    "number": lambda reader, schema, path, depth: _numbers(schema, path, False),
+    "integer": lambda reader, schema, path, depth: _numbers(reader, schema, path, True),
+    "number": lambda reader, schema, path, depth: _numbers(reader, schema, path, False),
     "string": _strings,
     "array": _arrays,
     "object": _objects,

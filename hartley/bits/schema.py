@@ -40,6 +40,7 @@ class Reader:
     alphabet: int
     longest: int | None = None
     visits: int = 0
+    written: int = 0
     active: list[str] = field(default_factory=list)
     unbounded: list[str] = field(default_factory=list)
     upper: list[str] = field(default_factory=list)

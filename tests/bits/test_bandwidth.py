@@ -323,6 +323,10 @@ def test_sharing_does_not_blow_up():
     assert schema_bandwidth(shared(16, YES_NO)).bits == 2**16
     assert schema_bandwidth(shared(20, {"type": "string"})).bits is None
     assert schema_bandwidth(branching(20)).actions == 1
+    wide = schema_bandwidth({"anyOf": [{"type": "integer", "minimum": i, "maximum": i + 4000} for i in range(300)]})
+    assert not wide.exact and wide.actions == 300 * 4001 and "overlap" in wide.why
+    branches = [thing(k={"const": i}, t={"type": "string", "maxLength": 1}) for i in range(300)]
+    assert schema_bandwidth({"oneOf": branches}).actions == 300 * (UNICODE + 1)
     many = {"type": "object", "properties": {f"p{i}": {"type": "string", "maxLength": 10**9} for i in range(2000)}}
     assert schema_bandwidth(many).bits == pytest.approx(2000 * 10**9 * math.log2(UNICODE), rel=1e-6)
 
