@@ -146,11 +146,13 @@ def _of_embedding(
     yield Said(
         replace(floor, high=None) if floor.low is not None else floor, f"{about} whatever their law (certified on held-out rows)", True
     )
-    yield Said(reading.c_g, "a Gaussian input with the same signal and noise could carry {} per use (C_G)")
+    yield Said(
+        reading.c_g, "a Gaussian input with the same signal and noise could carry {} per use (C_G, capped by what there is to carry)"
+    )
     if everything:
-        yield Said(reading.concept_direction, "along the concepts' own directions the embedding carries {} per use")
-        yield Said(reading.fisher_direction, "along the Fisher directions it carries {} per use")
-        yield Said(reading.alignment_loss, "reading along the concepts' own directions loses {} per use (alignment loss)")
+        yield Said(reading.concept_direction, "an axis along each symbol's own direction reads {} per use")
+        yield Said(reading.fisher_direction, "an axis along its Fisher direction, which turns away from the noise, reads {} per use")
+        yield Said(reading.alignment_loss, "reading along the own direction loses {} per use (alignment loss)")
 
 
 def _taken(side: Side, take: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Side:

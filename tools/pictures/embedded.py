@@ -10,6 +10,7 @@ from hartley.bits.embedding import label_information
 from hartley.bits.known import TASKS, BinaryInputGaussian, GaussianConcepts, GaussianPair
 from hartley.bits.reading import channel_reading
 from hartley.bits.signal import Condition, signal_and_noise
+from hartley.bits.spectrum import gaussian_bits
 from pictures.chart import Chart, ticks
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -36,7 +37,7 @@ def embedding() -> Chart:
             chart.dot(amplitude, bits.value, "blue")
         chart.dot(amplitude + 0.06, floor.low, "green")
     chart.say(1.75, 0.45, "point and interval (E1), 800 rows", "blue")
-    return chart.say(1.75, 0.33, "certified: at least this, whatever the law (E2)", "green")
+    return chart.say(1.75, 0.33, "certified: at least this (E2)", "green")
 
 
 def _two(amplitude: float, d: int, n: int, seed: int) -> tuple[Floats, np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
@@ -53,7 +54,7 @@ def gaussian() -> Chart:
     for i, scale in enumerate(scales):
         z, label = GaussianConcepts(scale * corners, np.eye(9)).sample(1_500, np.random.default_rng(i))
         readings.append(channel_reading(z, label))
-    c_g = [reading.c_g.value or 0.0 for reading in readings]
+    c_g = [gaussian_bits(reading.spectrum) for reading in readings]
     mixture = [reading.mixture.value if reading.mixture.value is not None else np.nan for reading in readings]
     chart = Chart(
         "C_G beside I_mix beside H(Y)",
@@ -62,7 +63,9 @@ def gaussian() -> Chart:
         (0, 14),
     ).axes("distance of the ten concepts, in noise deviations", "bits per use", ticks([1, 2, 3, 4, 5]), ticks([0, 4, 8, 12]))
     known = ~np.isnan(mixture)
-    chart.line(scales, c_g, "red").say(3.6, float(np.interp(3.6, scales, c_g)), "C_G: a Gaussian input", "red", "end", dx=-8, dy=-6)
+    chart.line(scales, c_g, "red").say(
+        3.6, float(np.interp(3.6, scales, c_g)), "C_G: a Gaussian input, not capped", "red", "end", dx=-8, dy=-6
+    )
     chart.line([0.2, 5], [np.log2(10)] * 2, "ink", dash=True).say(4.95, np.log2(10), "H(Y) = 3.32", "ink", "end", dy=-7)
     chart.line(scales[known], np.asarray(mixture)[known], "blue")
     return chart.say(1.5, 1.2, "I_mix: these ten concepts", "blue", dx=10, dy=6)
@@ -112,17 +115,17 @@ def signal() -> Chart:
         "Signal loss and noise gain",
         "Three attacks that cost the channel bits: by moving the means together, by making the noise larger, by both.",
         (0, 3),
-        (0, 7),
-    ).axes("", "bits of C_G lost", [(i + 0.5, name) for i, name in enumerate(attacks)], ticks([0, 2, 4, 6]))
+        (-0.2, 4),
+    ).axes("", "bits of C_G lost", [(i + 0.5, name) for i, name in enumerate(attacks)], ticks([0, 1, 2, 3, 4]))
     for i, attack in enumerate(attacks.values()):
         after, same = attack.sample(3_000, generator)
         trial = np.arange(3_000)
         parts = signal_and_noise(Condition(before, label, trial), Condition(after, same, trial))
         for at, color, bits in ((i + 0.36, "blue", parts[0]), (i + 0.64, "red", parts[1])):
             assert bits.value is not None and bits.low is not None and bits.high is not None
-            chart.box((at - 0.1, at + 0.1), (0, max(bits.value, 0)), color).limits(at, max(bits.low, 0), max(bits.high, 0), "ink")
+            chart.box((at - 0.1, at + 0.1), (0, max(bits.value, 0)), color).limits(at, bits.low, bits.high, "ink")
             chart.say(at, max(bits.high, 0), f"{bits.value:.2f}", color, "middle", dy=-8, kind="small")
-    return chart.say(3, 6.6, "signal loss", "blue", "end").say(3, 6.6, "noise gain", "red", "end", dy=18)
+    return chart.say(3, 3.7, "signal loss", "blue", "end").say(3, 3.7, "noise gain", "red", "end", dy=18)
 
 
 _PAIRS = (
@@ -131,7 +134,7 @@ _PAIRS = (
     ("multinormal-dense-25-25-0.5", "25 by 25, dense"),
     ("multinormal-sparse-25-25-2-2.0", "25 by 25, sparse"),
     ("student-identity-2-2-1", "Cauchy noise"),
-    ("spiral-multinormal-sparse-3-3-2-2.0", "spiral, 3 by 3"),
+    ("1v1-AI", "letters A and I"),
 )
 
 
