@@ -57,7 +57,7 @@ def conditional_information(
 def _strata(x: ArrayLike, y: ArrayLike, given: ArrayLike) -> list[Counts]:
     """One table (inputs, outcomes) for each value of `given`."""
     cross_tabulate(x, y)  # the columns are checked there
-    pairs = cross_tabulate(x, given)
+    pairs = cross_tabulate(x, given, names=("x", "given"))
     codes = [np.unique(np.asarray(column), return_inverse=True)[1] for column in (x, y, given)]
     inputs, outcomes = pairs.shape[0], int(codes[1].max()) + 1
     return [

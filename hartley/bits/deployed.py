@@ -62,12 +62,11 @@ def mean_bits(values: Floats, kind: str, estimator: str, *, floor: float | None 
 
 
 def _gains(log2_q: ArrayLike, log2_prior: ArrayLike) -> Floats:
-    q = np.asarray(log2_q, dtype=np.float64)
+    q, prior = _numbers("log2_q", log2_q), _numbers("log2_prior", log2_prior)
     if q.ndim != 1:
         raise InputError(f"column log2_q: shape {q.shape}, takes one number a trial")
-    prior = np.asarray(log2_prior, dtype=np.float64)
     if prior.shape not in ((), q.shape):
-        raise InputError(f"column log2_prior: shape {prior.shape}, takes {q.shape} or one number")
+        raise InputError(f"column log2_prior: shape {prior.shape}, takes {q.shape} as log2_q has it, or one number")
     prior = np.broadcast_to(prior, q.shape)
     for name, column, top in (("log2_q", q, 1e-9), ("log2_prior", prior, 0.0)):
         bad = ~np.isfinite(column) | (column > top)
@@ -75,3 +74,10 @@ def _gains(log2_q: ArrayLike, log2_prior: ArrayLike) -> Floats:
             row = int(np.flatnonzero(bad)[0])
             raise InputError(f"column {name}, row {row}: got {column[row]}, takes finite log2 probabilities up to 0")
     return np.asarray(q - prior, dtype=np.float64)
+
+
+def _numbers(name: str, values: ArrayLike) -> Floats:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"column {name}: not numbers ({error})") from None

@@ -38,7 +38,7 @@ class Leakage:
 
 
 def secret_leakage(counts: ArrayLike, *, prior: ArrayLike | None = None, permutations: int = 1999, seed: int = 0) -> Leakage:
-    """Leakage of the secret (rows) to an observer (columns), from counts (secrets, observations).
+    """Leakage in bits of the secret (rows) to an observer (columns), from counts (secrets, observations).
 
     prior (secrets,): the law of the secret, where it is known; it enters `information` alone. The three intervals are
     computed each by itself, 95% each, so they may overlap in any way. InputError names the row and the column.

@@ -164,7 +164,10 @@ def _aligned(before: Condition, after: Condition) -> tuple[list[Floats], list[Co
     """Checked arrays, cut to the concepts that both conditions have twice, relabeled 0..count-1."""
     embeddings, labels, trials = [], [], []
     for name, part in (("before", before), ("after", after)):
-        z, label, trial = np.asarray(part.embedding, dtype=np.float64), np.asarray(part.label), np.asarray(part.trial)
+        try:
+            z, label, trial = np.asarray(part.embedding, dtype=np.float64), np.asarray(part.label), np.asarray(part.trial)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{name}: embedding is not numbers ({error})") from None
         if z.ndim != 2 or label.shape != z.shape[:1] or trial.shape != z.shape[:1]:
             raise InputError(f"{name}: embedding {z.shape}, label {label.shape}, trial {trial.shape}; takes (n, d), (n,), (n,)")
         if not np.isfinite(z).all():

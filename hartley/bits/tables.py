@@ -28,17 +28,19 @@ def checked_table(counts: ArrayLike) -> Counts:
     return wide.astype(np.int64)
 
 
-def cross_tabulate(x: ArrayLike, y: ArrayLike, *, inputs: int | None = None, outcomes: int | None = None) -> Counts:
+def cross_tabulate(
+    x: ArrayLike, y: ArrayLike, *, inputs: int | None = None, outcomes: int | None = None, names: tuple[str, str] = ("x", "y")
+) -> Counts:
     """Counts (inputs, outcomes) from two arrays of n symbols each.
 
     With `inputs` (or `outcomes`) given, the symbols are indices below that number, and symbols that never occur keep
     their row; without, they are any values that sort, and the rows are the distinct values in order.
-    InputError names the column and the row for unequal lengths, a NaN or an index out of range.
+    InputError names the column, as in `names`, and the row for unequal lengths, a NaN or an index out of range.
     """
-    rows, kx = _symbols("x", x, inputs)
-    columns, ky = _symbols("y", y, outcomes)
+    rows, kx = _symbols(names[0], x, inputs)
+    columns, ky = _symbols(names[1], y, outcomes)
     if len(rows) != len(columns):
-        raise InputError(f"columns x and y: {len(rows)} and {len(columns)} rows, takes equal lengths")
+        raise InputError(f"columns {names[0]} and {names[1]}: {len(rows)} and {len(columns)} rows, takes equal lengths")
     return np.bincount(rows * ky + columns, minlength=kx * ky).reshape(kx, ky).astype(np.int64)
 
 

@@ -108,7 +108,7 @@ def test_too_few_trials_withhold_the_point_and_a_constant_is_not_measured():
 
 @pytest.mark.parametrize(
     ("columns", "names"),
-    [(([0, 1], [0, 1, 1], [0, 1]), "x and y"), (([0, 1], [0, 1], [0]), "x and y"), (([0.0, np.nan], [0, 1], [0, 1]), "row 1")],
+    [(([0, 1], [0, 1, 1], [0, 1]), "x and y"), (([0, 1], [0, 1], [0]), "x and given"), (([0.0, np.nan], [0, 1], [0, 1]), "row 1")],
 )
 def test_wrong_columns_are_named(columns, names):
     with pytest.raises(InputError, match=names):
