@@ -5,13 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from hartley.bits.capacity import capacity
+from hartley.bits.certified import certified_information
+from hartley.bits.conditional import conditional_information
 from hartley.bits.counts import information
 from hartley.bits.deployed import deployed_information, misinformation
+from hartley.bits.leakage import maximal_leakage
 from hartley.bits.margin import margin
 from hartley.bits.membership import membership
+from hartley.bits.reading import channel_reading
 from hartley.bits.signal import KINDS as SIGNAL_KINDS
 from hartley.bits.signal import Condition, signal_and_noise
 from hartley.bits.tables import Counts, Floats, cross_tabulate, entropy_bits
+from hartley.bits.trust import TRIALS_PER_CELL
 from hartley.bits.value import Bits
 from hartley.evidence import NONE, Evidence
 
@@ -33,7 +38,14 @@ def for_evidence(evidence: Evidence) -> Measured:
                         jam: unmeasured, as a jam has no symbol.
     margin_bits         utility_bits - adversary_bits; unmeasured where either is.
     deployed_bits, misinformation_bits   where the evidence has log2_q and rows with an intent; left out elsewhere.
-    capacity_bits       write, arms under attack: capacity of adversary -> outcome; left out elsewhere.
+    adversary_given_user_bits   write, arms under attack, with five trials a cell: I(adversary; outcome | intent), free of
+                        whatever ties the target to the intent. Left out elsewhere.
+    capacity_bits       write, arms under attack: capacity of adversary -> outcome; also read, where the secret has more symbols
+                        than two or no score. Left out elsewhere.
+    maximal_leakage_bits   with the capacity of a read; left out elsewhere.
+    embedding_bits, certified_bits, c_g_bits, alignment_loss_bits   where there are embeddings and intents: what the embedding
+                        carries about the intent, with the limit that needs no model; the Shannon-Hartley reading; and what is lost
+                        along the concepts' own directions, those of the clean arm where there is one. Left out elsewhere.
     signal_loss_bits, noise_gain_bits    every arm but clean, against the clean arm, where there are embeddings and
                         intents; capped by H(U). Unmeasured where there is no clean arm, or where the cap hides every
                         change; left out without embeddings.
@@ -47,7 +59,10 @@ def for_evidence(evidence: Evidence) -> Measured:
         adversary = _adversary(part)
         bits = [utility, adversary, _margin(part, utility, adversary), *_deployed(part)]
         if part.kind == "write" and arm in ATTACKED:
-            bits.append(_capacity(part))
+            bits.extend([*_given_user(part), _capacity(part)])
+        if part.kind == "read" and not _membership(part) and (part.adversary != NONE).any():
+            bits.extend([_capacity(part), maximal_leakage(_adversary_table(part))])
+        bits.extend(_embedded(parts.get(CLEAN), part))
         if arm != CLEAN:
             bits.extend(_signal(parts.get(CLEAN), part))
         results.extend((arm, one) for one in bits)
@@ -70,9 +85,22 @@ def _adversary(part: Evidence) -> Bits:
     rows = part.adversary != NONE
     if not rows.any():
         return Bits.unmeasured(kind, "no adversary symbol in this arm", len(part))
-    if part.kind == "read" and len(part.adversary_alphabet) == 2 and part.score is not None:
+    if _membership(part):
+        assert part.score is not None
         return membership(part.score[rows], part.adversary[rows], kind=kind)
     return information(_adversary_table(part), kind=kind)
+
+
+def _membership(part: Evidence) -> bool:
+    return part.kind == "read" and len(part.adversary_alphabet) == 2 and part.score is not None
+
+
+def _given_user(part: Evidence) -> list[Bits]:
+    rows = (part.intent != NONE) & (part.adversary != NONE)
+    columns = part.adversary[rows], part.outcome[rows], part.intent[rows]
+    if not rows.any() or rows.sum() < TRIALS_PER_CELL * len(np.unique(np.stack(columns), axis=1).T):
+        return []
+    return [conditional_information(*columns, kind="adversary_given_user_bits")]
 
 
 def _margin(part: Evidence, utility: Bits, adversary: Bits) -> Bits:
@@ -99,6 +127,21 @@ def _capacity(part: Evidence) -> Bits:
     if not (part.adversary != NONE).any():
         return Bits.unmeasured("capacity_bits", "no adversary symbol in this arm", len(part))
     return capacity(_adversary_table(part))
+
+
+def _embedded(clean: Evidence | None, part: Evidence) -> list[Bits]:
+    rows = part.intent != NONE
+    if part.embedding is None or part.kind == "read" or not rows.any():
+        return []
+    embedding, intent = part.embedding[rows], part.intent[rows]
+    reference = None
+    if clean is not None and clean is not part and clean.embedding is not None:
+        known = np.isin(clean.intent, intent)
+        if set(clean.intent[known].tolist()) == set(intent.tolist()):
+            reference = (clean.embedding[known], clean.intent[known])
+    reading = channel_reading(embedding, intent, prior=part.intent_prior, reference=reference)
+    certified = certified_information(embedding, intent, prior=part.intent_prior)
+    return [reading.mixture, certified, reading.c_g, reading.alignment_loss]
 
 
 def _signal(clean: Evidence | None, part: Evidence) -> list[Bits]:

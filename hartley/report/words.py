@@ -23,7 +23,7 @@ QUANTITIES = {
         "adversary bits, user known",
         "what the adversary wrote on top of what the user meant, whatever chance tied the two together. Less is better for the user",
     ),
-    "leakage_bits": (
+    "maximal_leakage_bits": (
         "maximal leakage",
         "the most that one look at the outcome could multiply the odds of guessing any secret behind it, as a power of two",
     ),

@@ -24,16 +24,28 @@ MEASURES = (
     "certified_bits",
     "deployed_bits",
     "embedding_bits",
-    "leakage_bits",
     "margin_bits",
+    "maximal_leakage_bits",
     "noise_gain_bits",
     "signal_loss_bits",
     "success",
     "utility_bits",
 )
 LACKS: Mapping[str, tuple[str, ...]] = {
-    "jam": ("adversary_bits", "margin_bits", "capacity_bits"),
-    "read": ("utility_bits", "margin_bits", "deployed_bits", "signal_loss_bits", "noise_gain_bits"),
+    "jam": ("adversary_bits", "adversary_given_user_bits", "margin_bits", "capacity_bits", "maximal_leakage_bits"),
+    "write": ("maximal_leakage_bits",),
+    "read": (
+        "utility_bits",
+        "adversary_given_user_bits",
+        "margin_bits",
+        "deployed_bits",
+        "signal_loss_bits",
+        "noise_gain_bits",
+        "embedding_bits",
+        "certified_bits",
+        "c_g_bits",
+        "alignment_loss_bits",
+    ),
 }
 """Measures that a kind of channel cannot have: a jam writes nothing, and who reads a secret takes nothing from the service."""
 FIELDS = ("low", "high", "value")

@@ -49,10 +49,11 @@ def test_a_write_gets_every_measure():
     found = for_evidence(write())
     common = ["utility_bits", "adversary_bits", "margin_bits", "deployed_bits", "misinformation_bits"]
     kinds = {name: [bits.kind for where, bits in found if where == name] for name in ("clean", "attacked", "defended", "defended_attacked")}
+    carried = ["embedding_bits", "certified_bits", "c_g_bits", "alignment_loss_bits"]
     changes = ["signal_loss_bits", "noise_gain_bits"]
-    assert kinds["clean"] == common
-    assert kinds["attacked"] == kinds["defended_attacked"] == [*common, "capacity_bits", *changes]
-    assert kinds["defended"] == [*common, *changes]
+    assert kinds["clean"] == [*common, *carried]
+    assert kinds["attacked"] == kinds["defended_attacked"] == [*common, "capacity_bits", *carried, *changes]
+    assert kinds["defended"] == [*common, *carried, *changes]
     assert [where for where, _ in found] == sorted((where for where, _ in found), key=ARMS.index)
 
 
@@ -69,6 +70,37 @@ def test_a_write_reads_as_what_it_is():
     assert by(found, "clean", "misinformation_bits").value == 0
     assert by(found, "attacked", "signal_loss_bits").low > 1
     assert "cannot show a loss" in by(found, "defended", "signal_loss_bits").why
+
+
+def test_the_embedding_says_what_it_carries():
+    found = for_evidence(write())
+    for name, bar in (("clean", 3.0), ("defended", 2.7)):
+        assert by(found, name, "embedding_bits").low > bar
+        assert by(found, name, "certified_bits").low > bar
+    assert by(found, "attacked", "certified_bits").low < 0.2
+    assert by(found, "attacked", "alignment_loss_bits").high < 0.5
+
+
+def test_what_is_written_whatever_the_user_meant_is_counted_where_the_trials_allow():
+    few = arm("attacked", hit=0.9)
+    assert "adversary_given_user_bits" not in {bits.kind for _, bits in for_evidence(few)}
+    generator = np.random.default_rng(0)
+    intent, adversary = generator.integers(0, 2, (2, 400))
+    columns = {"intent": intent, "adversary": adversary, "outcome": intent ^ adversary, "success": np.zeros(400), "intent_prior": None}
+    found = for_evidence(arm("attacked", **columns))
+    assert by(found, "attacked", "adversary_bits").value is None
+    assert by(found, "attacked", "adversary_given_user_bits").value == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_secret_of_several_symbols_leaks_in_three_readings():
+    generator = np.random.default_rng(1)
+    secret = np.arange(600) % 4
+    seen = np.where(generator.random(600) < 0.8, secret, generator.integers(0, 4, 600))
+    none, names = np.full(600, NONE), tuple("abcd")
+    found = for_evidence(Evidence("probe", "read", (), names, names, np.ones(600), np.arange(600), none, secret, seen, np.zeros(600)))
+    information, capacity, maximal = (by(found, "attacked", f"{kind}_bits") for kind in ("adversary", "capacity", "maximal_leakage"))
+    assert 1.0 < information.value <= capacity.value + 0.01 < maximal.high
+    assert maximal.low <= np.log2(4 * 0.85) <= maximal.high
 
 
 def test_a_jam_has_no_adversary_symbol():
