@@ -49,7 +49,7 @@ def information(
     The point is withheld, and the bracket kept, when the permutation test finds no channel (p > 0.01; then low is 0),
     under 10 trials for an input or under 5 trials for an occupied cell, when the point falls below `low`, or when it
     moves by more than max(2 standard errors, 0.1 bit) between half of the trials and all. Too few trials: checks then
-    hold `chao_wang_jost_bits`, mostly a better guess than the jackknife there, but by up to 0.7 bit wrong: no point either.
+    hold `chao_wang_jost_bits`, mostly a better guess than the jackknife there, but by up to 1.1 bits wrong: no point either.
     Raises InputError for a malformed table, naming the row and the column.
     """
     counts = checked_table(x) if y is None else cross_tabulate(x, y)
