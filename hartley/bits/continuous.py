@@ -17,6 +17,8 @@ from hartley.bits.value import Bits
 
 FEWEST_ROWS = 40
 SATURATION = 0.8
+LEARNED = ("curved", "cells")
+"""Estimates in coordinates that were learned from the rows."""
 ESTIMATOR = "portfolio: copula, neighbors on what goes together, cells; cross-fitted critic below"
 
 
@@ -39,27 +41,33 @@ def continuous_information(x: ArrayLike, y: ArrayLike, *, kind: str = "informati
     """
     sides = checked_sides(x, y, seed=seed)
     n = len(sides.x)
+    estimator = ESTIMATOR if n == sides.rows else f"{ESTIMATOR}; on {n:,} of {sides.rows:,} rows"
     if n < FEWEST_ROWS:
         return Bits.unmeasured(kind, f"{n} rows, needs {FEWEST_ROWS}", n)
     p = dependence_p(sides.x, sides.y, seed=seed)
     checks = {"permutation_p": p, "rows_used": float(n)}
     if p > GATE:
-        return Bits(None, 0.0, None, sides.rows, ESTIMATOR, kind, False, not_detected(p, None), checks)
+        return Bits(None, 0.0, None, n, estimator, kind, False, not_detected(p, None), checks)
     found = examined(sides.x, sides.y, seed=seed)
     name, point = chosen(found)
     bounds = list(found.bounds.values())
     low = best_low_bits(bounds)
     error = max(bounds, key=lambda bound: bound.bits).error_bits
     checks |= _figures(found, point)
-    why = _why_withheld(sides, found, name, point, low, error, seed)
+    why, half = _why_withheld(sides, found, name, low), point
+    if not why and n >= 2 * FEWEST_ROWS:
+        half = found.on_fewer_rows(name, sides.x, sides.y, seed=seed)
+        checks["half_sample_bits"] = half
+        why = drifts(point, half, error)
     if why:
-        return Bits(None, low, None, sides.rows, ESTIMATOR, kind, False, why, checks)
+        return Bits(None, low, None, n, estimator, kind, False, why, checks)
     value = max(point, 0.0)
-    # only a copula that is confirmed on rows left out aims at all of I; the others may miss what they agree to miss
-    slack = 0.0 if name == "copula" else AGREE_BITS
-    high = max(bits for bits in found.points.values() if bits <= point + AGREE_BITS) + Z * error + slack
-    note = f"{n} of {sides.rows} rows were used" if n < sides.rows else ""
-    return Bits(value, min(low, value), max(high, value), sides.rows, ESTIMATOR, kind, True, note, checks)
+    high = max(bits for bits in found.points.values() if bits <= point + AGREE_BITS) + Z * error
+    if name != "copula":
+        # a copula that is confirmed on rows left out aims at all of I; the others may all miss the same part of it, and
+        # what twice the rows have added, twice the rows may add again
+        high += AGREE_BITS + max(0.0, point - half)
+    return Bits(value, min(low, value), max(high, value), n, estimator, kind, True, "", checks)
 
 
 def chosen(found: Portfolio) -> tuple[str, float]:
@@ -83,8 +91,9 @@ def _figures(found: Portfolio, point: float) -> dict[str, float]:
     return figures
 
 
-def _why_withheld(sides: Sides, found: Portfolio, name: str, point: float, low: float, error: float, seed: int) -> str:
+def _why_withheld(sides: Sides, found: Portfolio, name: str, low: float) -> str:
     """The first rule that fails, in plain words; "" when all hold."""
+    point = found.points[name]
     quick = first(
         [
             _saturated(len(sides.x), point, low, found),
@@ -93,18 +102,8 @@ def _why_withheld(sides: Sides, found: Portfolio, name: str, point: float, low: 
             sides.narrowed,
         ]
     )
-    return quick or _unsettled(sides, found, name, point, error, seed)
-
-
-def _unsettled(sides: Sides, found: Portfolio, name: str, point: float, error: float, seed: int) -> str:
-    """Drift with the number of rows, and, where neighbors alone speak, with the form of the data."""
-    if len(sides.x) >= 2 * FEWEST_ROWS:
-        half = found.on_fewer_rows(name, sides.x, sides.y, seed=seed)
-        drift = drifts(point, half, error)
-        if drift:
-            return drift
-    if name != "knn":
-        return ""
+    if quick or name != "knn":
+        return quick
     return forms_disagree({"rank": point, "whitened": ksg_bits(_standard(sides.x), _standard(sides.y))})
 
 
@@ -116,12 +115,17 @@ def _standard(x: Floats) -> Floats:
 
 
 def _disagreement(found: Portfolio, name: str, point: float, low: float) -> str:
-    """Another estimate or a bound must come within 0.1 bit of the point, and none may say more."""
-    others = [bits for key, bits in found.points.items() if key != name] + [bound.bits for bound in found.bounds.values()]
+    """Another estimate or a bound must come within 0.1 bit of the point, and none may say more.
+
+    A bound in the same learned coordinates is no second opinion: what they miss, both miss. Cells that leave nothing over
+    need none.
+    """
+    if name == "cells" and found.exhausted:
+        return ""
+    others = [bits for key, bits in found.points.items() if key != name]
+    others += [bound.bits for key, bound in found.bounds.items() if key != name or name not in LEARNED]
     higher = [bits for key, bits in found.points.items() if bits > point + AGREE_BITS]
     if not higher and any(abs(bits - point) <= AGREE_BITS for bits in others):
-        return ""
-    if name == "cells" and found.exhausted:
         return ""
     said = ", ".join(f"{key} {bits:.3f}" for key, bits in sorted({**found.points, **found.refuted}.items()))
     return f"unmodeled dependence, at least {low:.3f} bits: the estimates do not agree ({said} bits)"
@@ -132,4 +136,4 @@ def _saturated(n: int, point: float, low: float, found: Portfolio) -> str:
     most = SATURATION * float(np.log2(n // 2))
     if max([point, *(bound.bits for bound in found.bounds.values())]) <= most:
         return ""
-    return f"saturated, at least {low:.3f} bits: {n} rows tell no more than {most:.3f} bits apart"
+    return f"saturated, at least {low:.3f} bits: beyond {most:.3f} bits {n} rows no longer tell how much there is"

@@ -159,8 +159,8 @@ def _log_density(fit: Counts, at: Counts, nu: float, n: int) -> Floats:
     weight = _weights(z, nu)
     scatter = (z * weight[:, None]).T @ z / len(z)
     d = new.shape[1]
-    far = (new @ np.linalg.inv(scatter) * new).sum(1)
-    level = -0.5 * np.linalg.slogdet(scatter)[1]
+    far = (new @ _inverse(scatter) * new).sum(1)
+    level = 0.5 * np.linalg.slogdet(_inverse(scatter))[1]
     if np.isinf(nu):
         return np.asarray(level - far / 2 + (new**2).sum(1) / 2)
     level += float(gammaln((nu + d) / 2) + (d - 1) * gammaln(nu / 2) - d * gammaln((nu + 1) / 2))
@@ -175,9 +175,15 @@ def _weights(z: Floats, nu: float) -> Floats:
         return weight
     scatter = np.corrcoef(np.sign(z) * np.minimum(np.abs(z), 2.0), rowvar=False)
     for _ in range(ROUNDS):
-        weight = (nu + d) / (nu + (z @ np.linalg.inv(scatter) * z).sum(1))
+        weight = (nu + d) / (nu + (z @ _inverse(scatter) * z).sum(1))
         scatter = (z * weight[:, None]).T @ z / n
     return np.asarray(weight)
+
+
+def _inverse(scatter: Floats) -> Floats:
+    """Of a scatter matrix (d, d), with a billionth of its mean variance added: columns may repeat each other."""
+    d = len(scatter)
+    return np.asarray(np.linalg.inv(scatter + 1e-9 * np.trace(scatter) / d * np.eye(d)))
 
 
 def _levels(n: int, nu: float) -> Floats:

@@ -41,12 +41,15 @@ class Portfolio:
     parts: tuple[Half, Half]
 
     def on_fewer_rows(self, name: str, x: Floats, y: Floats, *, seed: int = 0) -> float:
-        """The estimate `name` in bits on half as many rows: the mean of two halves of x (n, dx), y (n, dy)."""
-        if name == "curved":
-            return float(np.mean([half.curved_bits(rows, seed) for half in self.parts for rows in (slice(0, None, 2), slice(1, None, 2))]))
+        """The estimate `name` in bits on half as many rows: the mean of two halves of x (n, dx), y (n, dy).
+
+        What the curved estimate has learned is learned anew, on fewer rows too; cells are only counted on fewer.
+        """
         if name == "cells":
-            return float(np.mean([half.cells_bits(rows) for half in self.parts for rows in (slice(0, None, 2), slice(1, None, 2))]))
+            return float(np.mean([part.cells_bits(rows) for part in self.parts for rows in (slice(0, None, 2), slice(1, None, 2))]))
         pieces = [(x[start::2], y[start::2]) for start in (0, 1)]
+        if name == "curved":
+            return float(np.mean([np.mean([part.curved_bits(seed=seed) for part in _halves(*piece, self.nu, seed)]) for piece in pieces]))
         if name == "copula":
             return float(np.mean([elliptical_bits(*piece, self.nu, seed=seed) for piece in pieces]))
         if name == "knn":
@@ -113,10 +116,7 @@ def examined(x: Floats, y: Floats, *, seed: int = 0) -> Portfolio:
     """
     n, dx, dy = len(x), x.shape[1], y.shape[1]
     nu = tail_weight(ranks(x, seed), ranks(y, seed + 1), seed=seed)
-    order = np.random.default_rng([seed, n, dx, dy]).permutation(n)
-    first, second = np.sort(order[: n // 2]), np.sort(order[n // 2 :])
-    parts = [(x[rows], y[rows]) for rows in (first, second)]
-    halves = (Half.of(parts[0], parts[1], nu, seed), Half.of(parts[1], parts[0], nu, seed))
+    halves = _halves(x, y, nu, seed)
     points: dict[str, float] = {}
     if effective_rows(n, dx + dy, nu) >= dx + dy + 20:
         points["copula"] = elliptical_bits(x, y, nu, seed=seed)
@@ -139,6 +139,15 @@ def examined(x: Floats, y: Floats, *, seed: int = 0) -> Portfolio:
         exhausted = all(half.exhausted() for half in halves)
     refuted = _refuted(points, bounds, n, dx + dy)
     return Portfolio({k: v for k, v in points.items() if k not in refuted}, refuted, bounds, nu, exhausted, halves)
+
+
+def _halves(x: Floats, y: Floats, nu: float, seed: int) -> tuple[Half, Half]:
+    """Rows halved at random; learned on one half and read on the other, both ways round."""
+    n = len(x)
+    order = np.random.default_rng([seed, n, x.shape[1], y.shape[1]]).permutation(n)
+    first, second = np.sort(order[: n // 2]), np.sort(order[n // 2 :])
+    one, other = (x[first], y[first]), (x[second], y[second])
+    return Half.of(one, other, nu, seed), Half.of(other, one, nu, seed)
 
 
 def _settled(points: Mapping[str, float], bounds: Mapping[str, Held]) -> bool:
