@@ -105,7 +105,7 @@ def _measured(data: Labeled, kind: str, seed: int) -> Bits:
     checks |= {f"{test}_p": value for test, value in check.p.items()}
     fails = trust.first((_pca(data, reduced, point, seed), check.why))
     settles = trust.drifts(point, half, (high - low) / (2 * Z))
-    why = trust.first((fails, trust.not_detected(p, high), trust.below_low(point, certified), settles))
+    why = trust.first((fails, trust.not_detected(p, high), trust.below_low(point + Z * estimate.mixture.error_bits, certified), settles))
     if not why:
         return Bits(point, low, high, data.rows, name + "; 95%", kind, True, "", checks)
     # with Gaussian rows and no channel detected the model's upper limit still holds

@@ -197,3 +197,12 @@ def test_bad_input_and_too_few_rows():
         certified_information(np.arange(4.0), [0, 1, 0])
     few = certified_information(np.arange(4.0), [0, 1, 0, 1])
     assert few.low is None and "8 rows" in few.why
+
+
+@pytest.mark.slow
+def test_more_rows_than_are_needed():
+    generator = np.random.default_rng(14)
+    label = np.arange(41_000) % 2
+    bits = certified_information(2.0 * label + generator.standard_normal(41_000), label)
+    assert bits.n < 20_000 < bits.checks["rows_given"] == 41_000
+    assert 0.44 < bits.low < BinaryInputGaussian(1.0).truth_bits
