@@ -165,8 +165,8 @@ def missed(law, n, repeats):
 
 @pytest.mark.parametrize(("name", "n"), [("noisy and", 400), ("twins", 400)])
 def test_intervals_cover(name, n):
-    outside, _ = missed(LAWS[name], n, 10)
-    assert outside.max() <= 0.1  # 1 or 2% true; the slow test below counts 200
+    outside, _ = missed(LAWS[name], n, 6)
+    assert outside.max() <= 0.17  # one of 6; 1 or 2% true; the slow test below counts 200
 
 
 @pytest.mark.slow
