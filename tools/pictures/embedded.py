@@ -158,7 +158,7 @@ def continuous() -> Chart:
         if bits.value is not None:
             chart.dot(bits.value, at, "blue")
         chart.line([task.truth_bits] * 2, [at - 0.3, at + 0.3], "gold")
-    return chart
+    return chart.say(2.55, len(_PAIRS), "upright mark: truth", "gold", "end", kind="small")
 
 
 def saturation() -> Chart:
@@ -170,7 +170,7 @@ def saturation() -> Chart:
         (0, 10.4),
         (0, 12),
     ).axes("truth, in bits", "bits per use", ticks([0, 2, 4, 6, 8, 10]), ticks([0, 2, 4, 6, 8, 10, 12]))
-    chart.line([0, 10.4], [0, 10.4], "gold")
+    chart.line([0, 10.4], [0, 10.4], "gold").say(2, 2, "truth", "gold", dx=14, dy=18)
     for i, truth in enumerate(truths):
         pair = GaussianPair(float(np.sqrt(1 - 4.0**-truth)))
         bits = continuous_information(*pair.sample(600, np.random.default_rng(i)))
