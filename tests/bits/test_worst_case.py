@@ -145,7 +145,7 @@ def test_limits_from_counts_cover(name):
 def test_limits_from_counts_cover_over_100_seeds(name, per_row):
     outside, points, truth = missed(name, per_row, 100)
     assert outside <= 9
-    assert not points or np.mean(points) == pytest.approx(truth, abs=0.1)
+    assert len(points) < 10 or np.mean(points) == pytest.approx(truth, abs=0.1)
     assert truth > 0.1 or not points
 
 
