@@ -18,7 +18,7 @@ class Labeled:
     """n rows of K labels that occur.
 
     embedding (n, d), centered, each column divided by its deviation; columns that never change are left out.
-    deviation (D,): of the columns as given, 0 for one left out; center (D,): their means.
+    deviation (D,): of the columns as given, 0 for one left out.
     values (K,): the labels as given, sorted.
     label (n,) 0..K-1; counts (K,); law (K,) > 0: their prior, or their shares where none was given, summing to 1.
     certain: the law is known (given, or the labels are balanced to the row, which is a design and not luck).
@@ -28,7 +28,6 @@ class Labeled:
 
     embedding: Floats
     deviation: Floats
-    center: Floats
     values: NDArray[Any]
     label: Counts
     counts: Counts
@@ -57,7 +56,7 @@ def labeled(embedding: ArrayLike, label: ArrayLike, prior: ArrayLike | None) -> 
     prior (K,): one probability for each distinct label in sorted order; or, where the labels are whole numbers from 0
     below its length, for each of those numbers. InputError names the column and the row.
     """
-    z, deviation, center = _standardized(checked_embedding(embedding))
+    z, deviation = _standardized(checked_embedding(embedding))
     raw = np.asarray(label)
     if raw.ndim != 1 or raw.dtype == object:
         raise InputError(f"column label: shape {raw.shape} of {raw.dtype}, takes one label a row")
@@ -72,14 +71,14 @@ def labeled(embedding: ArrayLike, label: ArrayLike, prior: ArrayLike | None) -> 
         shares = counts / counts.sum()
         balanced = int(counts.max() - counts.min()) <= 1
         cap = entropy_bits(shares) if balanced else entropy_high_bits(counts)
-        return Labeled(z, deviation, center, found, symbols, counts, shares, balanced, 1.0, cap)
+        return Labeled(z, deviation, found, symbols, counts, shares, balanced, 1.0, cap)
     law = checked_law("prior", prior, np.size(prior))
     places = _places(found, law)
     kept = law[places]
     if (kept <= 0).any():
         at = int(np.flatnonzero(kept <= 0)[0])
         raise InputError(f"prior, label {found[at]}: probability 0, but it occurred {int(counts[at])} times")
-    return Labeled(z, deviation, center, found, symbols, counts, kept / kept.sum(), True, float(kept.sum()), entropy_bits(law))
+    return Labeled(z, deviation, found, symbols, counts, kept / kept.sum(), True, float(kept.sum()), entropy_bits(law))
 
 
 def entropy_high_bits(counts: Counts) -> float:
@@ -123,17 +122,16 @@ def checked_embedding(embedding: ArrayLike, name: str = "embedding") -> Floats:
     return z
 
 
-def _standardized(z: Floats) -> tuple[Floats, Floats, Floats]:
-    """Columns that change (n, d), centered, deviation 1; deviations (D,), 0 for the others, and means (D,)."""
+def _standardized(z: Floats) -> tuple[Floats, Floats]:
+    """Columns that change (n, d), centered, deviation 1; and deviations (D,), 0 for the others."""
     size = np.abs(z).max(0)
     # scaled before squaring, so that no column overflows
     size = np.where(size > 0, size, 1.0)
     scaled = z / size
-    center = scaled.mean(0)
-    scaled -= center
+    scaled -= scaled.mean(0)
     deviation = np.sqrt(np.einsum("ij,ij->j", scaled, scaled) / len(z))
     alive = deviation > 1e-12
     if len(z) > 1 and not alive.any():
         raise InputError(f"column embedding: all {z.shape[1]} columns are constant, so there is nothing to measure")
     kept = scaled if alive.all() else scaled[:, alive]
-    return kept / np.where(alive, deviation, 1.0)[alive], np.where(alive, deviation * size, 0.0), center * size
+    return kept / np.where(alive, deviation, 1.0)[alive], np.where(alive, deviation * size, 0.0)

@@ -9,16 +9,6 @@ from hartley.bits.tables import Counts, Floats
 _ROWS = 2_000
 
 
-def pillai(white: Floats, label: Counts, counts: Counts) -> float:
-    """Share of each whitened direction that the labels explain, summed: tr(P C), P and C the projections on white and labels.
-
-    white (n, r): centered rows with white^T white = n I. label (n,) 0..K-1, counts (K,).
-    """
-    sums = np.zeros((len(counts), white.shape[1]))
-    np.add.at(sums, label, white)
-    return float(((sums**2).sum(1) / counts).sum()) / len(label)
-
-
 def permutation_p(trace: float, rank: int, leverage_squares: float, counts: Counts) -> float:
     """p of Pillai's trace under all relabelings: a gamma law with the exact mean and variance over all n! permutations.
 

@@ -13,7 +13,7 @@ from hartley.bits.gram import corrected_gram, inverse_wishart, limits_bits, plac
 from hartley.bits.known import BinaryInputGaussian
 from hartley.bits.labeled import entropy_high_bits, labeled
 from hartley.bits.mixture import mixture_information
-from hartley.bits.pillai import left_out_p, leverage_squares, permutation_p, pillai
+from hartley.bits.pillai import left_out_p, leverage_squares, permutation_p
 from hartley.bits.spectrum import moments_of
 from hartley.errors import InputError
 
@@ -58,6 +58,13 @@ def slow_gram(z, label):
     law = np.bincount(label) / n
     center = np.eye(labels) - np.outer(np.ones(labels), law)
     return center @ gram @ center.T
+
+
+def pillai(white, label, counts):
+    """tr(P C), the projections on white columns and on labels, by sums over the labels."""
+    sums = np.zeros((len(counts), white.shape[1]))
+    np.add.at(sums, label, white)
+    return float(((sums**2).sum(1) / counts).sum()) / len(label)
 
 
 def slow_mixture_bits(points, law):
