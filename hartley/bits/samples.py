@@ -27,6 +27,7 @@ FEWEST_ROWS = 10
 MOST_WHOLE = 256
 """Up to this many distinct whole numbers that come again count as symbols, unless told otherwise."""
 _ROWS_A_SYMBOL = 4
+_RARE = 10
 SUFFIXES = ".npz, .npy, .csv or .tsv"
 
 
@@ -205,7 +206,9 @@ def _side(end: str, columns: list[Column], sort: Sort | None, where: str) -> Sid
     if sort != "numbers":
         symbols = _as_symbols(label, columns, where, forced=sort == "symbols")
         if symbols is not None:
-            return replace(symbols, end=whole)
+            rare = bool((np.bincount(symbols.codes) < _RARE).any()) and symbols.note
+            hint = f", some in under {_RARE} rows; --as {end}=numbers takes them as numbers" if rare else ""
+            return replace(symbols, end=whole, note=symbols.note + hint)
         if text is not None:
             plain = next(shown(column.name) for column in columns if not isinstance(column, Text))
             raise InputError(f"{where}: {label} mixes text ({shown(text.name)!r}) with numbers ({plain!r}); takes one sort on each side")

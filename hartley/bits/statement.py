@@ -18,6 +18,8 @@ MOST_ROWS = 20_000
 MOST_CELLS = 250_000
 """Cells a table of counts may have."""
 _MANY_CELLS = 20_000
+_DISTINCT = 0.9
+"""Share of distinct values under which a column of numbers counts as rounded."""
 Told = Callable[[str], None]
 """Called with what is being measured, before it is."""
 
@@ -59,7 +61,7 @@ def figure(bits: Bits) -> str:
     if high is not None and (low is None or low == 0):
         return f"at most {high:.3f} bits"
     if low is not None and high is None:
-        return f"at least {low:.3f} bits"
+        return f"at least {low:.3f} bits" if low > 0 else "0 or more bits"
     return f"{low:.3f} to {high:.3f} bits" if low is not None and high is not None else "an unknown number of bits"
 
 
@@ -80,7 +82,7 @@ def statement(
 
     symbols and symbols   information, capacity of the channel from x to y, maximal leakage (counts: E5)
     numbers and symbols   information of the mixture, its certified lower limit, the Gaussian reading C_G (E1, E2)
-    numbers and numbers   information by the portfolio (E4)
+    numbers and numbers   information by the portfolio (E4), rounded columns spread out first (`spread`)
     prior       "uniform", or symbol to probability: the law the symbols (of x, if both are) are drawn by.
     everything  also the readings along the concept's own and the Fisher direction, where one side is numbers.
     """
@@ -98,7 +100,8 @@ def statement(
             from hartley.bits.continuous import continuous_information
 
             told(f"{left.name} and {right.name}: a portfolio of estimators")
-            bits = continuous_information(left.values, right.values, seed=seed)
+            x_values, y_values = (spread(end.values, np.random.default_rng([seed, place])) for place, end in enumerate((left, right)))
+            bits = continuous_information(x_values, y_values, seed=seed)
             yield Said(bits, _plain(left.name) + " carries {} about " + _plain(right.name) + " per use")
 
 
@@ -118,7 +121,7 @@ def _of_counts(x: Symbols, y: Symbols, where: str, prior: Prior | None, seed: in
     entropy = min(_entropy(x, law), _entropy(y, None))
     told(f"{x.name} and {y.name}: information from counts")
     bits = information(counts, prior=law, permutations=shuffles, seed=seed)
-    yield Said(bits, f"{_plain(x.name)} carries {{}} about {_plain(y.name)} per use, of at most {entropy:.3f} bits")
+    yield Said(bits, f"{_plain(x.name)} carries {{}} about {_plain(y.name)} per use, of {entropy:.3f} bits there are to carry")
     told("capacity")
     best = capacity(counts, permutations=shuffles, seed=seed)
     yield Said(best, f"the channel from {_plain(x.name)} to {_plain(y.name)} carries {{}} per use if its inputs are chosen best (capacity)")
@@ -140,7 +143,7 @@ def _of_embedding(
     entropy = _entropy(label, law)
     told(f"{z.name}: spectrum and mixture")
     reading = channel_reading(z.values, label.codes, prior=law, seed=seed)
-    yield Said(reading.mixture, f"{about}, of at most {entropy:.3f} bits")
+    yield Said(reading.mixture, f"{about}, of {entropy:.3f} bits there are to carry")
     told(f"{z.name}: decoders on held-out rows")
     floor = certified_information(z.values, label.codes, prior=law, seed=seed)
     yield Said(
@@ -153,6 +156,25 @@ def _of_embedding(
         yield Said(reading.concept_direction, "an axis along each symbol's own direction reads {} per use")
         yield Said(reading.fisher_direction, "an axis along its Fisher direction, which turns away from the noise, reads {} per use")
         yield Said(reading.alignment_loss, "reading along the own direction loses {} per use (alignment loss)")
+
+
+def spread(values: Floats, generator: np.random.Generator) -> Floats:
+    """values (n, d) with every column that repeats itself (rounded numbers, counts) spread evenly between its neighbors' midpoints.
+
+    What is added is independent of all else, and the cells do not overlap, so that each value can be read back: information
+    with anything stays exactly what it was, while estimators for continuous numbers no longer meet ties.
+    """
+    out = values
+    for column in range(values.shape[1]):
+        found, index = np.unique(values[:, column], return_inverse=True)
+        if len(found) > len(values) * _DISTINCT:
+            continue
+        gaps = np.diff(found)
+        below, above = np.concatenate([gaps[:1], gaps]) / 2, np.concatenate([gaps, gaps[-1:]]) / 2
+        if out is values:
+            out = values.copy()
+        out[:, column] += generator.uniform(-below[index], above[index])
+    return out
 
 
 def _taken(side: Side, take: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Side:

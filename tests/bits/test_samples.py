@@ -433,3 +433,9 @@ def test_progress_ends_at_the_whole_file(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     read_samples(path, progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (path.stat().st_size,) * 2
+
+
+def test_rare_whole_numbers_come_with_a_hint(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", x=np.append(LABEL[1:], 9), y=WORD)
+    assert "--as x=numbers" in str(read_samples(tmp_path / "t.npz").x)
+    assert "--as" not in str(read_samples(tmp_path / "t.npz").y)

@@ -11,7 +11,7 @@ import pytest
 from hartley.bits.capacity import capacity
 from hartley.bits.counts import information
 from hartley.bits.samples import Samples, Side, Symbols, Vectors
-from hartley.bits.statement import MOST_ROWS, Said, figure, planned, statement
+from hartley.bits.statement import MOST_ROWS, Said, figure, planned, spread, statement
 from hartley.bits.tables import cross_tabulate
 from hartley.bits.value import Bits
 from hartley.errors import InputError
@@ -45,6 +45,7 @@ def bits(value: float | None, low: float | None, high: float | None, why: str = 
         (bits(None, 0.1, 0.2, "few"), "0.100 to 0.200 bits"),
         (bits(None, 0.0, 0.2, "few"), "at most 0.200 bits"),
         (bits(None, 0.1, None, "few"), "at least 0.100 bits"),
+        (bits(None, 0.0, None, "few"), "0 or more bits"),
         (bits(None, None, 0.2, "few"), "at most 0.200 bits"),
         (bits(None, -0.1, 0.2, "few"), "-0.100 to 0.200 bits"),
     ],
@@ -71,14 +72,14 @@ def test_symbols_beside_symbols_are_counted() -> None:
     assert [one.bits.kind for one in said] == ["information_bits", "capacity_bits", "maximal_leakage_bits"]
     assert str(said[0]).startswith("sent carries ")
     shares = np.bincount(NOISY) / N
-    assert f"of at most {min(_entropy(np.bincount(CODES) / N), _entropy(shares)):.3f} bits" in str(said[0])
+    assert f"of {min(_entropy(np.bincount(CODES) / N), _entropy(shares)):.3f} bits" in str(said[0])
 
 
 def test_a_prior_reweights_the_counts() -> None:
     prior = {"a": 0.7, "b": 0.1, "c": 0.1, "d": 0.1}
     said = next(iter(statement(samples(SENT, GOT), prior=prior)))
     assert said.bits == information(cross_tabulate(CODES, NOISY), prior=[0.7, 0.1, 0.1, 0.1])
-    assert "of at most 1.357 bits" in str(said)
+    assert "of 1.357 bits there are" in str(said)
     with pytest.raises(InputError, match="both x and y are numbers"):
         list(statement(samples(POINTS, POINTS), prior=prior))
 
@@ -158,3 +159,26 @@ def test_more_noise_never_carries_more_within_the_limits() -> None:
     for nearer, farther in pairwise(chain):
         assert farther.low is not None and nearer.high is not None
         assert farther.low <= nearer.high
+
+
+def test_rounded_numbers_are_spread_and_can_be_read_back() -> None:
+    """The value nearest to each spread one is the value it came from, so no information is lost or made."""
+    exact = RNG.standard_normal(5_000)
+    odd = np.array([-3.0, 0.0, 0.1, 7.0])[RNG.integers(0, 4, 5_000)]
+    values = np.stack([np.round(exact, 1), odd, exact], 1)
+    out = spread(values, np.random.default_rng(0))
+    np.testing.assert_array_equal(out[:, 2], exact)
+    for column in (0, 1):
+        known = np.unique(values[:, column])
+        nearest = known[np.abs(out[:, column, None] - known).argmin(1)]
+        np.testing.assert_array_equal(nearest, values[:, column])
+        assert len(np.unique(out[:, column])) == 5_000
+
+
+def test_rounding_hardly_changes_the_statement() -> None:
+    x = RNG.standard_normal((2_000, 1))
+    y = 0.8 * x + 0.6 * RNG.standard_normal((2_000, 1))
+    rounded = samples(Vectors("x", np.round(x, 1)), Vectors("y", np.round(y, 1)), 2_000)
+    (said,) = statement(rounded)
+    assert said.bits.value is not None
+    assert said.bits.value == pytest.approx(-0.5 * np.log2(1 - 0.64), abs=0.1)
