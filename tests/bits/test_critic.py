@@ -90,7 +90,7 @@ def test_a_constant_added_to_the_score_changes_little(rho, seed, shift):
     assert moved.bits <= GaussianPair(rho).truth_bits + 6 * moved.error_bits
 
 
-@pytest.mark.parametrize(("n", "columns"), [(60, 1), (60, 8), (400, 3), (2000, 2)])
+@pytest.mark.parametrize(("n", "columns"), [(60, 1), (60, 8), (400, 3), (1600, 1)])
 def test_the_gate_rejects_noise_no_more_often_than_it_says(n, columns):
     generator = np.random.default_rng([n, columns])
     p = [
