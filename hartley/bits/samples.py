@@ -28,6 +28,8 @@ MOST_WHOLE = 256
 """Up to this many distinct whole numbers that come again count as symbols, unless told otherwise."""
 _ROWS_A_SYMBOL = 4
 _RARE = 10
+LARGEST = 1e100
+"""The largest number: its square, and sums of such squares, must be numbers as well."""
 SUFFIXES = ".npz, .npy, .csv or .tsv"
 
 
@@ -279,5 +281,10 @@ def _as_vectors(label: str, columns: list[Numbers], where: str) -> Vectors:
     if all(part.shape[1] == 0 for part in kept):
         raise InputError(f"{where}: {label} is constant ({stacked[0][0, 0]} in all {len(stacked[0]):,} rows); takes one that varies")
     values = kept[0].astype(np.float64, copy=False) if len(kept) == 1 else np.concatenate(kept, axis=1, dtype=np.float64)
+    largest = float(max(values.max(), -values.min()))
+    if largest > LARGEST:
+        raise InputError(
+            f"{where}: {label} reaches {largest:.3g}, takes numbers up to {LARGEST:g}: rescale them, which changes no information"
+        )
     note = f" ({dropped:,} that never change are left out)" if dropped else ""
     return Vectors(label, values, note=note)
