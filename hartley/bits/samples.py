@@ -28,8 +28,8 @@ MOST_WHOLE = 256
 """Up to this many distinct whole numbers that come again count as symbols, unless told otherwise."""
 _ROWS_A_SYMBOL = 4
 _RARE = 10
-LARGEST = 1e100
-"""The largest number: its square, and sums of such squares, must be numbers as well."""
+LARGEST = 1e60
+"""The largest number: sums of its fourth powers must be numbers as well."""
 SUFFIXES = ".npz, .npy, .csv or .tsv"
 
 
