@@ -149,7 +149,8 @@ def _read(data: Labeled, directions: Floats | None, mixture: Bits, intent: float
     def fisher(part: Moments) -> float:
         return axis_bits(np.maximum(np.diag(corrected_gram(part, data.law)), 0.0), data.law)
 
-    rows = data.embedding * data.deviation[data.deviation > 0]
+    # the embedding's own geometry up to one common factor, so that no square overflows
+    rows = data.embedding * (data.deviation[data.deviation > 0] / data.deviation.max())
 
     def own(keep: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> float:
         return axis_bits(direction_snr(rows[keep], data.label[keep], data.law, directions), data.law)
@@ -209,6 +210,8 @@ class _State:
         why = trust.first((self._rows(), trust.not_detected(self.p, high), trust.drifts(estimate.value, estimate.half, estimate.error)))
         checks = {"uncapped_bits": estimate.value, "half_sample_bits": estimate.half, "standard_error_bits": estimate.error}
         checks |= {"freedom": float(self.freedom), "dimensions": float(self.reduced.dimensions), "permutation_p": self.p}
+        if estimate.value >= top:
+            name += ", capped by H(Y)"
         if self.reduced.dimensions < self.reduced.full:
             name += f" (PCA to {self.reduced.dimensions} of {self.reduced.full})"
             checks["variance_kept"] = self.reduced.share

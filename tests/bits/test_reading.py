@@ -201,3 +201,13 @@ def test_bad_references_are_named():
         channel_reading(z, label, reference=(z[label < 2], label[label < 2]))
     with pytest.raises(InputError, match="reference, row 0, column 0"):
         channel_reading(z, label, reference=np.full((3, 4), np.nan))
+
+
+@pytest.mark.parametrize("scale", [1e-160, 1e-90, 1e90, 1e150])
+def test_the_unit_of_the_embedding_does_not_matter(scale):
+    generator = np.random.default_rng(0)
+    label = np.arange(400) % 4
+    z = generator.normal(size=(4, 8))[label] + generator.normal(size=(400, 8))
+    one, other = channel_reading(z, label), channel_reading(z * scale, label)
+    for name in ("c_g", "concept_direction", "fisher_direction", "alignment_loss"):
+        assert getattr(other, name).value == pytest.approx(getattr(one, name).value, abs=1e-6)
