@@ -32,6 +32,7 @@ def lines() -> Iterator[Line | str]:
     honest: list[bool] = []
     theirs: list[float] = []
     lows: list[bool] = []
+    given: list[bool] = []
     spent = 0.0
     for name in (*FIRST_LIST, *SECOND_LIST):
         task = TASKS[name]
@@ -44,6 +45,7 @@ def lines() -> Iterator[Line | str]:
         if name in FIRST_LIST:
             spent += time.process_time() - start
             ours += [abs(error) for error in errors]
+            given += [bits.trusted for bits in found]
         other = "-"
         if ksg is not None:
             error, mark = peer_error(ksg, task)
@@ -58,8 +60,9 @@ def lines() -> Iterator[Line | str]:
     yield Line(
         "2", "errors above 0.15 bit: withheld or bracketed, 48 tasks", f"{np.mean(honest):.1%}", "100%", all(honest), "none withholds"
     )
+    yield Line("2", "points given, 40 tasks x 3 seeds", f"{np.mean(given):.0%}", "-", None)
     yield Line("2", "lower limits that hold, 48 tasks x 3 seeds", f"{np.mean(lows):.1%}", ">= 95%", bool(np.mean(lows) >= 0.95))
-    yield Line("speed", "CPU s a task at N=10,000, mean", f"{spent / 120:.2f}", "<= 2.5", spent <= 300)
+    yield Line("speed", "CPU s a task at N=10,000, mean", f"{spent / 120:.2f}", "<= 2", spent <= 240)
 
 
 def bar(what: str, reached: float, most: float, other: str) -> Line:

@@ -117,13 +117,14 @@ def _standard(x: Floats) -> Floats:
 def _disagreement(found: Portfolio, name: str, point: float, low: float) -> str:
     """Another estimate or a bound must come within 0.1 bit of the point, and none may say more.
 
-    A bound in the same learned coordinates is no second opinion: what they miss, both miss. Cells that leave nothing over
-    need none.
+    Estimates and bounds in the same learned coordinates are no second opinion on each other: what one misses, all miss.
+    Cells that leave nothing over need none.
     """
     if name == "cells" and found.exhausted:
         return ""
-    others = [bits for key, bits in found.points.items() if key != name]
-    others += [bound.bits for key, bound in found.bounds.items() if key != name or name not in LEARNED]
+    skipped = {name, *LEARNED} if name in LEARNED else {name}
+    others = [bits for key, bits in found.points.items() if key not in skipped]
+    others += [bound.bits for key, bound in found.bounds.items() if key not in skipped - {"copula"}]
     higher = [bits for key, bits in found.points.items() if bits > point + AGREE_BITS]
     if not higher and any(abs(bits - point) <= AGREE_BITS for bits in others):
         return ""

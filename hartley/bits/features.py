@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from dataclasses import dataclass, replace
+from itertools import combinations, combinations_with_replacement
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from hartley.bits.tables import Floats
 
 MOST_FEATURES = 120
 MOST_SHELLS = 8
+WIDEST_SCREENED, MOST_SCREENED = 50, 20
 REACH = 3.5
 """Scores beyond this are held there: a cube of a far row would rule the fit."""
 
@@ -59,6 +60,28 @@ class Curved:
         return np.concatenate(parts, axis=1)
 
 
+def _with_products(curved: Curved, features: Floats, others: Floats) -> Curved:
+    """`curved` with the products of two columns that correlate with a column of others (n, k) beyond chance (1%, Bonferroni)."""
+    from scipy.special import ndtri
+
+    n, d = features.shape[0], curved.margins.columns.shape[1]
+    if d < 2 or d > WIDEST_SCREENED or (0, 1) in curved.terms:
+        return curved
+    pairs = list(combinations(range(d), 2))
+    first, second = (np.array(side) for side in zip(*pairs, strict=True))
+    products = _standard(features[:, first] * features[:, second])
+    strength = np.abs(products.T @ _standard(others)).max(1) / n
+    chance = float(ndtri(1 - 0.005 / (len(pairs) * others.shape[1]))) / np.sqrt(n)
+    found = [place for place in np.argsort(-strength)[:MOST_SCREENED] if strength[place] > chance]
+    return replace(curved, terms=curved.terms + tuple(pairs[place] for place in found))
+
+
+def _standard(x: Floats) -> Floats:
+    """x (n, k) with mean 0 and variance 1 a column; constant columns become 0."""
+    centered = x - x.mean(0)
+    return np.asarray(centered / np.maximum(centered.std(0), 1e-12), dtype=np.float64)
+
+
 def _hats(values: Floats, knots: Floats) -> Floats:
     """(m, knots): piecewise linear, 1 at its own knot and 0 at the others; beyond the ends the last one stays 1."""
     place = np.interp(values, knots, np.arange(len(knots)))
@@ -85,8 +108,14 @@ class Coupled:
 
     @staticmethod
     def of(x: Floats, y: Floats) -> Coupled:
-        """Canonical analysis of the features of x (n, dx) and y (n, dy)."""
+        """Canonical analysis of the features of x (n, dx) and y (n, dy).
+
+        Where a side has too many products of two columns to take them all, those are taken that go with a feature of the
+        other side.
+        """
         curved_x, curved_y = Curved.of(x), Curved.of(y)
+        features_x, features_y = curved_x(x), curved_y(y)
+        curved_x, curved_y = _with_products(curved_x, features_x, features_y), _with_products(curved_y, features_y, features_x)
         return Coupled(curved_x, curved_y, canonical(curved_x(x), curved_y(y)))
 
     @property

@@ -10,6 +10,7 @@ import numpy as np
 from hartley.bits.canonical import canonical
 from hartley.bits.decoder import decoder_low_bits
 from hartley.bits.features import Coordinates
+from hartley.bits.ranks import normal_scores
 from hartley.bits.tables import Counts, Floats, cross_tabulate
 
 SIZES = (2, 4, 8, 16, 32, 64)
@@ -54,12 +55,12 @@ class Cells:
     def exhaust(self, at: Coordinates) -> bool:
         """Whether the cells leave nothing that goes together: within cells no canonical correlation is significant.
 
-        Each side's features, less their means within its cells, are tested by Bartlett's test at 1%; of a wide side the 60
-        directions of largest variance.
+        Each side's features, less their means within its cells, are tested by Bartlett's test at 1% in normal scores (products
+        have tails for which it is not made); of a wide side the 60 directions of largest variance.
         """
         left_x = _within(at.features_x, self.of_x(at.x))
         left_y = _within(at.features_y, self.of_y(at.y))
-        return canonical(_widest(left_x), _widest(left_y)).kept == 0
+        return canonical(normal_scores(_widest(left_x)), normal_scores(_widest(left_y))).kept == 0
 
 
 def clustered(x: Floats, y: Floats, rho: Floats, *, seed: int = 0) -> Cells:

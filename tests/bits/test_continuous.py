@@ -161,6 +161,15 @@ def test_few_rows_say_nothing_and_one_side_may_be_one_dimensional():
     assert continuous_information(x.astype(np.float32), y, kind="channel_bits").kind == "channel_bits"
 
 
+def test_what_only_learned_coordinates_see_is_withheld():
+    """The sign of y is that of a product of two of 25 columns: found, but nothing confirms that it was found in full."""
+    generator = np.random.default_rng(17)
+    x = generator.standard_normal((4000, 25))
+    bits = continuous_information(x, np.sign(x[:, 0] * x[:, 1]) * np.abs(generator.standard_normal(4000)))
+    assert bits.value is None and 0.2 < bits.low <= 1.0
+    assert bits.why.startswith("unmodeled dependence, at least")
+
+
 def test_columns_may_repeat_each_other():
     generator = np.random.default_rng(16)
     x = generator.standard_normal((1500, 2))

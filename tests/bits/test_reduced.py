@@ -111,3 +111,14 @@ def test_a_spiral_is_unwound():
     straight = reduced_bits(x, y).bits
     assert straight < task.truth_bits - 0.4
     assert abs(unwound - task.truth_bits) < 0.25
+
+
+def test_one_product_among_three_hundred_is_found():
+    generator = np.random.default_rng(7)
+    x = generator.standard_normal((3000, 25))
+    y = np.stack([np.sign(x[:, 3] * x[:, 17]) * np.abs(generator.standard_normal(3000)), x[:, 0] + generator.standard_normal(3000)], 1)
+    coupled = Coupled.of(x, y)
+    assert (3, 17) in coupled.curved_x.terms
+    assert sum(1 for term in coupled.curved_x.terms if len(set(term)) == 2) <= 8
+    shuffled = Coupled.of(x, y[generator.permutation(3000)])
+    assert not [term for term in shuffled.curved_x.terms if len(set(term)) == 2]
