@@ -17,7 +17,7 @@ import click
 from hartley.errors import InputError
 
 if TYPE_CHECKING:
-    from hartley.bits.samples import Sort
+    from hartley.bits.files.samples import Sort
 
 _SHOW_FROM_BYTES = 2**25
 
@@ -52,9 +52,9 @@ def bits(
     to several estimators that must agree. Every number comes with limits that hold, and a point that cannot be trusted is withheld.
     """
     sorts = _sorts(kinds)
-    from hartley.bits.prior import read_prior
-    from hartley.bits.samples import read_samples
-    from hartley.bits.statement import MOST_ROWS, planned, statement
+    from hartley.bits.files.prior import read_prior
+    from hartley.bits.files.samples import read_samples
+    from hartley.bits.files.statement import MOST_ROWS, planned, statement
 
     law = None if prior is None else read_prior(prior)
     with _meter(file) as meter:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from hartley.bits.copula import copula_bits
 from hartley.bits.known import TASKS, Task
-from hartley.bits.reduced import reduced_bits
+from hartley.bits.portfolio.copula import copula_bits
+from hartley.bits.portfolio.reduced import reduced_bits
 from measures_parts.line import Line, cpu_seconds, peer
 
 TITLE = "Continuous variables: bias in many dimensions"

@@ -10,10 +10,10 @@ from types import ModuleType
 import numpy as np
 
 from hartley.bits.bandwidth import schema_bandwidth
-from hartley.bits.broja import Atoms, broja
 from hartley.bits.contraction import contraction, dobrushin
 from hartley.bits.decomposition import decomposition
 from hartley.bits.known import symmetric
+from hartley.bits.partial.broja import Atoms, broja
 from hartley.bits.percolation import percolation_bound
 from hartley.bits.worst_case import worst_case_capacity
 from measures_parts.line import Line, cpu_seconds, peer

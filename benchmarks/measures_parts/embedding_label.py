@@ -8,8 +8,8 @@ import numpy as np
 
 from hartley.bits.certified import certified_information
 from hartley.bits.embedding import information_point, label_information
-from hartley.bits.gaussianity import gaussianity
-from hartley.bits.labeled import labeled
+from hartley.bits.embeddings.gaussianity import gaussianity
+from hartley.bits.embeddings.labeled import labeled
 from measures_parts.line import Line, cpu_seconds, peer
 
 TITLE = "Embedding to label (E1, E2)"

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from hartley.bits.known import TASKS
-from hartley.bits.ksg import ksg_bits
+from hartley.bits.neighbors.ksg import ksg_bits
 from measures_parts.line import Line, cpu_seconds, peer
 
 TITLE = "Nearest-neighbor engine (KSG, first variant, 3 neighbors; raw values, no scaling)"

@@ -4,7 +4,6 @@ Needs numpy and scipy; measures that fit classifiers or clusters need scikit-lea
 """
 
 from hartley.bits.bandwidth import Bandwidth, schema_bandwidth, tools_bandwidth, used_bandwidth
-from hartley.bits.broja import broja
 from hartley.bits.capacities import channel_capacities
 from hartley.bits.capacity import capacity, channel_capacity
 from hartley.bits.certified import certified_information
@@ -20,6 +19,7 @@ from hartley.bits.for_evidence import for_evidence
 from hartley.bits.leakage import channel_maximal_leakage, maximal_leakage, secret_leakage
 from hartley.bits.margin import margin
 from hartley.bits.membership import advantage_bits, membership
+from hartley.bits.partial.broja import broja
 from hartley.bits.percolation import percolation_bound, reproduction_number
 from hartley.bits.privacy import (
     approximate_ceiling_bits,

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hartley.bits.count_schema import sized
 from hartley.bits.entropy import entropy_of_counts
-from hartley.bits.schema import Reader
-from hartley.bits.size import NONE, ONE, Size, total
+from hartley.bits.json_schema.count import sized
+from hartley.bits.json_schema.schema import Reader
+from hartley.bits.json_schema.size import NONE, ONE, Size, total
 from hartley.bits.value import Bits
 from hartley.errors import InputError
 

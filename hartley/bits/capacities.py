@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hartley.bits.capacity import channel_capacity
-from hartley.bits.interior_point import achieving_laws, divergences
+from hartley.bits.counted.interior_point import achieving_laws, divergences
 from hartley.bits.tables import Floats
 from hartley.errors import InputError
 
@@ -18,7 +18,7 @@ def channel_capacities(channels: ArrayLike, tol_bits: float = 1e-6) -> tuple[Flo
     """(capacities (m,), duality gaps (m,)) in bits of m channels W(y|x), shape (m, inputs, outcomes), rows sum to 1.
 
     capacity is a lower bound and capacity + gap an upper one, as in `hartley.bits.capacity.channel_capacity`; every gap
-    is <= tol_bits. An interior point over all channels at once (`hartley.bits.interior_point`); the rare channel that
+    is <= tol_bits. An interior point over all channels at once (`hartley.bits.counted.interior_point`); the rare channel that
     it leaves above tol_bits is handed to `channel_capacity`. Raises InputError that names the channel and the row,
     ArithmeticError where tol_bits is out of reach.
     """

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hartley.bits.counted.halves import unsettled
+from hartley.bits.counted.interior_point import achieving_laws, divergences
+from hartley.bits.counted.permutation import independence_p
 from hartley.bits.counts import bracket_bits, jackknife_bits
-from hartley.bits.halves import unsettled
-from hartley.bits.interior_point import achieving_laws, divergences
-from hartley.bits.permutation import independence_p
 from hartley.bits.tables import Floats, checked_channel, checked_table
 from hartley.bits.trust import GATE, first, not_detected, too_few_trials
 from hartley.bits.value import Bits

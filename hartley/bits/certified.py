@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hartley.bits.folds import folds_of
-from hartley.bits.labeled import Labeled, labeled
-from hartley.bits.posteriors import Fit, canonical, discriminant, logistic, neighbors, softmax, tempered
-from hartley.bits.scores import clipped_scores_bits, score_low_bits
+from hartley.bits.embeddings.folds import folds_of
+from hartley.bits.embeddings.labeled import Labeled, labeled
+from hartley.bits.embeddings.posteriors import Fit, canonical, discriminant, logistic, neighbors, softmax, tempered
+from hartley.bits.embeddings.scores import clipped_scores_bits, score_low_bits
 from hartley.bits.tables import Counts, Floats
 from hartley.bits.value import Bits
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hartley.bits.counted.decoder import PSEUDO_TRIALS, LeftOut, left_out
 from hartley.bits.counts import bracket_bits, jackknife_bits
-from hartley.bits.decoder import PSEUDO_TRIALS, LeftOut, left_out
 from hartley.bits.limits import Z, proportion_limits, upward_reach
 from hartley.bits.tables import Counts, Floats, cross_tabulate, information_of_law
 from hartley.bits.trust import TRIALS_PER_CELL, TRIALS_PER_INPUT, below_low, first, not_detected
@@ -25,7 +25,7 @@ def conditional_information(
 
     value      sum over the strata u of their jackknife estimates, weighted by how often u occurred.
     low        a decoder of x from (y, u), fitted to all other trials of the stratum, scored on all trials together; the
-               reach of its mean as in `hartley.bits.decoder.decoder_low_bits`.
+               reach of its mean as in `hartley.bits.counted.decoder.decoder_low_bits`.
     high       the strata's upper limits, added up (they hold together, so this is wider than need be), plus 1.96 standard
                errors of the strata's weights.
     The gate shuffles x within each stratum. The point is withheld as in `hartley.bits.counts.information`, with the floors

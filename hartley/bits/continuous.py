@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hartley.bits.critic import best_low_bits
-from hartley.bits.dependence import dependence_p
-from hartley.bits.ksg import ksg_bits
 from hartley.bits.limits import Z
-from hartley.bits.portfolio import AGREE_BITS, CLOSE_BITS, Portfolio, examined
-from hartley.bits.rows import Sides, checked_sides
+from hartley.bits.neighbors.ksg import ksg_bits
+from hartley.bits.portfolio.critic import best_low_bits
+from hartley.bits.portfolio.dependence import dependence_p
+from hartley.bits.portfolio.gathered import AGREE_BITS, CLOSE_BITS, Portfolio, examined
+from hartley.bits.portfolio.rows import Sides, checked_sides
 from hartley.bits.tables import Floats
 from hartley.bits.trust import GATE, below_low, drifts, first, forms_disagree, not_detected
 from hartley.bits.value import Bits

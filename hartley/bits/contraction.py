@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hartley.bits import trust
+from hartley.bits.counted.permutation import independence_p
 from hartley.bits.limits import Z, proportion_limits
-from hartley.bits.permutation import independence_p
 from hartley.bits.tables import Counts, Floats, checked_channel, checked_table
 from hartley.errors import InputError
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hartley.bits.decoder import decoder_low_bits
-from hartley.bits.halves import unsettled
+from hartley.bits.counted.decoder import decoder_low_bits
+from hartley.bits.counted.halves import unsettled
+from hartley.bits.counted.permutation import independence_p
+from hartley.bits.counted.undersampled import chao_wang_jost_bits
 from hartley.bits.limits import Z, proportion_limits, upward_reach
-from hartley.bits.permutation import independence_p
 from hartley.bits.tables import (
     Counts,
     Floats,
@@ -20,7 +21,6 @@ from hartley.bits.tables import (
     joint_law,
 )
 from hartley.bits.trust import GATE, below_low, first, not_detected, too_few_trials
-from hartley.bits.undersampled import chao_wang_jost_bits
 from hartley.bits.value import Bits
 from hartley.errors import InputError
 

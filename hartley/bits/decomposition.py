@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hartley.bits import trust
-from hartley.bits.broja import LARGEST
-from hartley.bits.decomposition_limits import Densities, caps_bits, corrected_terms, folds
-from hartley.bits.decomposition_null import TERMS, null_p, plug_in_terms
+from hartley.bits.partial.broja import LARGEST
+from hartley.bits.partial.term_limits import Densities, caps_bits, corrected_terms, folds
+from hartley.bits.partial.term_null import TERMS, null_p, plug_in_terms
 from hartley.bits.tables import Counts, Floats, checked_table
 from hartley.bits.value import Bits
 from hartley.errors import InputError
@@ -86,7 +86,7 @@ def embedding_decomposition(first: ArrayLike, second: ArrayLike, label: ArrayLik
     first (n, d1), second (n, d2): one row a trial of each modality; label (n,): the concept, any symbols, any number.
 
     BROJA of continuous sources has no estimator with an upper statement, so the terms are those of symbols: half of the
-    rows of each label teach two maps (`hartley.bits.cells`), the other half is cut by them and counted, and the
+    rows of each label teach two maps (`hartley.bits.partial.cells`), the other half is cut by them and counted, and the
     counts are decomposed with everything that `decomposition` promises. All of it is true of the cells; of the embeddings
     themselves it is a reading at that resolution: cutting can only lose informations, but a single term may move either
     way. More than 10 labels are put into 10 groups, the same for both modalities, and the terms are about the group.
@@ -94,7 +94,7 @@ def embedding_decomposition(first: ArrayLike, second: ArrayLike, label: ArrayLik
     classifier still delivers on the counted half beyond its cells (0: nothing was lost that it could use).
     InputError names the column and the row of what is not finite or does not match.
     """
-    from hartley.bits.cells import cut  # here, since scikit-learn takes seconds to import
+    from hartley.bits.partial.cells import cut  # here, since scikit-learn takes seconds to import
 
     cells = cut(first, second, label, seed=seed)
     found = decomposition(cells.counts, seed=seed)

@@ -9,14 +9,14 @@ from numpy.typing import ArrayLike
 
 from hartley.bits import trust
 from hartley.bits.certified import certified_information
-from hartley.bits.components import Reduced, prepared, total_covariance
-from hartley.bits.folds import Folds, discriminant_posterior
-from hartley.bits.gaussianity import gaussianity
-from hartley.bits.gram import Placed, limits_bits, placed
-from hartley.bits.labeled import Labeled, labeled
+from hartley.bits.embeddings.components import Reduced, prepared, total_covariance
+from hartley.bits.embeddings.folds import Folds, discriminant_posterior
+from hartley.bits.embeddings.gaussianity import gaussianity
+from hartley.bits.embeddings.gram import Placed, limits_bits, placed
+from hartley.bits.embeddings.labeled import Labeled, labeled
+from hartley.bits.embeddings.pillai import leverage_squares, permutation_p
+from hartley.bits.embeddings.scores import clipped_scores_bits, score_low_bits
 from hartley.bits.limits import Z
-from hartley.bits.pillai import leverage_squares, permutation_p
-from hartley.bits.scores import clipped_scores_bits, score_low_bits
 from hartley.bits.spectrum import Moments, observed_spectrum
 from hartley.bits.value import Bits
 
@@ -44,14 +44,14 @@ def label_information(
     seed        fixes the Monte Carlo draws and the folds.
 
     Model: rows of each label are Gaussian around its mean with one covariance. The means' Gram matrix in the metric of
-    the inverse covariance is corrected for finite samples exactly (inverse Wishart; `hartley.bits.gram`), its eigenvalues
+    the inverse covariance is corrected for finite samples exactly (inverse Wishart; `hartley.bits.embeddings.gram`), its eigenvalues
     by indirect inference (`hartley.bits.spectrum`), and the information of the mixture is computed by quadrature
     (K = 2 or d = 1) or Monte Carlo. Interval, 95%: a test inverted along the family of scaled means, with the sampling law simulated
     exactly; widened by the half-sample drift and, without a prior, by the luck of the labels.
     Invariant to invertible linear maps of the embedding. n < 3 d, or a singular covariance: principal components, n / 3 at most.
 
     The point is withheld, and the bracket is [cross-fitted linear discriminant's 97.5% lower limit, H(Y)], when n - K - d
-    is 50 or less, a label has under 4 rows, the rows are not Gaussian with one covariance (`hartley.bits.gaussianity`), no
+    is 50 or less, a label has under 4 rows, the rows are not Gaussian with one covariance (`hartley.bits.embeddings.gaussianity`), no
     channel is detected (Pillai's trace against its permutation law, p > 0.01; then `high` is the model's), the point
     falls below the lower limit, the halves of the rows disagree, or PCA left out over 10% of the variance, or
     directions in which the labels differ, or the answer depends on how many components are kept.

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hartley.bits.capacity import capacity
+from hartley.bits.counted.permutation import independence_p
 from hartley.bits.counts import information
 from hartley.bits.limits import proportion_limits
-from hartley.bits.permutation import independence_p
 from hartley.bits.tables import Counts, Floats, checked_channel, checked_table
 from hartley.bits.trust import GATE, below_low, first, forms_disagree, not_detected, too_few_trials
 from hartley.bits.value import Bits

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hartley.bits.counted.permutation import independence_p
 from hartley.bits.limits import proportion_limits
-from hartley.bits.permutation import independence_p
 from hartley.bits.tables import Floats, binary_entropy_bits, information_of_law
 from hartley.bits.trust import GATE
 from hartley.bits.value import Bits

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hartley.bits import trust
-from hartley.bits.components import Reduced, prepared
 from hartley.bits.embedding import FREEDOM, VARIANCE_KEPT, gate_p, label_information
-from hartley.bits.gram import corrected_gram
-from hartley.bits.labeled import Labeled, checked_embedding, labeled
-from hartley.bits.own_direction import axis_bits, direction_snr, reference_directions
+from hartley.bits.embeddings.components import Reduced, prepared
+from hartley.bits.embeddings.gram import corrected_gram
+from hartley.bits.embeddings.labeled import Labeled, checked_embedding, labeled
+from hartley.bits.embeddings.own_direction import axis_bits, direction_snr, reference_directions
 from hartley.bits.spectrum import Moments, corrected_spectrum, gaussian_bits, inflation, observed_spectrum
 from hartley.bits.tables import Floats, entropy_bits
 from hartley.bits.value import Bits

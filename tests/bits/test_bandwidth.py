@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hartley.bits.bandwidth import UNICODE, schema_bandwidth, tools_bandwidth, used_bandwidth
 from hartley.bits.entropy import entropy_of_counts
-from hartley.bits.size import arrangements, of, powers
+from hartley.bits.json_schema.size import arrangements, of, powers
 from hartley.errors import InputError
 
 YES_NO = {"type": "boolean"}

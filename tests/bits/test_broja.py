@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hartley.bits.broja import broja, union_information
+from hartley.bits.partial.broja import broja, union_information
 from hartley.bits.tables import entropy_bits, information_of_law
 from hartley.errors import InputError
 

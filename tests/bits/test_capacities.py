@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hartley.bits.capacities import channel_capacities
 from hartley.bits.capacity import channel_capacity
-from hartley.bits.interior_point import divergences
+from hartley.bits.counted.interior_point import divergences
 from hartley.bits.known import binary_symmetric, noisy_typewriter, symmetric, z_channel
 from hartley.bits.tables import information_of_law
 from hartley.errors import InputError

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hartley.bits.certified import FITS, certified_information
+from hartley.bits.embeddings.posteriors import canonical, discriminant, label_means, logistic, neighbors, softmax, tempered
+from hartley.bits.embeddings.scores import clipped_scores_bits, score_low_bits
 from hartley.bits.known import BinaryInputGaussian, binary_erasure, binary_symmetric, symmetric, z_channel
-from hartley.bits.posteriors import canonical, discriminant, label_means, logistic, neighbors, softmax, tempered
-from hartley.bits.scores import clipped_scores_bits, score_low_bits
 from hartley.errors import InputError
 
 COIN = np.full(2, 0.5)

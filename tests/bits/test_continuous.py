@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hartley.bits.continuous import chosen, continuous_information
-from hartley.bits.critic import Held
 from hartley.bits.known import FIRST_LIST, TASKS, GaussianPair, dense_gaussian, same_class_pairing, sparse_gaussian
-from hartley.bits.portfolio import Portfolio, examined
-from hartley.bits.rows import checked_sides
+from hartley.bits.portfolio.critic import Held
+from hartley.bits.portfolio.gathered import Portfolio, examined
+from hartley.bits.portfolio.rows import checked_sides
 from hartley.errors import InputError
 
 

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from hartley.bits.copula import copula_bits, covariance_bits
-from hartley.bits.elliptical import Elliptical, elliptical_bits, fitted, scale_bits, tail_weight
 from hartley.bits.known import dense_gaussian, sparse_gaussian, student_identity
-from hartley.bits.ranks import Margins, normal_scores, ranks
+from hartley.bits.portfolio.copula import copula_bits, covariance_bits
+from hartley.bits.portfolio.elliptical import Elliptical, elliptical_bits, fitted, scale_bits, tail_weight
+from hartley.bits.portfolio.ranks import Margins, normal_scores, ranks
 
 
 def slow_normal_scores(x):

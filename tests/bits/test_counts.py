@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from hartley.bits.counted.decoder import PSEUDO_TRIALS, left_out
+from hartley.bits.counted.permutation import independence_p
 from hartley.bits.counts import bracket_bits, information, jackknife_bits
-from hartley.bits.decoder import PSEUDO_TRIALS, left_out
 from hartley.bits.known import BinaryInputGaussian, Channel, binary_erasure, binary_symmetric, noisy_typewriter, symmetric, z_channel
-from hartley.bits.permutation import independence_p
 from hartley.bits.tables import checked_table, cross_tabulate, entropy_bits, information_of_law, joint_law
 from hartley.bits.trust import GATE
 from hartley.errors import InputError

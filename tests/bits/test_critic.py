@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hartley.bits.critic import FLOOR, Held, averaged, best_low_bits, held_out
-from hartley.bits.dependence import dependence_p
 from hartley.bits.known import TASKS, GaussianPair
+from hartley.bits.portfolio.critic import FLOOR, Held, averaged, best_low_bits, held_out
+from hartley.bits.portfolio.dependence import dependence_p
 
 
 def right_score(rho):

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hartley.bits.broja import broja
 from hartley.bits.decomposition import decomposition, embedding_decomposition
-from hartley.bits.decomposition_limits import Densities, corrected_terms, folds
-from hartley.bits.decomposition_null import TERMS, null_p, plug_in_terms
+from hartley.bits.partial.broja import broja
+from hartley.bits.partial.term_limits import Densities, corrected_terms, folds
+from hartley.bits.partial.term_null import TERMS, null_p, plug_in_terms
 from hartley.errors import InputError
 
 

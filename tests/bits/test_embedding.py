@@ -9,11 +9,11 @@ from scipy.stats import f as fisher
 from scipy.stats import norm
 
 from hartley.bits.embedding import information_point, label_information
-from hartley.bits.gram import corrected_gram, inverse_wishart, limits_bits, placed, wishart
+from hartley.bits.embeddings.gram import corrected_gram, inverse_wishart, limits_bits, placed, wishart
+from hartley.bits.embeddings.labeled import entropy_high_bits, labeled
+from hartley.bits.embeddings.mixture import mixture_information
+from hartley.bits.embeddings.pillai import left_out_p, leverage_squares, permutation_p
 from hartley.bits.known import BinaryInputGaussian
-from hartley.bits.labeled import entropy_high_bits, labeled
-from hartley.bits.mixture import mixture_information
-from hartley.bits.pillai import left_out_p, leverage_squares, permutation_p
 from hartley.bits.spectrum import moments_of
 from hartley.errors import InputError
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hartley.bits import gaussianity as module
-from hartley.bits.gaussianity import gaussianity
+from hartley.bits.embeddings import gaussianity as module
+from hartley.bits.embeddings.gaussianity import gaussianity
 
 
 def residuals_of(z, label):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from hartley.bits.capacity import capacity
+from hartley.bits.counted.halves import drift_bits
 from hartley.bits.counts import information, jackknife_bits
-from hartley.bits.halves import drift_bits
 from hartley.bits.known import symmetric
 from hartley.bits.tables import entropy_bits
 from hartley.bits.trust import DRIFT_BITS, drifts, too_few_trials

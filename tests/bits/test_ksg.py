@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import digamma
 
-from hartley.bits import bitmaps, grid, ksg, neighbors
 from hartley.bits.known import TASKS
+from hartley.bits.neighbors import bitmaps, grid, ksg, nearest
 from hartley.errors import InputError
 
 
@@ -77,15 +77,15 @@ def test_every_engine_gives_the_same_distances_and_counts(d, digits):
     both = np.concatenate([x, y], axis=1)
     radius = np.array(radii)
     maps = bitmaps.Bitmaps(both)
-    assert (neighbors.tree_distances(both, 3) == radius).all()
+    assert (nearest.tree_distances(both, 3) == radius).all()
     assert (maps.kth_distances(3) == radius).all()
     assert (maps.counts_within(radius, slice(0, d)) == n_x).all()
     assert (maps.counts_within(radius, slice(d, None)) == n_y).all()
-    assert (neighbors.tree_counts(x, radius) == n_x).all()
+    assert (nearest.tree_counts(x, radius) == n_x).all()
     on_grid = grid.grid_counts(x, y, 3)
     assert on_grid is not None and (on_grid[0] == n_x).all() and (on_grid[1] == n_y).all()
     if d == 1:
-        assert (neighbors.counts_on_line(x[:, 0], radius) == n_x).all()
+        assert (nearest.counts_on_line(x[:, 0], radius) == n_x).all()
 
 
 def test_small_blocks_pairs_and_no_kept_columns_change_nothing(monkeypatch):
@@ -111,12 +111,12 @@ def test_the_grid_gives_up_where_outliers_hide_the_spread(monkeypatch):
 
 def test_the_grid_measures_few_pairs(monkeypatch):
     measured = []
-    monkeypatch.setattr(grid, "pair_distances", lambda c, row, other: measured.append(len(row)) or neighbors.pair_distances(c, row, other))
+    monkeypatch.setattr(grid, "pair_distances", lambda c, row, other: measured.append(len(row)) or nearest.pair_distances(c, row, other))
     x, y = drawn(600, 10, 10, seed=8)
     _, n_y = grid.grid_counts(x, y, 3)
     assert sum(measured) < 5 * 600
     both = np.concatenate([x, y], axis=1)
-    assert (n_y == neighbors.tree_counts(y, neighbors.tree_distances(both, 3))).all()
+    assert (n_y == nearest.tree_counts(y, nearest.tree_distances(both, 3))).all()
 
 
 def test_the_paths_meet_where_one_takes_over_from_the_other(monkeypatch):
@@ -196,7 +196,7 @@ def test_errors_name_what_is_wrong(x, y, k, message):
 def test_large_samples_agree_with_a_tree(name):
     x, y = TASKS[name].sample(5000, np.random.default_rng(6))
     both = np.concatenate([x, y], axis=1)
-    radius = neighbors.tree_distances(both, 3)
-    n_x, n_y = neighbors.tree_counts(x, radius), neighbors.tree_counts(y, radius)
+    radius = nearest.tree_distances(both, 3)
+    n_x, n_y = nearest.tree_counts(x, radius), nearest.tree_counts(y, radius)
     expected = (digamma(3) + digamma(5000) - (digamma(n_x + 1) + digamma(n_y + 1)).mean()) / np.log(2)
     assert ksg.ksg_bits(x, y) == pytest.approx(expected, abs=1e-9)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from hartley.bits.counts import jackknife_bits
-from hartley.bits.critic import held_out
-from hartley.bits.features import Coordinates, Coupled
 from hartley.bits.known import GaussianPair, binary_symmetric, same_class_pairing
-from hartley.bits.quantized import Cells, clustered, low_bits
+from hartley.bits.portfolio.critic import held_out
+from hartley.bits.portfolio.features import Coordinates, Coupled
+from hartley.bits.portfolio.quantized import Cells, clustered, low_bits
 from hartley.bits.tables import binary_entropy_bits
 
 

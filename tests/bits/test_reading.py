@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hartley.bits.own_direction import axis_bits, direction_snr, reference_directions
+from hartley.bits.embeddings.own_direction import axis_bits, direction_snr, reference_directions
 from hartley.bits.reading import channel_reading, operators
 from hartley.bits.spectrum import gaussian_bits
 from hartley.errors import InputError

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import linalg, stats
 
-from hartley.bits.canonical import canonical, significant
-from hartley.bits.features import Coupled, Curved
 from hartley.bits.known import TASKS, sparse_gaussian
-from hartley.bits.reduced import neighbor_bits, pairs_worth_keeping, reduced_bits
+from hartley.bits.portfolio.canonical import canonical, significant
+from hartley.bits.portfolio.features import Coupled, Curved
+from hartley.bits.portfolio.reduced import neighbor_bits, pairs_worth_keeping, reduced_bits
 
 HARD = (
     "half_cube-multinormal-sparse-25-25-2-2.0",

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hartley.bits import delimited
-from hartley.bits.columns import MOST_SYMBOLS, Text, shown
-from hartley.bits.delimited import read_delimited
-from hartley.bits.prior import prior_for, read_prior
-from hartley.bits.samples import Samples, Symbols, Vectors, chosen, read_samples
+from hartley.bits.files import delimited
+from hartley.bits.files.columns import MOST_SYMBOLS, Text, shown
+from hartley.bits.files.delimited import read_delimited
+from hartley.bits.files.prior import prior_for, read_prior
+from hartley.bits.files.samples import Samples, Symbols, Vectors, chosen, read_samples
 from hartley.errors import InputError
 
 N = 200

@@ -10,8 +10,8 @@ import pytest
 
 from hartley.bits.capacity import capacity
 from hartley.bits.counts import information
-from hartley.bits.samples import Samples, Side, Symbols, Vectors
-from hartley.bits.statement import MOST_ROWS, Said, figure, planned, spread, statement
+from hartley.bits.files.samples import Samples, Side, Symbols, Vectors
+from hartley.bits.files.statement import MOST_ROWS, Said, figure, planned, spread, statement
 from hartley.bits.tables import cross_tabulate
 from hartley.bits.value import Bits
 from hartley.errors import InputError

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from hartley.bits.counted.undersampled import chao_wang_jost_bits
 from hartley.bits.counts import information, jackknife_bits
 from hartley.bits.known import symmetric
-from hartley.bits.undersampled import chao_wang_jost_bits
 
 
 def slow_entropy(counts):

@@ -198,13 +198,14 @@ def once() -> dict[str, list[Bits]]:
 
 def test_every_measure_of_the_package_is_in_the_table_or_says_why_not():
     found = set()
-    for path in sorted(Path(hartley.bits.__path__[0]).glob("*.py")):
+    root = Path(hartley.bits.__path__[0])
+    for path in sorted(root.rglob("*.py")):
         for node in ast.parse(path.read_text()).body:
             if not isinstance(node, ast.FunctionDef) or node.name.startswith("_") or node.returns is None:
                 continue
             returned = ast.unparse(node.returns)
             names = re.findall(r"\w+", returned)
-            module = vars(importlib.import_module(f"hartley.bits.{path.stem}"))
+            module = vars(importlib.import_module(".".join(("hartley.bits", *path.relative_to(root).with_suffix("").parts))))
             holders = [module[name] for name in names if isinstance(module.get(name), type) and is_dataclass(module[name])]
             inside = any("Bits" in str(field.type) for holder in holders for field in fields(holder))
             if "Bits" in names or returned == "Measured" or "Epsilon" in names or (inside and "said" not in node.name):

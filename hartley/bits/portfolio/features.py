@@ -7,8 +7,8 @@ from itertools import combinations, combinations_with_replacement
 
 import numpy as np
 
-from hartley.bits.canonical import Canonical, canonical
-from hartley.bits.ranks import Margins
+from hartley.bits.portfolio.canonical import Canonical, canonical
+from hartley.bits.portfolio.ranks import Margins
 from hartley.bits.tables import Floats
 
 MOST_FEATURES = 120

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hartley.bits.broja import union_information
+from hartley.bits.partial.broja import union_information
 from hartley.bits.tables import Counts, Floats
 from hartley.bits.trust import GATE
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hartley.bits.mixture import Mixture, mixture_information
+from hartley.bits.embeddings.mixture import Mixture, mixture_information
 from hartley.bits.spectrum import Moments, corrected_spectrum, inflation
 from hartley.bits.tables import Floats
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from hartley.bits.broja import union_information
-from hartley.bits.decomposition_null import plug_in_terms
 from hartley.bits.limits import Z, upward_reach
+from hartley.bits.partial.broja import union_information
+from hartley.bits.partial.term_null import plug_in_terms
 from hartley.bits.tables import Counts, Floats
 
 FOLDS = 10

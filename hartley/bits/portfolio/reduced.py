@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hartley.bits.canonical import canonical
-from hartley.bits.ksg import ksg_bits
-from hartley.bits.ranks import normal_scores
+from hartley.bits.neighbors.ksg import ksg_bits
+from hartley.bits.portfolio.canonical import canonical
+from hartley.bits.portfolio.ranks import normal_scores
 from hartley.bits.tables import Floats
 
 MOST_PAIRS = 4

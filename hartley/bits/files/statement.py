@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hartley.bits.prior import Prior, prior_for
-from hartley.bits.samples import Samples, Side, Symbols, Vectors
+from hartley.bits.files.prior import Prior, prior_for
+from hartley.bits.files.samples import Samples, Side, Symbols, Vectors
 from hartley.bits.tables import Floats, cross_tabulate, entropy_bits
 from hartley.bits.value import Bits
 from hartley.errors import InputError

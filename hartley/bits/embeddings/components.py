@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hartley.bits.folds import Folds
-from hartley.bits.labeled import Labeled
-from hartley.bits.pillai import left_out_p
+from hartley.bits.embeddings.folds import Folds
+from hartley.bits.embeddings.labeled import Labeled
+from hartley.bits.embeddings.pillai import left_out_p
 from hartley.bits.tables import Floats
 
 

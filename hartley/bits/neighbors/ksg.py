@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hartley.bits.bitmaps import Bitmaps
-from hartley.bits.grid import GRID_ROWS, grid_counts
-from hartley.bits.neighbors import counts_on_line, tree_counts, tree_distances
+from hartley.bits.neighbors.bitmaps import Bitmaps
+from hartley.bits.neighbors.grid import GRID_ROWS, grid_counts
+from hartley.bits.neighbors.nearest import counts_on_line, tree_counts, tree_distances
 from hartley.bits.tables import Counts, Floats
 from hartley.errors import InputError
 

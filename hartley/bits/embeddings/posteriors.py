@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hartley.bits.folds import Folds, discriminant_posterior
+from hartley.bits.embeddings.folds import Folds, discriminant_posterior
 from hartley.bits.tables import Counts, Floats
 
 Logits = Callable[[Floats], Floats]
@@ -41,7 +41,7 @@ def discriminant(shrinkage: float) -> Fit:
 
 
 def canonical(rows: Floats, label: Counts, law: Floats) -> Logits:
-    """Discriminants along the corrected canonical directions (`hartley.bits.folds`); for columns that are far from independent."""
+    """Discriminants along the corrected canonical directions (`embeddings.folds`); for columns that are far from independent."""
     if len(rows) - len(law) - rows.shape[1] < 5:
         return lambda other: np.tile(np.log(law), (len(other), 1))
     folds = Folds.of(rows, label, len(law), 1, 0)

@@ -15,9 +15,9 @@ from typing import BinaryIO, Literal, cast
 
 import numpy as np
 
-from hartley.bits.arrays import read_npy, read_npz
-from hartley.bits.columns import MOST_SYMBOLS, Choice, Codes, Column, Numbers, Progress, Text, shown
-from hartley.bits.delimited import read_delimited
+from hartley.bits.files.arrays import read_npy, read_npz
+from hartley.bits.files.columns import MOST_SYMBOLS, Choice, Codes, Column, Numbers, Progress, Text, shown
+from hartley.bits.files.delimited import read_delimited
 from hartley.bits.tables import Floats
 from hartley.errors import InputError, unknown
 

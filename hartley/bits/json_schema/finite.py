@@ -8,8 +8,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from fractions import Fraction
 from typing import Any
 
-from hartley.bits.merge import COMBINED, alternatives
-from hartley.bits.schema import ANNOTATIONS, Reader, Schema, bounds, children, exact, length, listed, names, types_of
+from hartley.bits.json_schema.merge import COMBINED, alternatives
+from hartley.bits.json_schema.schema import ANNOTATIONS, Reader, Schema, bounds, children, exact, length, listed, names, types_of
 from hartley.errors import InputError
 
 LIMIT = 4_096

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hartley.bits.canonical import canonical, significant
-from hartley.bits.ranks import Margins, ranks
+from hartley.bits.portfolio.canonical import canonical, significant
+from hartley.bits.portfolio.ranks import Margins, ranks
 from hartley.bits.tables import Counts, Floats
 
 ROWS_FOR_TAILS = 2_000
@@ -86,7 +86,7 @@ def elliptical_bits(x: Floats, y: Floats, nu: float, *, seed: int = 0) -> float:
     The scatter's part, with the Wishart correction at the rows the t-estimate is worth, plus what the shared scale alone
     carries, in closed form (entropies of the multivariate t: Kotz, Nadarajah 2004). ValueError for too few rows.
     """
-    from hartley.bits.copula import covariance_bits
+    from hartley.bits.portfolio.copula import covariance_bits
 
     rows = np.concatenate([ranks(x, seed), ranks(y, seed + 1)], axis=1)
     z = _levels(len(rows), nu)[rows]

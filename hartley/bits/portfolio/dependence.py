@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hartley.bits.ranks import normal_scores
+from hartley.bits.portfolio.ranks import normal_scores
 from hartley.bits.tables import Floats
 from hartley.bits.trust import GATE
 

@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from hartley.bits.columns import Text, shown
-from hartley.bits.delimited import read_delimited
-from hartley.bits.samples import Symbols
+from hartley.bits.files.columns import Text, shown
+from hartley.bits.files.delimited import read_delimited
+from hartley.bits.files.samples import Symbols
 from hartley.bits.tables import Floats
 from hartley.errors import InputError
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from hartley.bits.finite import finite, number_range
-from hartley.bits.merge import COMBINED, alternatives, plain
-from hartley.bits.schema import ANNOTATIONS, Reader, Schema, children, length, listed, names, types_of
-from hartley.bits.size import NONE, ONE, UNBOUNDED, Size, arrangements, of, powers, product, total
+from hartley.bits.json_schema.finite import finite, number_range
+from hartley.bits.json_schema.merge import COMBINED, alternatives, plain
+from hartley.bits.json_schema.schema import ANNOTATIONS, Reader, Schema, children, length, listed, names, types_of
+from hartley.bits.json_schema.size import NONE, ONE, UNBOUNDED, Size, arrangements, of, powers, product, total
 
 _NOT_COUNTED = {"pattern", "not", "if", "then", "else", "contains", "minContains", "maxContains", "propertyNames"}
 _NOT_COUNTED |= {"dependentRequired", "dependentSchemas", "dependencies", "unevaluatedItems"}

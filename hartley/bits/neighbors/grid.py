@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hartley.bits.neighbors import kth_of_pairs, pair_distances
+from hartley.bits.neighbors.nearest import kth_of_pairs, pair_distances
 from hartley.bits.tables import Counts, Floats
 
 Steps = NDArray[np.int16]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hartley.bits.schema import ANNOTATIONS, Reader, Schema, children, exact, length, listed, names
+from hartley.bits.json_schema.schema import ANNOTATIONS, Reader, Schema, children, exact, length, listed, names
 
 COMBINED = ("$ref", "allOf", "anyOf", "oneOf")
 _LOWER = ("minLength", "minItems", "minProperties")

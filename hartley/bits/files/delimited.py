@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from hartley.bits.columns import MOST_SYMBOLS, Choose, Codes, Column, Numbers, Progress, Text, shown
+from hartley.bits.files.columns import MOST_SYMBOLS, Choose, Codes, Column, Numbers, Progress, Text, shown
 from hartley.bits.tables import Floats
 from hartley.errors import InputError
 

@@ -9,12 +9,12 @@ from functools import cached_property
 import numpy as np
 
 from hartley.bits.counts import jackknife_bits
-from hartley.bits.critic import Held, averaged, held_out
-from hartley.bits.elliptical import Elliptical, effective_rows, elliptical_bits, fitted, tail_weight
-from hartley.bits.features import Coordinates, Coupled
-from hartley.bits.quantized import Cells, clustered
-from hartley.bits.ranks import ranks
-from hartley.bits.reduced import MOST_PAIRS, neighbor_bits, pairs_worth_keeping, reduced_bits
+from hartley.bits.portfolio.critic import Held, averaged, held_out
+from hartley.bits.portfolio.elliptical import Elliptical, effective_rows, elliptical_bits, fitted, tail_weight
+from hartley.bits.portfolio.features import Coordinates, Coupled
+from hartley.bits.portfolio.quantized import Cells, clustered
+from hartley.bits.portfolio.ranks import ranks
+from hartley.bits.portfolio.reduced import MOST_PAIRS, neighbor_bits, pairs_worth_keeping, reduced_bits
 from hartley.bits.tables import Floats
 
 FEW_COLUMNS = 4

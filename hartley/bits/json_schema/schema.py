@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from hartley.bits.size import Size
+from hartley.bits.json_schema.size import Size
 from hartley.errors import InputError
 
 Schema = bool | Mapping[str, Any]

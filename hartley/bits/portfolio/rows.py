@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hartley.bits.ranks import normal_scores
+from hartley.bits.portfolio.ranks import normal_scores
 from hartley.bits.tables import Floats
 from hartley.errors import InputError
 

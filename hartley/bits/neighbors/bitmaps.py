@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hartley.bits.neighbors import kth_of_pairs, pair_distances
+from hartley.bits.neighbors.nearest import kth_of_pairs, pair_distances
 from hartley.bits.tables import Counts, Floats
 
 Words = NDArray[np.uint64]

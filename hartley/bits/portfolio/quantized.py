@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hartley.bits.canonical import canonical
-from hartley.bits.decoder import decoder_low_bits
-from hartley.bits.features import Coordinates
-from hartley.bits.ranks import normal_scores
+from hartley.bits.counted.decoder import decoder_low_bits
+from hartley.bits.portfolio.canonical import canonical
+from hartley.bits.portfolio.features import Coordinates
+from hartley.bits.portfolio.ranks import normal_scores
 from hartley.bits.tables import Counts, Floats, cross_tabulate
 
 SIZES = (2, 4, 8, 16, 32, 64)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from hartley.bits.columns import MOST_SYMBOLS, Choose, Column, Numbers, Text, finite, shown
+from hartley.bits.files.columns import MOST_SYMBOLS, Choose, Column, Numbers, Text, finite, shown
 from hartley.errors import InputError
 
 MOST_BYTES = 2**32

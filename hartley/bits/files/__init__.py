@@ -1,0 +1,1 @@
+"""The user's own samples: files read in blocks, columns typed, and the statement made."""

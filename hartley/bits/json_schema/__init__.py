@@ -1,0 +1,1 @@
+"""Parts of the bandwidth: a JSON Schema read, merged and counted exactly."""
