@@ -11,7 +11,7 @@ from hartley.bits.portfolio.canonical import Canonical, canonical
 from hartley.bits.portfolio.ranks import Margins
 from hartley.bits.tables import Floats
 
-MOST_FEATURES = 120
+MOST_FEATURES, FEW_TERMS = 120, 50
 MOST_SHELLS = 8
 WIDEST_SCREENED, MOST_SCREENED = 50, 20
 REACH = 3.5
@@ -31,9 +31,9 @@ class Curved:
 
     @staticmethod
     def of(x: Floats) -> Curved:
-        """As many terms as n rows carry (20 rows a term): coordinates, coordinates by radius, squares, products, cubes."""
+        """As many terms as n rows carry (20 rows a term; 10 up to 50 terms): coordinates, these by radius, squares, products, cubes."""
         n, d = x.shape
-        margins, room = Margins.of(x), min(MOST_FEATURES, n // 20)
+        margins, room = Margins.of(x), min(MOST_FEATURES, max(min(n // 10, FEW_TERMS), n // 20))
         shells = 0 if d == 1 else min(MOST_SHELLS, (room - d) // (d + 1))
         left = room - d - shells * (d + 1)
         radius = np.sqrt((np.clip(margins.normal(x), -REACH, REACH) ** 2).mean(1))
@@ -53,6 +53,9 @@ class Curved:
         """(m, features); the first d are the normal scores themselves."""
         z = np.clip(self.margins.normal(x), -REACH, REACH)
         parts = [z]
+        if z.shape[1] > 1 and not len(self.knots):
+            # a radius can carry what no single square shows
+            parts.append((z**2).mean(1, keepdims=True))
         if len(self.knots):
             shells = _hats(np.sqrt((z**2).mean(1)), self.knots)
             parts += [shells] + [z * shells[:, [k]] for k in range(1, len(self.knots))]
