@@ -16,7 +16,7 @@ from hartley.bits.reading import channel_reading
 from hartley.bits.signal import KINDS as SIGNAL_KINDS
 from hartley.bits.signal import Condition, signal_and_noise
 from hartley.bits.tables import Counts, Floats, cross_tabulate, entropy_bits
-from hartley.bits.trust import TRIALS_PER_CELL
+from hartley.bits.trust import TRIALS_PER_CELL, TRIALS_PER_INPUT
 from hartley.bits.value import Bits
 from hartley.evidence import NONE, Evidence
 
@@ -38,7 +38,7 @@ def for_evidence(evidence: Evidence) -> Measured:
                         jam: unmeasured, as a jam has no symbol.
     margin_bits         utility_bits - adversary_bits; unmeasured where either is.
     deployed_bits, misinformation_bits   where the evidence has log2_q and rows with an intent; left out elsewhere.
-    adversary_given_user_bits   write, arms under attack, with five trials a cell: I(adversary; outcome | intent), free of
+    adversary_given_user_bits   write, arms under attack, with trials enough for a point: I(adversary; outcome | intent), free of
                         whatever ties the target to the intent. Left out elsewhere.
     capacity_bits       write, arms under attack: capacity of adversary -> outcome; also read, where the secret has more symbols
                         than two or no score. Left out elsewhere.
@@ -99,6 +99,8 @@ def _given_user(part: Evidence) -> list[Bits]:
     rows = (part.intent != NONE) & (part.adversary != NONE)
     columns = part.adversary[rows], part.outcome[rows], part.intent[rows]
     if not rows.any() or rows.sum() < TRIALS_PER_CELL * len(np.unique(np.stack(columns), axis=1).T):
+        return []
+    if np.unique(np.stack(columns[::2]), axis=1, return_counts=True)[1].min() < TRIALS_PER_INPUT:
         return []
     return [conditional_information(*columns, kind="adversary_given_user_bits")]
 

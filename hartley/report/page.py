@@ -181,15 +181,15 @@ def _repeats(cell: Cell, arm: str, cells: Sequence[Cell]) -> bool:
 def _others(channel: Channel) -> list[Number]:
     """What a channel measured without a defense besides utility and adversary bits, in the order of the vocabulary.
 
-    A margin without an attack is only the null of the estimate, so it stays in the table of all numbers.
+    A margin without an attack is only the null of the estimate, so it stays in the table of all numbers. Of what the embedding
+    carries either the point stands here or, where it is withheld, the limit that needs no model.
     """
     order = {name: place for place, name in enumerate(words.QUANTITIES)}
-    shown = {"utility_bits", "adversary_bits"}
-    found = [
-        number
-        for (arm, kind), number in channel.bits.items()
-        if arm in ("clean", "attacked") and kind not in shown and (arm, kind) != ("clean", "margin_bits")
-    ]
+    hidden = {(arm, kind) for arm in ("clean", "attacked") for kind in ("utility_bits", "adversary_bits")} | {("clean", "margin_bits")}
+    for arm in ("clean", "attacked"):
+        carried = channel.bits.get((arm, "embedding_bits"))
+        hidden.add((arm, "embedding_bits" if carried is None or carried.value is None else "certified_bits"))
+    found = [number for (arm, kind), number in channel.bits.items() if arm in ("clean", "attacked") and (arm, kind) not in hidden]
     return sorted(found, key=lambda number: (order.get(number.name, len(order)), number.name, number.arm == "attacked"))
 
 

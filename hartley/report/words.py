@@ -34,7 +34,7 @@ QUANTITIES = {
     ),
     "c_g_bits": (
         "Shannon-Hartley reading",
-        "what the embedding's signal-to-noise ratios would carry if meanings were spread like noise. Not capped by what there is to say",
+        "what the embedding's signal-to-noise ratios would carry if meanings were spread like noise, and no more than there is to say",
     ),
     "alignment_loss_bits": (
         "alignment loss",

@@ -6,16 +6,18 @@ import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
+from hartley.bits import Bits
 from hartley.catalog import threats
 from hartley.errors import InputError
 from hartley.report import build, write_report
 from hartley.report.media import Shelf
-from hartley.report.numbers import Number
+from hartley.report.numbers import Number, of_bits
+from hartley.report.page import _others
 from hartley.report.shapes import bar, plot
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}
@@ -222,3 +224,11 @@ def test_bars_and_curves_keep_their_proportions() -> None:
     assert plot([None, 1.0]) is None
     long = plot([float(step) for step in range(10_000)])
     assert long is not None and long.path.count("L") < 300
+
+
+@pytest.mark.parametrize(("value", "shown"), [(2.9, "embedding_bits"), (None, "certified_bits")])
+def test_of_what_an_embedding_carries_the_point_stands_or_else_the_certified_limit(value, shown):
+    carried = Bits(value, 2.5, 3.3, 200, "made", "embedding_bits", value is not None, "" if value else "not Gaussian")
+    certified = Bits(None, 2.7, 3.3, 200, "made", "certified_bits", False, "a lower limit")
+    bits = {("clean", one.kind): of_bits(one.to_json(), "clean") for one in (carried, certified)}
+    assert [number.name for number in _others(SimpleNamespace(bits=bits))] == [shown]
