@@ -72,14 +72,13 @@ def _p_within(tables: list[Counts], permutations: int, seed: int) -> float:
     if not tables:
         return 1.0
     total = np.zeros(permutations)
-    observed = 0.0
-    for table in tables:
-        rows, columns = np.sort(table.sum(1)), np.sort(table.sum(0))
-        rows, columns = rows[rows > 0], columns[columns > 0]
-        generator = np.random.default_rng([seed, *rows.tolist(), *columns.tolist()])
+    # in an order that relabeling cannot change; the place enters the seed, or strata with equal margins would get equal draws
+    margins = sorted([sorted(side[side > 0].tolist()) for side in (table.sum(1), table.sum(0))] for table in tables)
+    for place, (rows, columns) in enumerate(margins):
+        generator = np.random.default_rng([seed, place, *rows, *columns])
         drawn = random_table(rows, columns).rvs(permutations, random_state=generator)
         total += _weight(drawn)
-        observed += float(_weight(table))
+    observed = float(sum(_weight(table) for table in tables))
     return float((1 + (total >= observed - 1e-9 * max(1.0, abs(observed))).sum()) / (1 + permutations))
 
 

@@ -113,3 +113,12 @@ def test_too_few_trials_withhold_the_point_and_a_constant_is_not_measured():
 def test_wrong_columns_are_named(columns, names):
     with pytest.raises(InputError, match=names):
         conditional_information(*columns)
+
+
+def test_strata_with_equal_margins_are_shuffled_apart():
+    """Eight strata alike, each too weak alone: shuffled with one and the same draw their sum would not be detected."""
+    table = np.array([[14, 6], [7, 13]])
+    x, y = (np.repeat(index, table.ravel()) for index in np.indices(table.shape).reshape(2, -1))
+    assert information(x, y).value is None
+    bits = conditional_information(np.tile(x, 8), np.tile(y, 8), np.repeat(np.arange(8), len(x)))
+    assert bits.checks["permutation_p"] <= 0.001
