@@ -12,7 +12,7 @@ from hartley.bits import trust
 from hartley.bits.partial.broja import LARGEST
 from hartley.bits.partial.term_limits import Densities, caps_bits, corrected_terms, folds
 from hartley.bits.partial.term_null import TERMS, null_p, plug_in_terms
-from hartley.bits.tables import Counts, Floats, checked_table
+from hartley.bits.tables import Counts, Floats, checked_cube
 from hartley.bits.value import Bits
 from hartley.errors import InputError
 
@@ -58,7 +58,7 @@ def decomposition(counts: ArrayLike, *, permutations: int = 99, seed: int = 0) -
     Floors on trials as in `hartley.bits.counts.information`. Under 20 trials, or with one target symbol or a source
     with one symbol, the terms are unmeasured. InputError names the cell of a malformed table.
     """
-    table = _checked_cube(counts)
+    table = checked_cube(counts, "first source, second source, target")
     n = int(table.sum())
     kept = table[table.sum((1, 2)) > 0][:, table.sum((0, 2)) > 0][:, :, table.sum((0, 1)) > 0]
     why = _why_unmeasurable(kept, n)
@@ -134,20 +134,6 @@ def _not_significant(p: float, low: float, high: float) -> str:
     if low <= 0:
         return f"0 (n.s.): beats its shuffled null (p = {p:.3f}), but its interval reaches 0; less than {high:.3f} bits"
     return ""
-
-
-def _checked_cube(counts: ArrayLike) -> Counts:
-    try:
-        cube = np.asarray(counts, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"counts: not a table of numbers ({error})") from None
-    if cube.ndim != 3 or 0 in cube.shape:
-        raise InputError(f"counts: shape {cube.shape}, takes (first source, second source, target)")
-    bad = ~np.isfinite(cube) | (cube < 0) | (cube != np.floor(cube))
-    if bad.any():
-        x, y, s = (int(i) for i in np.argwhere(bad)[0])
-        raise InputError(f"counts, cell ({x}, {y}, {s}): got {cube[x, y, s]:g}, takes whole numbers from 0")
-    return checked_table(cube.reshape(-1, cube.shape[2])).reshape(cube.shape)
 
 
 def _why_unmeasurable(counts: Counts, n: int) -> str:

@@ -28,6 +28,21 @@ def checked_table(counts: ArrayLike) -> Counts:
     return wide.astype(np.int64)
 
 
+def checked_cube(counts: ArrayLike, axes: str) -> Counts:
+    """Counts with three axes, named in `axes`, of whole numbers >= 0. InputError names the cell."""
+    try:
+        cube = np.asarray(counts, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"counts: not a table of numbers ({error})") from None
+    if cube.ndim != 3 or 0 in cube.shape:
+        raise InputError(f"counts: shape {cube.shape}, takes ({axes})")
+    bad = ~np.isfinite(cube) | (cube < 0) | (cube != np.floor(cube))
+    if bad.any():
+        x, y, s = (int(i) for i in np.argwhere(bad)[0])
+        raise InputError(f"counts, cell ({x}, {y}, {s}): got {cube[x, y, s]:g}, takes whole numbers from 0")
+    return checked_table(cube.reshape(-1, cube.shape[2])).reshape(cube.shape)
+
+
 def cross_tabulate(
     x: ArrayLike, y: ArrayLike, *, inputs: int | None = None, outcomes: int | None = None, names: tuple[str, str] = ("x", "y")
 ) -> Counts:

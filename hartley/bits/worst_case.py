@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from hartley.bits import trust
 from hartley.bits.capacity import channel_capacity
 from hartley.bits.limits import upward_reach
-from hartley.bits.tables import Counts, Floats, checked_channel, checked_table
+from hartley.bits.tables import Counts, Floats, checked_channel, checked_cube
 from hartley.bits.value import Bits
 from hartley.errors import InputError
 
@@ -261,13 +261,7 @@ def _checked(channels: ArrayLike) -> Floats:
 
 
 def _checked_counts(counts: ArrayLike) -> Counts:
-    try:
-        cube = np.asarray(counts, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"counts: not a table of numbers ({error})") from None
-    if cube.ndim != 3 or 0 in cube.shape:
-        raise InputError(f"counts: shape {cube.shape}, takes (states, inputs, outcomes)")
-    table = checked_table(cube.reshape(-1, cube.shape[2])).reshape(cube.shape)
+    table = checked_cube(counts, "states, inputs, outcomes")
     if (table.sum(2) == 0).any():
         s, x = (int(i) for i in np.argwhere(table.sum(2) == 0)[0])
         raise InputError(f"counts, state {s}, input {x}: no trial; every input needs some under every state")
