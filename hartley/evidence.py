@@ -39,6 +39,9 @@ class Evidence:
       success    1 when the threat's own success criterion held on this trial, 0 when it did not, NONE when it does
                  not apply.
     Optional columns:
+      effect     int; index into `effect_alphabet`, or NONE: what came out at the adversary's own receiver, where one outcome
+                 symbol cannot say both what the user got and what the adversary did (an agent may do both tasks). The
+                 adversary's bits are then read from it, the user's from `outcome`. None: both read `outcome`.
       score      float; the read-out that an attacker thresholds (membership), or the similarity of the outcome.
       log2_q     float <= 0; log2 of the probability that the deployed head gave to the intent symbol.
       embedding  float32 (rows, d); the embedding that was read out.
@@ -67,13 +70,15 @@ class Evidence:
     embedding: NDArray[np.float32] | None = None
     costs: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     intent_prior: NDArray[np.float64] | None = None
+    effect: NDArray[np.int32] | None = None
+    effect_alphabet: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise EvidenceError(f"kind: got {self.kind!r}, takes one of {', '.join(KINDS)}")
         if not isinstance(self.channel, str):
             raise EvidenceError(f"channel: got {self.channel!r}, takes a name")
-        for name in SYMBOL_COLUMNS:
+        for name in (*SYMBOL_COLUMNS, "effect"):
             given = getattr(self, f"{name}_alphabet")
             if isinstance(given, str) or not isinstance(given, Sequence):
                 raise EvidenceError(f"{name}_alphabet: got {given!r}, takes a sequence of symbols")
@@ -89,6 +94,10 @@ class Evidence:
         for name in SYMBOL_COLUMNS:
             self._column(name, np.int32, rows, NONE, len(getattr(self, f"{name}_alphabet")) - 1)
         self._column("success", np.int8, rows, NONE, 1)
+        if self.effect is not None:
+            self._column("effect", np.int32, rows, NONE, len(self.effect_alphabet) - 1)
+        elif self.effect_alphabet:
+            raise EvidenceError("effect_alphabet: given without a column effect")
         if self.score is not None:
             self._column("score", np.float64, rows, None, None)
         if self.log2_q is not None:
@@ -161,6 +170,11 @@ class Evidence:
             raise EvidenceError(f"column intent, row {row}: got {self.intent[row]}, whose intent_prior is 0")
         object.__setattr__(self, "intent_prior", frozen(prior))
 
+    @property
+    def received(self) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+        """What the adversary's receiver sees, and its alphabet: the effects where there are any, the outcomes elsewhere."""
+        return (self.outcome, self.outcome_alphabet) if self.effect is None else (self.effect, self.effect_alphabet)
+
     def __len__(self) -> int:
         return int(self.arm.shape[0])
 
@@ -203,6 +217,8 @@ class Evidence:
             "intent_alphabet": self.intent_alphabet,
             "adversary_alphabet": self.adversary_alphabet,
             "outcome_alphabet": self.outcome_alphabet,
+            # Left out where there is none, so that tables without it keep their bytes.
+            **({"effect_alphabet": self.effect_alphabet} if self.effect_alphabet else {}),
         }
 
     @staticmethod
@@ -290,4 +306,4 @@ class Evidence:
 
 
 _REQUIRED = ("arm", "trial", *SYMBOL_COLUMNS, "success")
-_OPTIONAL = ("score", "log2_q", "embedding")
+_OPTIONAL = ("score", "log2_q", "embedding", "effect")

@@ -6,18 +6,21 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from random import Random
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from hartley.attacks.exhibit import Exhibit
+from hartley.bits.value import Bits
 from hartley.data.pairs import Data
 from hartley.targets.protocols import Encoder
+from hartley.targets.system import System
 
 if TYPE_CHECKING:
     from hartley.defenses.model.defense import Defense
+    from hartley.defenses.system.safeguard import Safeguard
 
 
 NOTES = "notes"
@@ -55,28 +58,6 @@ EFFORTS: Mapping[str, Effort] = {
 
 
 @dataclass(frozen=True)
-class Exhibit:
-    """One trial to look at: inputs before and after, and what the model made of them.
-
-    Pictures are uint8 (height, width, 3); waveforms float32 (samples,) in [-1, 1]. None: not part of this trial.
-    """
-
-    channel: str
-    arm: str
-    intent: str
-    adversary: str | None
-    outcome_clean: str
-    outcome_attacked: str
-    image_clean: NDArray[np.uint8] | None = None
-    image_attacked: NDArray[np.uint8] | None = None
-    audio_clean: NDArray[np.float32] | None = None
-    audio_attacked: NDArray[np.float32] | None = None
-    sample_rate: int | None = None
-    text_clean: str | None = None
-    text_attacked: str | None = None
-
-
-@dataclass(frozen=True)
 class Curve:
     """A quantity over optimizer steps, for example the attack's loss."""
 
@@ -96,22 +77,27 @@ class Flag:
     why: str
 
 
-@dataclass
-class Case:
-    """One cell's circumstances. `stream` seeds every draw; it leaves out the defense, so that all defenses of one
-    (target, threat, seed, effort) face the same inputs and attacks."""
+@dataclass(kw_only=True)
+class Circumstances:
+    """What every cell's recipe has: how much work it may do, seeded draws, the run's cache, and a place to leave what it saw.
 
-    target: Encoder
-    data: Data
+    `stream` seeds every draw; it leaves out the defense, so that all defenses of one (target, threat, seed, effort) face the
+    same inputs and attacks.
+    """
+
     effort: Effort
     stream: str
-    defense: Defense | None = None
     cached: Callable[[str, Callable[[], dict[str, Tensor]]], dict[str, Tensor]] = field(default=lambda _, compute: compute())
     progress: Callable[[str, int, int], None] = field(default=lambda *_: None)
     exhibits: list[Exhibit] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
     flags: list[Flag] = field(default_factory=list)
     told: set[str] = field(default_factory=set)
+    measures: list[tuple[str, str, Bits]] = field(default_factory=list)
+
+    def measure(self, channel: str, arm: str, bits: Bits) -> None:
+        """Leave a measure that the evidence alone does not give (the bandwidth of what is on offer, a bound on a path)."""
+        self.measures.append((channel, arm, bits))
 
     def once(self, name: str, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
         """What `compute` gives, from the run's cache where it is there already; the curves and flags it leaves come along.
@@ -135,7 +121,32 @@ class Case:
         self.flags += [Flag(**item) for item in left["flags"]]
         return tensors
 
-    def generator(self, *purpose: Any) -> torch.Generator:
-        """A generator of its own for each purpose, so that one part's draws never shift another's."""
+    def seed(self, *purpose: Any) -> int:
+        """A seed of its own for each purpose, so that one part's draws never shift another's."""
         digest = hashlib.sha256("/".join((self.stream, *map(str, purpose))).encode()).digest()
-        return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+        return int.from_bytes(digest[:7], "big")
+
+    def generator(self, *purpose: Any) -> torch.Generator:
+        """A torch generator of its own for each purpose."""
+        return torch.Generator().manual_seed(self.seed(*purpose))
+
+    def random(self, *purpose: Any) -> Random:
+        """Python's random numbers, of their own for each purpose."""
+        return Random(self.seed(*purpose))  # noqa: S311 - draws of an experiment, not secrets
+
+
+@dataclass(kw_only=True)
+class Case(Circumstances):
+    """One cell's circumstances at the model level: an encoder, data, perhaps a defense."""
+
+    target: Encoder
+    data: Data
+    defense: Defense | None = None
+
+
+@dataclass(kw_only=True)
+class SystemCase(Circumstances):
+    """One cell's circumstances at the system level: what agents, societies and memories are built from, perhaps a safeguard."""
+
+    system: System
+    safeguard: Safeguard | None = None

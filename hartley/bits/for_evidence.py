@@ -33,7 +33,8 @@ def for_evidence(evidence: Evidence) -> Measured:
     utility_bits        I(intent; outcome), the intents' law known where the evidence states it. An outcome that is NONE is a
                         symbol of its own, "no answer"; rows without an intent are left out.
     adversary_bits      write: I(adversary; outcome). In an arm where some rows have an adversary symbol and others have
-                        NONE, NONE is the symbol "nothing written". In a clean arm this is the null.
+                        NONE, NONE is the symbol "nothing written". In a clean arm this is the null. Where the evidence has
+                        effects, they stand for the outcome here and wherever the adversary's bits are read.
                         read, a secret of two symbols with a score: the membership bracket; else I(adversary; outcome).
                         jam: unmeasured, as a jam has no symbol.
     margin_bits         utility_bits - adversary_bits; unmeasured where either is.
@@ -97,7 +98,7 @@ def _membership(part: Evidence) -> bool:
 
 def _given_user(part: Evidence) -> list[Bits]:
     rows = (part.intent != NONE) & (part.adversary != NONE)
-    columns = part.adversary[rows], part.outcome[rows], part.intent[rows]
+    columns = part.adversary[rows], part.received[0][rows], part.intent[rows]
     if not rows.any() or rows.sum() < TRIALS_PER_CELL * len(np.unique(np.stack(columns), axis=1).T):
         return []
     if np.unique(np.stack(columns[::2]), axis=1, return_counts=True)[1].min() < TRIALS_PER_INPUT:
@@ -168,8 +169,9 @@ def _intent_entropy(part: Evidence) -> float:
 
 
 def _adversary_table(part: Evidence) -> Counts:
-    """Counts (adversary symbols that occur, outcomes); NONE is a symbol where it occurs."""
-    counts = _table(part.adversary, len(part.adversary_alphabet), part.outcome, len(part.outcome_alphabet))
+    """Counts (adversary symbols that occur, what the adversary's receiver saw); NONE is a symbol where it occurs."""
+    received, alphabet = part.received
+    counts = _table(part.adversary, len(part.adversary_alphabet), received, len(alphabet))
     return _used(counts, None)[0]
 
 

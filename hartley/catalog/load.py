@@ -68,6 +68,8 @@ THREAT_COLUMNS = (
     *("target_encoder", "target_i_t2i", "target_i_t2t", "target_a2t", "reference"),
 )
 MODEL_COLUMNS = ("id", "name", "typical_task", "inputs", "outputs", "family", "nearest_loadable")
+STAGES = ("input", "training", "output", "action", "message", "retrieval")
+"""Where a defense acts: on a model's input, training or output; on a system's calls, on what it is shown, on what a memory gives."""
 DEFENSE_COLUMNS = (*("id", "name", "level", "stage", "modalities", "axis", "differentiable", "stochastic", "mechanism", "reference"),)
 
 
@@ -188,7 +190,7 @@ def _defense(row: Row, package: Path) -> DefenseRow:
         id=row.text("id"),
         name=row.text("name"),
         level=level,
-        stage=row.one_of("stage", ("input", "training", "output")),
+        stage=row.one_of("stage", STAGES),
         modalities=row.some_of("modalities", (*MODALITIES, "embedding", "pairs")),
         axis=row.one_of("axis", ("S", "N", "B")),
         differentiable=row.flag("differentiable"),

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from hartley.attacks.case import EFFORTS, Case, Effort, Refused
+from hartley.attacks.case import EFFORTS, Case, Circumstances, Effort, Refused, SystemCase
+from hartley.bits.value import Bits
+from hartley.defenses.system.safeguard import Safeguard
 from hartley.evidence import Evidence
 from hartley.runs import media
 from hartley.runs.cache import Cache
@@ -51,16 +53,13 @@ def execute(
     settle_randomness(cell.stream(context))
     recipe = parts.recipe(cell.threat)
     try:
-        refuse_incapable(cell, recipe, loaded)
-        case = Case(
-            target=loaded.target,
-            data=loaded.data,
-            effort=Effort(name=cell.budget, **context.effort),
-            stream=cell.stream(context),
-            defense=None if cell.defense == NO_DEFENSE else parts.defense(cell.defense),
-            cached=Cache(store, cell.shelf(context), waiting),
-            progress=progress,
-        )
+        common = {
+            "effort": Effort(name=cell.budget, **context.effort),
+            "stream": cell.stream(context),
+            "cached": Cache(store, cell.shelf(context), waiting),
+            "progress": progress,
+        }
+        case = case_for(cell, recipe, loaded, parts, common)
         tables = recipe.run(case)
     except Refused as refusal:
         result = empty_result(cell, key, "refused", one_line(refusal))
@@ -70,12 +69,29 @@ def execute(
     return result
 
 
-def refuse_incapable(cell: Cell, recipe: Recipe, loaded: Loaded) -> None:
+def case_for(cell: Cell, recipe: Recipe, loaded: Loaded, parts: Parts, common: Mapping[str, Any]) -> Case | SystemCase:
+    """The case of the threat's own level. Raises Refused where the target has no such level or lacks what the threat needs."""
+    defense = None if cell.defense == NO_DEFENSE else parts.defense(cell.defense)
+    if recipe.level == "system":
+        if loaded.system is None:
+            raise Refused(f"{cell.threat} attacks an agent, a society or a memory; {cell.target} is a model alone")
+        refuse_incapable(cell, recipe, loaded.system.name, loaded.system.capabilities)
+        if defense is not None and not isinstance(defense, Safeguard):
+            raise Refused(f"{cell.defense} wraps a model, and {cell.threat} attacks the system around one")
+        return SystemCase(system=loaded.system, safeguard=defense, **common)
+    if loaded.target is None or loaded.data is None:
+        raise Refused(f"{cell.threat} attacks an encoder of pictures and text; {cell.target} has none")
+    refuse_incapable(cell, recipe, loaded.target.name, loaded.target.capabilities)
+    if isinstance(defense, Safeguard):
+        raise Refused(f"{cell.defense} wraps a system, and {cell.threat} attacks a model alone")
+    return Case(target=loaded.target, data=loaded.data, defense=defense, **common)
+
+
+def refuse_incapable(cell: Cell, recipe: Recipe, name: str, capabilities: frozenset[str]) -> None:
     """Raises Refused, naming what is missing, when the threat needs capabilities that the target does not declare."""
-    missing = sorted(recipe.needs - loaded.target.capabilities)
+    missing = sorted(recipe.needs - capabilities)
     if missing:
-        has = ", ".join(sorted(loaded.target.capabilities)) or "none"
-        raise Refused(f"{cell.threat} needs {', '.join(missing)} of its target; {loaded.target.name} offers {has}")
+        raise Refused(f"{cell.threat} needs {', '.join(missing)} of its target; {name} offers {', '.join(sorted(capabilities)) or 'none'}")
 
 
 def settle_randomness(stream: str) -> None:
@@ -86,7 +102,9 @@ def settle_randomness(stream: str) -> None:
     random.seed(seed)
 
 
-def measured(cell: Cell, key: str, case: Case, tables: Iterable[Evidence], recipe: Recipe, store: Store, parts: Parts) -> dict[str, Any]:
+def measured(
+    cell: Cell, key: str, case: Circumstances, tables: Iterable[Evidence], recipe: Recipe, store: Store, parts: Parts
+) -> dict[str, Any]:
     """The result of a cell that ran. Raises ValueError when the recipe gave no table or two of one channel."""
     tables = tuple(tables)
     names = [evidence.channel for evidence in tables]
@@ -98,7 +116,7 @@ def measured(cell: Cell, key: str, case: Case, tables: Iterable[Evidence], recip
         "cell": cell.to_json(),
         "status": "measured",
         "why": "",
-        "channels": [channel(key, evidence, recipe, store, parts) for evidence in tables],
+        "channels": [channel(key, evidence, recipe, store, parts, left(case, evidence)) for evidence in tables],
         "flags": [{"channel": flag.channel, "arm": flag.arm, "name": flag.name, "why": flag.why} for flag in case.flags],
         "curves": [
             {"channel": curve.channel, "arm": curve.arm, "name": curve.name, "values": [_finite(value) for value in curve.values]}
@@ -108,14 +126,19 @@ def measured(cell: Cell, key: str, case: Case, tables: Iterable[Evidence], recip
     }
 
 
-def channel(key: str, evidence: Evidence, recipe: Recipe, store: Store, parts: Parts) -> dict[str, Any]:
+def left(case: Circumstances, evidence: Evidence) -> tuple[tuple[str, Bits], ...]:
+    """(arm, Bits) of the measures that the recipe itself left for one channel."""
+    return tuple((arm, bits) for channel, arm, bits in case.measures if channel == evidence.channel)
+
+
+def channel(key: str, evidence: Evidence, recipe: Recipe, store: Store, parts: Parts, more: tuple[tuple[str, Bits], ...]) -> dict[str, Any]:
     """One channel's part of the result: its table's file, its rates, its measures, its costs."""
     return {
         "name": evidence.channel,
         "kind": evidence.kind,
         "evidence": store.write_evidence(key, evidence),
         "rates": [rate.to_json() for rate in recipe.rates(evidence)],
-        "measures": [{"arm": arm, "bits": bits.to_json()} for arm, bits in parts.measures(evidence)],
+        "measures": [{"arm": arm, "bits": bits.to_json()} for arm, bits in (*parts.measures(evidence), *more)],
         "costs": costs(evidence),
     }
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from hartley.attacks.case import Exhibit
+    from hartley.attacks.exhibit import Exhibit
 
 MIDDLE = 128
 MOST_AMPLIFIED = 64.0

@@ -13,8 +13,8 @@ from hartley.runs.plan import Catalog
 from hartley.runs.resolve import Loaded, check_data, check_target, load
 
 if TYPE_CHECKING:
-    from hartley.attacks.case import Case
     from hartley.defenses.model.defense import Defense
+    from hartley.defenses.system.safeguard import Safeguard
 
 
 class Rate(Protocol):
@@ -25,11 +25,13 @@ class Rate(Protocol):
 
 @dataclass(frozen=True)
 class Recipe:
-    """A threat made runnable: its function, how its success is counted, and the capabilities it needs."""
+    """A threat made runnable: its function of a `Case` or, at the system level, a `SystemCase`; how its success is counted;
+    the capabilities it needs; and its level."""
 
-    run: Callable[[Case], tuple[Evidence, ...]]
+    run: Callable[[Any], tuple[Evidence, ...]]
     rates: Callable[[Evidence], tuple[Rate, ...]]
     needs: frozenset[str]
+    level: str = "model"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Parts:
 
     check      (target, data) names: raises InputError early for what can be seen without loading.
     load       (target, data) names to what is loaded, and whether another process has checked the data already.
-    recipe     threat id to Recipe. defense: defense id to Defense.
+    recipe     threat id to Recipe. defense: defense id to what the module calls DEFENSE.
     measures   a table to (arm, Bits) pairs.
     catalog    gives the catalog that plans are held against.
     """
@@ -46,7 +48,7 @@ class Parts:
     check: Callable[[str, str], None]
     load: Callable[[str, str, bool], Loaded]
     recipe: Callable[[str], Recipe]
-    defense: Callable[[str], Defense]
+    defense: Callable[[str], Defense | Safeguard]
     measures: Callable[[Evidence], tuple[tuple[str, Bits], ...]]
     catalog: Callable[[], Catalog]
 
@@ -71,16 +73,16 @@ def recipe(threat_id: str) -> Recipe:
     row = threat(threat_id)
     name = row.id.replace("-", "_")
     module = importlib.import_module(f"hartley.attacks.{row.flow}.{name}")
-    return Recipe(getattr(module, name), module.rates, frozenset(row.needs))
+    return Recipe(getattr(module, name), module.rates, frozenset(row.needs), row.level)
 
 
-def defense(defense_id: str) -> Defense:
-    """The defense in hartley/defenses/model/ID.py. Raises InputError for an id that the catalog does not know."""
+def defense(defense_id: str) -> Defense | Safeguard:
+    """The defense in hartley/defenses/LEVEL/ID.py. Raises InputError for an id that the catalog does not know."""
     from hartley import catalog as package
 
     row = package.defense(defense_id)
-    module = importlib.import_module(f"hartley.defenses.model.{row.id.replace('-', '_')}")
-    found: Defense = module.DEFENSE
+    module = importlib.import_module(f"hartley.defenses.{row.level}.{row.id.replace('-', '_')}")
+    found: Defense | Safeguard = module.DEFENSE
     return found
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hartley.data.pairs import Data
     from hartley.targets.clip import ClipEncoder
     from hartley.targets.protocols import Encoder
+    from hartley.targets.system import System
 
 REFERENCE_TARGET = "reference:encoder"
 TARGETS = (REFERENCE_TARGET, "hf:PATH")
@@ -23,11 +24,17 @@ REFERENCE_DATA = "reference"
 
 @dataclass(frozen=True)
 class Loaded:
-    """A target and the data it is measured on, ready to use. notes: plain sentences that a reader of the numbers should know."""
+    """What a run measures, ready to use.
 
-    target: Encoder
-    data: Data
+    target, data   an encoder and what it is measured on; None where there is no encoder.
+    notes          plain sentences that a reader of the numbers should know.
+    system         what the system-level threats run against; None where the target is a model alone.
+    """
+
+    target: Encoder | None
+    data: Data | None
     notes: tuple[str, ...] = ()
+    system: System | None = None
 
 
 def check_target(name: str) -> None:

@@ -136,9 +136,11 @@ def _trace() -> str:
 def _facts(loaded: Loaded, budget: str, effort: Mapping[str, int]) -> dict[str, Any]:
     from hartley.runs.execute import effort_numbers
 
+    targets = [part for part in (loaded.target, loaded.system) if part is not None]
+    data = [] if loaded.data is None else [loaded.data]
     return {
-        "target": {"name": loaded.target.name, "fingerprint": loaded.target.fingerprint},
-        "data": {"name": loaded.data.name, "fingerprint": loaded.data.fingerprint},
+        "target": {"name": " and ".join(part.name for part in targets), "fingerprint": " ".join(part.fingerprint for part in targets)},
+        "data": {"name": " ".join(part.name for part in data), "fingerprint": " ".join(part.fingerprint for part in data)},
         "effort": effort_numbers(budget, effort),
         "notes": list(loaded.notes),
     }

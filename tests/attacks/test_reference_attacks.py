@@ -64,7 +64,7 @@ def test_speech_at_30_db_says_what_the_attacker_wants_and_noise_of_that_size_doe
 
 @pytest.mark.slow
 def test_one_percent_of_triggered_pairs_plants_a_backdoor_and_keeps_clean_accuracy(encoder):
-    case = Case(encoder, ReferenceData(), EFFORTS["quick"], "expected/badclip")
+    case = Case(target=encoder, data=ReferenceData(), effort=EFFORTS["quick"], stream="expected/badclip")
     (evidence,) = recipe("badclip").run(case)
     rates = {(rate.name, rate.arm): rate for rate in recipe("badclip").rates(evidence)}
     success, quiet = rates["attack success with the trigger", "attacked"], rates["clean accuracy", "attacked"]

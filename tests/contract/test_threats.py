@@ -51,7 +51,14 @@ def run(encoder, threat, guard, shelf):
             shelf[name] = compute()
         return shelf[name]
 
-    case = Case(encoder, ReferenceData(), TINY, f"contract/{threat}", None if guard == "none" else defense(guard), cached)
+    case = Case(
+        target=encoder,
+        data=ReferenceData(),
+        effort=TINY,
+        stream=f"contract/{threat}",
+        defense=None if guard == "none" else defense(guard),
+        cached=cached,
+    )
     return case, recipe(threat).run(case)
 
 

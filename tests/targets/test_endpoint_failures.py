@@ -199,6 +199,7 @@ def test_every_failure_has_its_reason_and_no_secret(what: str, tmp_path: Path, c
     assert f"authorization: bearer {CANARY}".lower() in got[0].lower()
     assert len(got) == budget.spent.requests == 1
     assert failure.__cause__ is None
+    assert "Incorrect" not in str(failure) or reason not in (Reason.UNAUTHORIZED, Reason.FORBIDDEN)  # where servers repeat keys
     assert secrets_in(failure, tmp_path, caplog.text) == []
     assert not list(tmp_path.glob("cache/*/*.json"))
 

@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hartley.attacks.case import Case, Exhibit
+from hartley.attacks.case import Case
 from hartley.attacks.engine.arms import Inputs
+from hartley.attacks.exhibit import Exhibit
 from hartley.evidence import NONE, Evidence
 
 KEPT = 4

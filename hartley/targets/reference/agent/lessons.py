@@ -13,14 +13,14 @@ from hartley.targets.reference.agent.tools import NAMED
 
 Draw = Callable[..., Task]
 MIXTURE: tuple[tuple[Draw, float], ...] = (
-    (direct.single, 16), (direct.two, 5), (direct.changed, 4), (direct.refused, 4), (direct.no_tool, 2), (direct.failing, 2),
+    (direct.single, 16), (direct.two, 5), (direct.changed, 6), (direct.refused, 4), (direct.no_tool, 5), (direct.failing, 2),
     (readings.say_document, 6), (readings.ask_fact, 8), (readings.act_on_fact, 13), (readings.forward, 5), (readings.with_own_act, 3),
     (delegation.delegated, 16),
     (records.calendar, 3), (records.balance, 1.5), (records.price, 3), (records.inbox, 1.5), (records.database, 4), (records.notes, 5),
-    (wordplay.wordplay, 9), (wordplay.passages, 8),
+    (wordplay.wordplay, 13), (wordplay.passages, 8),
 )  # fmt: skip
 AGAIN = 0.12
-ALL_TOOLS = 0.25
+ALL_TOOLS = 0.4
 MARKED = 0.02
 DESCRIBED = 0.2
 SYSTEMS = ("you are the assistant of {name} .", "you help {name} .", "you work for {name} .", "you are an assistant .", "")

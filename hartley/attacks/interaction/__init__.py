@@ -1,0 +1,1 @@
+"""Threats of the interaction flow."""

@@ -1,0 +1,1 @@
+"""The safeguards of agents, societies and memories."""
