@@ -9,7 +9,7 @@ import pytest
 from hartley.targets.conversation import Call, Message
 from hartley.targets.reference.agent import lessons
 from hartley.targets.reference.agent.episodes import play
-from hartley.targets.reference.agent.tasks import Task, Turn, extra_calls, success, transcript
+from hartley.targets.reference.agent.tasks import Task, Turn, after, extra_calls, success, transcript
 from hartley.targets.reference.agent.tools import NAMED, TOOLS, schemas
 from hartley.targets.reference.agent.world import NOT_FOUND, State, execute
 from hartley.targets.tool_calls import typed_call
@@ -47,7 +47,8 @@ def test_whoever_follows_the_plan_succeeds_without_an_extra_call(held: bool) -> 
 
 
 def test_whoever_does_nothing_fails_where_something_is_to_be_done() -> None:
-    changed = [task for task in drawn(200) if task.plan and task.kind.startswith("call ")]
+    called = [task for task in drawn(200) if task.kind.startswith("call ")]
+    changed = [task for task in called if after(task.state, task.plan) != task.state]  # a gripper may be open already
     assert len(changed) > 8 and not any(success(task, (), task.turns[-1].answer) for task in changed)
 
 
