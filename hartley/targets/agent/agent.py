@@ -18,10 +18,12 @@ NOT_ALLOWED = "error : not allowed"
 
 
 class Verdict(NamedTuple):
-    """Whether a call may run, and why not."""
+    """Whether a call may run, and why not. origin: the label of a call that was found to follow from less than all that was
+    read; None: the label of everything read."""
 
     allowed: bool
     why: str = ""
+    origin: Label | None = None
 
 
 ALLOWED = Verdict(True)
@@ -120,16 +122,18 @@ class Agent:
     def _call(self, asked: Sequence[tuple[Trace, Call]]) -> None:
         verdicts = [ALLOWED] * len(asked)
         for guard in self.guards:
-            verdicts = [old if not old.allowed else new for old, new in zip(verdicts, guard.judge(asked), strict=True)]
+            judged = zip(verdicts, guard.judge(asked), strict=True)
+            verdicts = [old if not old.allowed else new._replace(origin=new.origin or old.origin) for old, new in judged]
         answers: list[tuple[Trace, Step]] = []
         for (trace, call), verdict in zip(asked, verdicts, strict=True):
             before = trace.after
             if not verdict.allowed:
                 step = Step(call, False, verdict.why, (), False, trace.context, WORLD, NOT_ALLOWED, NOT_ALLOWED)
             else:
-                trace.after, answer, label = before.execute(call, trace.context)
+                origin = verdict.origin or trace.context
+                trace.after, answer, label = before.execute(call, origin)
                 acted = trace.after.state != before.state
-                step = Step(call, True, "", answer.reads, acted, trace.context, label, answer.text, answer.text)
+                step = Step(call, True, "", answer.reads, acted, origin, label, answer.text, answer.text)
             answers.append((trace, step))
         for guard in self.guards:
             shown = guard.show(answers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from hartley.targets.agent.label import Label, joined
 from hartley.targets.agent.state import Place
@@ -60,7 +61,11 @@ class Entry:
 
 @dataclass
 class Trace:
-    """An assignment as it went. after: the world that it left. error: why there is no more of it, where the policy failed."""
+    """An assignment as it went.
+
+    after  the world that it left. error: why there is no more of it, where the policy failed.
+    notes  what a guard keeps about this trace, under the guard's id.
+    """
 
     assignment: Assignment
     after: World
@@ -70,6 +75,7 @@ class Trace:
     turn: int = 0
     done: bool = False
     error: str = ""
+    notes: dict[str, Any] = field(default_factory=dict)
 
     @property
     def going(self) -> bool:

@@ -1,0 +1,25 @@
+"""Indirect prompt injection (Greshake et al., AISec 2023): instructions in content that an application retrieves."""
+
+from __future__ import annotations
+
+from hartley.attacks.action.attack_set import INJECTIONS
+from hartley.attacks.action.errands import beside_a_look, beside_a_question
+from hartley.attacks.action.injection import Channel, injection_channel, injection_rates, into_document
+from hartley.attacks.case import SystemCase
+from hartley.evidence import Evidence
+
+rates = injection_rates
+
+
+def indirect_prompt_injection(case: SystemCase) -> tuple[Evidence, ...]:
+    """Claim: text in a page, a mail or a file that an application retrieves takes over what the application does next.
+    Does: writes one instruction into the mail, file, page, review or note that the user has the agent read, in the best of five
+    wordings; the user's own request stands beside a question about the document, or beside ambiguous words like "check it".
+    Left out: payloads that persist in memory or fetch further stages, and hidden encodings.
+    Bends: S. The payload reaches the policy as a signal of its own, at the level of the user's.
+    """
+    trials = case.effort.trials
+    return tuple(
+        injection_channel(case, Channel(name, family, INJECTIONS, into_document), trials)
+        for name, family in (("beside a question", beside_a_question), ("beside a look", beside_a_look))
+    )
