@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from hartley.report.lines import Guard, Line, worst
 from hartley.report.numbers import Number, apart
@@ -32,21 +33,34 @@ class Answer:
     missing: Sentence
     lead: Line | None
     guard: Guard | None
+    beside: Sentence = ()
+    """In a run of models and of systems: the worst attack of the level that the other sentences do not speak of."""
+    beside_level: str = ""
 
 
-def answer(lines: Sequence[Line], names: Mapping[str, str]) -> Answer:
-    """`names` maps ids of threats and defenses to the names that people read."""
+def answer(lines: Sequence[Line], names: Mapping[str, str], levels: Mapping[str, str] = MappingProxyType({})) -> Answer:
+    """`names` maps ids of threats and defenses to the names that people read, `levels` those of threats to what they attack."""
     lead, leak = worst(lines), worst(lines, reading=True)
     guard = lead.best if lead is not None else None
+    level = levels.get(lead.threat, "") if lead is not None else ""
+    other = worst(line for line in lines if levels.get(line.threat, level) != level)
     return Answer(
         verdict=_verdict(lead, leak, guard, names),
-        clean=_clean(lead, lines),
+        clean=_clean(lead, [line for line in lines if levels.get(line.threat, level) == level]),
         attack=(*_attack(lead, names), *_leak(leak, names)),
         defense=_defense(lead, guard, names),
         missing=_missing(lines),
         lead=lead,
         guard=guard,
+        beside=_beside(other, names) if other is not None else (),
+        beside_level=levels[other.threat] if other is not None else "",
     )
+
+
+def _beside(line: Line, names: Mapping[str, str]) -> Sentence:
+    clean = line.number("utility_bits", "clean")
+    before: Sentence = ("Left alone, it delivers ", clean, " bits per use. ") if clean.measured else ()
+    return (*before, *_attack(line, names), " ", *_defense(line, line.best, names))
 
 
 def name_of(identifier: str, names: Mapping[str, str]) -> Part:
@@ -81,6 +95,8 @@ def _verdict(lead: Line | None, leak: Line | None, guard: Guard | None, names: M
         head = ("Attacks take a part of the service; ", name, " takes the most, and the user still has more say than the adversary")
         if margin.low is None or margin.low <= 0:
             head = ("Attacks take a part of the service; ", name, " takes the most")
+    elif lead.written:
+        head = ("Under ", name, " the adversary gets a say in what is done, although the user loses nothing that shows")
     else:
         return ("No attack of this run takes a demonstrable part of the service.",)
     return (*head, *_rescue(lead, guard, names), ".")
@@ -91,13 +107,26 @@ def _rescue(lead: Line, guard: Guard | None, names: Mapping[str, str]) -> Senten
         return (", and no defense was measured against it",)
     attacked, clean = lead.number("utility_bits", "attacked"), lead.number("utility_bits", "clean")
     left = guard.number("utility_bits", guard.hardest)
+    blind = "" if guard.adaptive else ", as far as an attacker goes who does not know of it"
     if not apart(attacked, left):
-        return (", and no measured defense wins back a demonstrable part",)
+        if not silenced(lead, guard):
+            return (", and no measured defense wins back a demonstrable part",)
+        gained = lead.number("adversary_bits", "attacked").sure_high
+        kept = guard.number("adversary_bits", guard.hardest).sure_high or 0.0
+        share = _fraction(None if gained is None else gained - kept, gained)
+        return ("; ", name_of(guard.defense, names), f" takes {_amount(share)} of what the adversary gains{blind}")
     lost = (clean.sure_high or 0.0) - (attacked.sure_high or 0.0)
     share = _fraction((left.sure_low or 0.0) - (attacked.sure_high or 0.0), lost)
-    amount = "most of the loss" if share >= 0.75 else "a good part of the loss" if share >= 0.4 else "a small part of the loss"
-    blind = "" if guard.adaptive else ", as far as an attacker goes who does not know of it"
-    return ("; ", name_of(guard.defense, names), f" wins back {amount}{blind}")
+    return ("; ", name_of(guard.defense, names), f" wins back {_amount(share)} of the loss{blind}")
+
+
+def silenced(line: Line, guard: Guard) -> bool:
+    """Whether the adversary has demonstrably less to say under the defense, at its hardest."""
+    return apart(guard.number("adversary_bits", guard.hardest), line.number("adversary_bits", "attacked"))
+
+
+def _amount(share: float) -> str:
+    return "most" if share >= 0.75 else "a good part" if share >= 0.4 else "a small part"
 
 
 def _fraction(part: float | None, whole: float | None) -> float:
@@ -177,8 +206,11 @@ def _defense(lead: Line | None, guard: Guard | None, names: Mapping[str, str]) -
     left = guard.number("utility_bits", guard.hardest)
     attacked = lead.number("utility_bits", "attacked")
     knowing = "an attacker who knows of it" if guard.hardest == "defended_adaptive" else "an attacker who does not know of it"
+    adversary = guard.number("adversary_bits", guard.hardest)
     if apart(attacked, left):
         main: Sentence = ("The best defense against it, ", name, ", wins back ", guard.won_back, f" bits against {knowing}, leaving ", left)
+    elif silenced(lead, guard):
+        main = ("The best defense against it, ", name, f", cuts what {knowing} gains to ", adversary, " bits, leaves the user ", left)
     else:
         main = ("No defense wins back a demonstrable part; the best, ", name, ", leaves ", left, f" bits against {knowing}")
     blind: Sentence = () if guard.adaptive else (" It was not attacked through the defense, so its protection may be overstated.",)

@@ -40,11 +40,17 @@ def lanes(lines: Sequence[Line], catalog: Mapping[str, Facts], scale: float) -> 
         here = [line for line in lines if line.threat in catalog and catalog[line.threat].flow == flow]
         # What the inferring flow is about is the secret; what its threats do to the service stands in the table.
         reads = flow == "inferring"
-        line = worst(here, reading=reads) or worst(here, reading=not reads)
+        line = worst(here, reading=reads) or worst(here, reading=not reads) or _counted(here)
         bands = _bands(line, scale) if line is not None else ("", "", False, False)
         done = len({item.threat for item in here if item.channel is not None})
         result.append(Lane(flow, sends, gets, line, done, sum(row.implemented for row in rows), len(rows), *bands))
     return tuple(result)
+
+
+def _counted(lines: Sequence[Line]) -> Line | None:
+    """Where no number of bits says anything: the channel with the highest success rate of its attack."""
+    known = [(rate.value, line) for line in lines if line.channel is not None and (rate := line.channel.headline("attacked")) is not None]
+    return max(((value, line) for value, line in known if value is not None), key=lambda item: item[0], default=(0.0, None))[1]
 
 
 def _bands(line: Line, scale: float) -> tuple[str, str, bool, bool]:

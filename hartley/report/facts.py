@@ -10,6 +10,7 @@ from pathlib import Path
 import hartley
 from hartley import catalog
 
+MODEL, SYSTEM = "model", "system"
 RECIPE_LABELS = ("Claim", "Does", "Left out", "Bends")
 
 
@@ -30,6 +31,7 @@ class Facts:
     known: bool = False
     about: str = ""
     note: str = ""
+    level: str = ""
     bends: tuple[str, ...] = ()
     knowledge: tuple[str, ...] = ()
     links: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -44,9 +46,16 @@ def threats() -> tuple[Facts, ...]:
 def defenses() -> Mapping[str, Facts]:
     """All defenses of the catalog by id."""
     return {
-        row.id: Facts(row.id, row.name, reference=row.reference, implemented=row.implemented, known=True, about=row.mechanism)
+        row.id: Facts(
+            row.id, row.name, reference=row.reference, implemented=row.implemented, known=True, about=row.mechanism, level=row.level
+        )
         for row in catalog.defenses()
     }
+
+
+def levels() -> Mapping[str, str]:
+    """MODEL or SYSTEM for every threat and defense of the catalog, by id."""
+    return {row.id: row.level for row in (*catalog.threats(), *catalog.defenses())}
 
 
 def unknown(identifier: str, flow: str = "") -> Facts:
@@ -75,6 +84,7 @@ def _threat(row: catalog.Threat) -> Facts:
         implemented=row.implemented,
         known=True,
         note=row.note or "",
+        level=row.level,
         bends=row.bends,
         knowledge=row.knowledge,
         links=tuple((vocabulary, tuple(ids)) for vocabulary, ids in links.items()),

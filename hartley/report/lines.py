@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from hartley.report.folder import Folder
 from hartley.report.numbers import Number, absent, apart, difference
@@ -80,6 +81,18 @@ class Line:
         return self.kind == "jam" and not any(number.measured for number in numbers if number.name == "adversary_bits")
 
     @property
+    def written(self) -> bool:
+        """Whether the adversary demonstrably says more in the outcome than the tie of its symbol to the user's would."""
+        attacked, given = self.number("adversary_bits", "attacked"), self.number("adversary_given_user_bits", "attacked")
+        null = self.number("adversary_bits", "clean")
+        if self.kind != "write" or attacked.low is None:
+            return False
+        if null.measured:
+            return apart(null, attacked)
+        sure = given if given.measured else attacked
+        return sure.low is not None and sure.low > 0
+
+    @property
     def damage(self) -> tuple[bool, float]:
         """How little is left under attack, as an order: the smaller the worse. (True, infinity) when nothing is known.
 
@@ -98,7 +111,7 @@ class Line:
         else:
             return True, math.inf
         whole = clean.sure_high or self.possible_bits or 1.0
-        certain = apart(attacked, clean) or (margin.high is not None and margin.high < 0)
+        certain = apart(attacked, clean) or (margin.high is not None and margin.high < 0) or self.written
         return not certain, left / whole
 
     @property
@@ -115,20 +128,29 @@ class Line:
         return f"t-{plain}-{hashlib.sha256(parts.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
-def of(folder: Folder, order: Sequence[str], guards: Sequence[str] = ()) -> tuple[Line, ...]:
+def of(
+    folder: Folder, order: Sequence[str], guards: Sequence[str] = (), levels: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Line, ...]:
     """The lines of a run, threats in `order` and defenses in that of `guards`, unknown ones last.
 
-    What the plan names and no cell holds is "not run".
+    What the plan names and no cell holds is "not run". `levels` says of threats and defenses what they attack and guard, by id:
+    a defense of the other level says nothing about a threat, so such a pair is left out unless it was measured after all.
     """
     groups: dict[tuple[str, str, str, str], dict[str, Cell]] = {}
     place = {defense: index for index, defense in enumerate(guards)}
-    found = sorted((*folder.cells, *_missing(folder)), key=lambda cell: (place.get(cell.defense, len(place)), cell.defense))
+    asked = [cell for cell in (*folder.cells, *_missing(folder)) if cell.measured or paired(cell.threat, cell.defense, levels)]
+    found = sorted(asked, key=lambda cell: (place.get(cell.defense, len(place)), cell.defense))
     for cell in found:
         groups.setdefault((cell.threat, cell.target, cell.seed, cell.budget), {}).setdefault(cell.defense, cell)
     rank = {threat: index for index, threat in enumerate(order)}
     keys = sorted(groups, key=lambda key: (rank.get(key[0], len(rank)), key))
     entropies: dict[str, float | None] = {}
     return tuple(line for key in keys for line in _group(folder, groups[key], entropies))
+
+
+def paired(threat: str, defense: str, levels: Mapping[str, str]) -> bool:
+    """Whether the defense guards what the threat attacks; what is not known goes with everything."""
+    return threat not in levels or defense not in levels or levels[threat] == levels[defense]
 
 
 def _group(folder: Folder, cells: Mapping[str, Cell], entropies: dict[str, float | None]) -> Iterable[Line]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 BITS, SHARE, PLAIN = "bits", "share", "plain"
+UNLIMITED = ("bandwidth_bits", "cut_bound_bits")
+"""Limits that an interface need not have: a free string lets everything through."""
 
 
 @dataclass(frozen=True)
@@ -42,23 +44,42 @@ class Number:
 
     @property
     def withheld(self) -> bool:
-        return self.value is None and self.measured
+        return self.value is None and self.measured and not self.bound
+
+    @property
+    def bound(self) -> bool:
+        """Whether it is a statement from above only, by its nature: nothing is withheld."""
+        return self.value is None and self.high is not None and self.name.endswith("_bound_bits")
+
+    @property
+    def exact(self) -> bool:
+        """Whether it was counted and not estimated: its two statements are the point."""
+        return self.value is not None and self.low == self.value == self.high
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether the run says that there is no limit, which is more than not knowing one."""
+        return not self.measured and self.name in UNLIMITED and self.why.startswith("nothing bounds")
 
     @property
     def point(self) -> str:
-        """The point in words: a figure, "withheld" or "not measured"."""
+        """The point in words: a figure, a bound, "withheld", "no limit" or "not measured"."""
         if self.value is not None:
             return figure(self.value, self.unit)
-        return "withheld" if self.measured else "not measured"
+        if self.bound:
+            return self.interval
+        return "withheld" if self.measured else "no limit" if self.unbounded else "not measured"
 
     @property
     def interval(self) -> str:
-        """The interval in words; empty when there is none."""
-        if self.low is not None and self.high is not None:
+        """The interval in words; empty when there is none, or nothing between its ends."""
+        if self.exact:
+            return ""
+        if self.low is not None and self.high is not None and not (self.bound and self.low <= 0):
             dash = " to " if self.low < 0 else "\N{EN DASH}"
             low = figure(self.low, self.unit)
             return f"{low.rstrip('%') if self.unit == SHARE else low}{dash}{figure(self.high, self.unit)}"
-        if self.low is not None:
+        if self.low is not None and self.high is None:
             return f"at least {figure(self.low, self.unit)}"
         if self.high is not None:
             return f"at most {figure(self.high, self.unit)}"

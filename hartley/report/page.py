@@ -18,7 +18,7 @@ import hartley
 from hartley.errors import InputError
 from hartley.report import answer as answers
 from hartley.report import channelmap, facts, folder, shapes, textdiff, visible, words
-from hartley.report.exhibits import chosen
+from hartley.report.exhibits import ALONE, chosen
 from hartley.report.lines import NONE, Line, of
 from hartley.report.media import Shelf
 from hartley.report.numbers import BITS, PLAIN, Number, figure
@@ -32,7 +32,8 @@ def build(run: Path) -> str:
     read = folder.read(run)
     catalog = {row.id: row for row in facts.threats()}
     guards = facts.defenses()
-    lines = of(read, list(catalog), list(guards))
+    levels = facts.levels()
+    lines = of(read, list(catalog), list(guards), levels)
     for line in lines:
         catalog.setdefault(line.threat, facts.unknown(line.threat))
     # Threats go by their id, which is what a user types and a paper's surname is not; defenses by their name.
@@ -47,7 +48,7 @@ def build(run: Path) -> str:
         "catalog": catalog,
         "guards": guards,
         "names": names,
-        "answer": answers.answer(lines, names),
+        "answer": answers.answer(lines, names, levels),
         "lanes": channelmap.lanes(lines, catalog, scale),
         "scale": scale,
         "exhibits": chosen([cell for group in groups for line in group for cell in line.cells], shelf),
@@ -97,6 +98,7 @@ def _environment() -> jinja2.Environment:
     )
     counter = itertools.count(1)
     environment.filters |= {"said": visible.inline, "folded": visible.folded, "clipped": visible.clipped, "plainly": visible.plain}
+    environment.filters["of_level"] = lambda threat, catalog: catalog[threat].level
     environment.globals |= {
         "bar": shapes.bar,
         "plot": shapes.plot,
@@ -108,6 +110,10 @@ def _environment() -> jinja2.Environment:
         "figure": lambda value, unit=BITS: figure(value, unit),
         "measure": lambda value: figure(value, PLAIN),
         "ARMS": words.ARMS,
+        "LEVELS": words.LEVELS,
+        "FATES": words.FATES,
+        "ASIDE": words.ASIDE,
+        "limits": _limits,
         "KINDS": words.KINDS,
         "STATUSES": words.STATUSES,
         "GLOSSARY": words.GLOSSARY,
@@ -190,7 +196,20 @@ def _others(channel: Channel) -> list[Number]:
         carried = channel.bits.get((arm, "embedding_bits"))
         hidden.add((arm, "embedding_bits" if carried is None or carried.value is None else "certified_bits"))
     found = [number for (arm, kind), number in channel.bits.items() if arm in ("clean", "attacked") and (arm, kind) not in hidden]
+    found = [number for number in found if not _as_before(channel, number)]
     return sorted(found, key=lambda number: (order.get(number.name, len(order)), number.name, number.arm == "attacked"))
+
+
+def _limits(channel: Channel, arm: str) -> list[Number]:
+    """What the interface of a system lets through under one arm, where it was counted; under attack only where that changes it."""
+    found = [number for kind in words.LIMITS if (number := channel.bits.get((arm, kind))) is not None]
+    return [number for number in found if (number.measured or number.unbounded) and not _as_before(channel, number)]
+
+
+def _as_before(channel: Channel, number: Number) -> bool:
+    """Whether it is a limit that was the same before the attack, which changes what is said and not what may be said."""
+    before = channel.bits.get((ALONE.get(number.arm, ""), number.name)) if number.name in words.LIMITS else None
+    return before is not None and (before.value, before.low, before.high, before.why) == (number.value, number.low, number.high, number.why)
 
 
 def _everything(channel: Channel) -> list[Number]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hartley.report import trials
 from hartley.report.numbers import Number, absent, of_bits, of_rate, real, text
 
 
@@ -63,6 +64,15 @@ class Exhibit:
     image: Mapping[str, Any] | None
     audio: Mapping[str, Any] | None
     text: Mapping[str, Any] | None
+    transcript: tuple[trials.Turn, ...] = ()
+    turns_left_out: int = 0
+    found: tuple[trials.Entry, ...] = ()
+    spreading: trials.Spread | None = None
+
+    @property
+    def of_system(self) -> bool:
+        """Whether this is a trial of an agent, a society or a memory."""
+        return bool(self.transcript or self.found or self.spreading is not None)
 
 
 @dataclass(frozen=True)
@@ -153,6 +163,7 @@ def _note(record: Mapping[str, Any]) -> Note:
 
 def _exhibit(record: Mapping[str, Any]) -> Exhibit:
     parts = {name: value if isinstance(value, Mapping) else None for name in ("image", "audio", "text") for value in [record.get(name)]}
+    turns, left_out = trials.transcript(record.get("transcript"))
     return Exhibit(
         channel=text(record.get("channel")),
         arm=text(record.get("arm")),
@@ -163,4 +174,8 @@ def _exhibit(record: Mapping[str, Any]) -> Exhibit:
         image=parts["image"],
         audio=parts["audio"],
         text=parts["text"],
+        transcript=turns,
+        turns_left_out=left_out,
+        found=trials.found(record.get("found")),
+        spreading=trials.spreading(record.get("spreading")),
     )

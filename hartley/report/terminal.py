@@ -17,13 +17,14 @@ def summary(run: Path) -> list[str]:
     """The lines that `hartley scan` ends with. Whatever came from the run has its control characters made visible."""
     read = folder.read(run)
     guards = facts.defenses()
-    lines = of(read, [row.id for row in facts.threats()], list(guards))
+    levels = facts.levels()
+    lines = of(read, [row.id for row in facts.threats()], list(guards), levels)
     names = {row.id: row.name for row in guards.values()} | {line.threat: line.threat for line in lines}
-    told = answers.answer(lines, names)
+    told = answers.answer(lines, names, levels)
     rows = [HEAD, *(_row(line) for line in lines)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(HEAD))]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    sentences = [answers.plain(part) for part in (told.verdict, told.clean, told.attack, told.defense, told.missing)]
+    sentences = [answers.plain(part) for part in (told.verdict, told.clean, told.attack, told.defense, told.beside, told.missing) if part]
     return [
         *table,
         "(bits per use, point [95% interval]; ~ the point is withheld and only the bracket is stated)",

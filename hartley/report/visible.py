@@ -13,6 +13,7 @@ _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 # Letters and marks by category that nevertheless show nothing: Hangul fillers, the Braille blank, the combining grapheme joiner.
 _BLANKS = frozenset({0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0})
 _VARIATION_SELECTORS = (range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+_LINE_END = Markup('<span class="hid lf">LF</span>\n')
 _MARKS_IN_A_ROW = 3
 _SHORT = {0x09: "TAB", 0x0A: "LF", 0x0D: "CR", 0x00: "NUL", 0x1B: "ESC", 0x7F: "DEL"}
 
@@ -61,7 +62,7 @@ def plain(text: object, limit: int | None = None) -> str:
 def inline(text: object) -> Markup:
     """All of the text as escaped HTML, isolated from the writing direction around it; hidden characters as labelled tokens."""
     parts = [
-        Markup('<span class="hid">{}</span>').format(piece) + (Markup("\n") if piece == "LF" else "") if is_token else escape(piece)
+        (_LINE_END if piece == "LF" else Markup('<span class="hid">{}</span>').format(piece)) if is_token else escape(piece)
         for piece, is_token in runs(str(text))
     ]
     return Markup('<bdi class="said">') + Markup("").join(parts) + Markup("</bdi>")

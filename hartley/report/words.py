@@ -40,10 +40,49 @@ QUANTITIES = {
         "alignment loss",
         "what is lost by reading the embedding along each concept's own direction and not along the best one for the noise",
     ),
+    "bandwidth_bits": (
+        "bandwidth",
+        "bits per call that the tools on offer let through: the logarithm of how many different calls they allow. "
+        "Less leaves an attack less room",
+    ),
+    "used_bandwidth_bits": (
+        "bandwidth in use",
+        "bits per call that honest use makes of the tools on offer; what lies above it serves nobody but an attacker",
+    ),
+    "cut_bound_bits": (
+        "cut bound",
+        "the most that any attack could get through the interface in one task: calls per task times bits per call",
+    ),
+    "reach_bound_bits": ("reach bound", "the most that an agent at that distance can know of a payload, whatever the agents between do"),
+    "percolation_bound_bits": (
+        "percolation bound",
+        "the most that an agent can know of a payload: its bits, times the chance that any way to the agent is open",
+    ),
+    "contraction_bits": ("passed on", "the most that is left of one bit of a payload after one message from agent to agent"),
+    "entropy_bits": ("entropy", "how many bits it takes to say which it was"),
     "won_back_bits": ("won back", "utility with the defense under attack, minus utility under attack without it"),
     "price_bits": ("price", "utility the defense costs when nobody attacks: clean utility minus defended utility"),
     "possible_bits": ("possible", "the entropy of the user's intents: no channel can deliver more"),
 }
+
+RATES = {
+    "attack success where it was read": "of the trials in which the adversary's words were read, the share in which its goal was reached",
+    "injection read": "the share of trials in which the adversary's words were read by the system under attack at all",
+    "planted answer given": "the share of questions that were answered as the adversary wants",
+    "planted answer given where retrieved": "of the questions for which a planted text was retrieved, the share answered as planted",
+    "planted text retrieved": "the share of questions for which the memory gave a planted text",
+    "right answer given": "the share of questions that were answered rightly",
+    "nearest entries that the index finds": "the share of the nearest entries that the index gave: a miss looks like a failed attack",
+    "message passed on": "the share of honest messages that were passed on",
+    "attack success": "the share of trials in which the attacker's goal was reached, judged by the state of the system before and after",
+    "reached": "the share of trials in which what the adversary planted was read by the system under attack at all",
+    "retrieved": "the share of trials in which the memory gave what the adversary planted",
+    "utility": "the share of trials in which the user's task was done",
+    "utility under attack": "the share of trials in which the user's task was done although an attack was going on",
+}
+"""Rates of systems by the name that the run gives them; a name that is not here still shows, as itself."""
+ASIDE = ("nearest entries that the index finds",)
+"""Rates that speak of the instrument: they stand with all numbers, not beside the defenses."""
 
 ARMS = {
     "clean": "no attack, no defense",
@@ -59,6 +98,8 @@ KINDS = {
     "read": "reads: the adversary learns a secret",
 }
 
+LEVELS = {"model": "The model", "system": "The system around it"}
+
 FLOWS = (
     ("prediction", "the question", "the answer"),
     ("learning", "the training data", "the learned answer"),
@@ -67,6 +108,16 @@ FLOWS = (
     ("interaction", "a message", "the agents' states"),
     ("memory", "the query", "the answer from the store"),
 )
+
+LIMITS = ("bandwidth_bits", "used_bandwidth_bits", "cut_bound_bits")
+"""What an interface lets through, whoever speaks: it stands beside each safeguard."""
+
+FATES = {
+    "executed": ("●", "executed", "it ran as the user's own"),
+    "blocked": ("⊘", "blocked", "a safeguard refused it"),
+    "injected": ("▲", "injected", "it ran, and only the adversary had asked for it"),
+}
+"""A call's fate: its sign, its name, what it means."""
 
 STATUSES = {
     "measured": "measured",
@@ -89,6 +140,13 @@ GLOSSARY = (
      "not, and falls below zero when the model misleads."),
     ("Jam, write, read", "The three things an adversary can do: take bits from the user and gain none; put bits of its own into the "
      "outcome; learn bits of a secret."),
+    ("Trusted, untrusted, planted", "Where the words of a message come from. Trusted: the user or the operator. Untrusted: anybody "
+     "else, also what a model wrote after reading it. Planted: the adversary, in this trial."),
+    ("Executed, blocked, injected", "What became of a call: it ran as the user's own; a safeguard refused it, and says why; it ran "
+     "although only the adversary had asked for it."),
+    ("Bandwidth", "How many bits a single call lets through: the logarithm of the number of different calls that the tools on offer "
+     "allow, counted from their schemas. No attack gets more through than calls times bandwidth."),
+    ("Bound", "A limit that holds whatever the attack does. It has no point; what was measured lies below it."),
     ("Interval", "The lower and the upper statement for a number, at 95% unless its note says otherwise. Two numbers are called different "
      "here only when their intervals do not overlap. The interval of a difference takes both intervals at their worst."),
     ("Withheld", "The data did not support a point value, so only the bracket is printed, with the reason. A withheld number is no zero."),
@@ -122,21 +180,33 @@ def meaning(number: Number) -> str:
     if number.name in QUANTITIES:
         return QUANTITIES[number.name][1]
     if number.unit == SHARE:
-        return {
-            "attacker": "a share of trials. More is better for the attacker",
-            "user": "a share of trials. More is better for the user",
-        }.get(number.better, "a share of trials")
+        known = next((text for name, text in RATES.items() if number.name.casefold() == name), "")
+        side = {"attacker": ". More is better for the attacker", "user": ". More is better for the user"}.get(number.better, "")
+        return (
+            known + side
+            if known
+            else {
+                "attacker": "a share of trials. More is better for the attacker",
+                "user": "a share of trials. More is better for the user",
+            }.get(number.better, "a share of trials")
+        )
     return "a figure of the run, in its own unit" if number.unit == PLAIN else ""
 
 
 def statement(number: Number) -> str:
     """The number in a sentence of its own: what is stated, with which confidence, on how many trials."""
+    if number.unbounded:
+        return "There is no limit to state, and none is hidden behind this."
     unit = " bits" if number.unit == "bits" else ""
     trials = f" It rests on {number.n:,} trials." if number.n else ""
     if not number.measured:
         return "Not measured. This is not the same as zero."
+    if number.bound:
+        return f"It is a limit: {number.interval}{unit}. What was measured stands beside it.{trials}"
     if number.value is None:
         return f"The point is withheld; what can be said: {number.interval}{unit}.{trials}"
+    if number.exact:
+        return f"It is {figure(number.low or 0.0, number.unit)}{unit}, counted exactly.{trials}"
     span = f", with an interval of {number.interval}{unit}" if number.interval else ", without an interval"
     doubt = "" if number.trusted else " The point did not pass the rules of trust."
     return f"The point is {figure(number.value, number.unit)}{unit}{span}.{trials}{doubt}"

@@ -1,16 +1,19 @@
-"""Exhibits as files: pictures as PNG, the amplified difference, waveforms as WAV."""
+"""Exhibits as files and JSON: pictures as PNG, the amplified difference, waveforms as WAV; transcripts, retrievals, spreading."""
 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hartley.attacks.exhibit import FATES
+
 if TYPE_CHECKING:
-    from hartley.attacks.exhibit import Exhibit
+    from hartley.attacks.exhibit import Exhibit, Line, Spreading
 
 MIDDLE = 128
 MOST_AMPLIFIED = 64.0
@@ -57,7 +60,10 @@ def difference(clean: NDArray[np.uint8], attacked: NDArray[np.uint8]) -> tuple[N
 def record(exhibit: Exhibit, keep: Callable[[bytes, str], str]) -> dict[str, Any]:
     """The exhibit as the cell's JSON holds it; `keep(content, ending)` stores a file and gives its name.
 
-    Raises ValueError when a clean part lacks its attacked counterpart, or the other way round.
+    What a trial of a system left (transcript, found, spreading) is a key only where there is any, so that the records of
+    models stay as they were. Figures that are not finite become null. Words without attacked ones are the same under attack.
+    Raises ValueError when any other part lacks its counterpart, for a call of unknown fate, and for a graph that does not
+    fit its nodes.
     """
     return {
         "channel": exhibit.channel,
@@ -69,7 +75,63 @@ def record(exhibit: Exhibit, keep: Callable[[bytes, str], str]) -> dict[str, Any
         "image": _image(exhibit, keep),
         "audio": _audio(exhibit, keep),
         "text": _text(exhibit),
+        **_system(exhibit),
     }
+
+
+def _system(exhibit: Exhibit) -> dict[str, Any]:
+    parts: dict[str, Any] = {}
+    if exhibit.transcript:
+        parts["transcript"] = [_line(line) for line in exhibit.transcript]
+    if exhibit.found:
+        parts["found"] = [
+            {
+                "rank": int(entry.rank),
+                "text": entry.text,
+                "source": entry.source,
+                "trusted": bool(entry.trusted),
+                "planted": bool(entry.planted),
+                "similarity": _finite(entry.similarity),
+            }
+            for entry in exhibit.found
+        ]
+    if exhibit.spreading is not None:
+        parts["spreading"] = _spreading(exhibit.spreading)
+    return parts
+
+
+def _line(line: Line) -> dict[str, Any]:
+    spans = [{"text": span.text, "trusted": bool(span.trusted), "planted": bool(span.planted)} for span in line.spans]
+    record: dict[str, Any] = {"role": line.role, "spans": spans}
+    if line.call or line.fate:
+        if not line.call or line.fate not in FATES:
+            raise ValueError(f"exhibit transcript: the call {line.call!r} has the fate {line.fate!r}, takes one of {', '.join(FATES)}")
+        record |= {"call": line.call, "fate": line.fate, "why": line.why}
+    return record
+
+
+def _spreading(spreading: Spreading) -> dict[str, Any]:
+    nodes, edges = int(spreading.nodes), [(int(a), int(b)) for a, b in spreading.edges]
+    if len(spreading.infected) not in (0, nodes):
+        raise ValueError(f"exhibit spreading: {len(spreading.infected)} rounds of infection for {nodes} nodes, takes one each")
+    if any(not 0 <= end < nodes for edge in edges for end in edge):
+        raise ValueError(f"exhibit spreading: an edge leads beyond the {nodes} nodes")
+    if len(spreading.low) != len(spreading.high):
+        raise ValueError(f"exhibit spreading: {len(spreading.low)} lower and {len(spreading.high)} upper limits")
+    return {
+        "shares": {name: [_finite(share) for share in curve] for name, curve in spreading.shares.items()},
+        "low": [_finite(share) for share in spreading.low],
+        "high": [_finite(share) for share in spreading.high],
+        "nodes": nodes,
+        "edges": [list(edge) for edge in edges],
+        "infected": [int(first) for first in spreading.infected],
+        "facts": [[name, said] for name, said in spreading.facts],
+    }
+
+
+def _finite(value: float) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None
 
 
 def _image(exhibit: Exhibit, keep: Callable[[bytes, str], str]) -> dict[str, Any] | None:
@@ -99,6 +161,8 @@ def _audio(exhibit: Exhibit, keep: Callable[[bytes, str], str]) -> dict[str, Any
 
 
 def _text(exhibit: Exhibit) -> dict[str, Any] | None:
+    if exhibit.text_attacked is None and exhibit.text_clean is not None:
+        return {"clean": exhibit.text_clean, "attacked": exhibit.text_clean}
     if not _both("text", exhibit.text_clean, exhibit.text_attacked):
         return None
     return {"clean": exhibit.text_clean, "attacked": exhibit.text_attacked}

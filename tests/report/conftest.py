@@ -13,8 +13,8 @@ FLAGS = (
 )
 
 
-def _module() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("made_run", Path(__file__).parent / "made_run.py")
+def _module(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -24,13 +24,19 @@ def _module() -> ModuleType:
 @pytest.fixture(scope="session")
 def made() -> ModuleType:
     """The module that writes made-up runs."""
-    return _module()
+    return _module("made_run")
 
 
 @pytest.fixture(scope="session")
-def run_folder(made: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def system() -> ModuleType:
+    """The module that adds trials of systems to a made-up run."""
+    return _module("made_system")
+
+
+@pytest.fixture(scope="session")
+def run_folder(made: ModuleType, system: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole made-up run; tests read it and leave it as it is."""
-    return made.write(tmp_path_factory.mktemp("made") / "run")
+    return system.add(made, made.write(tmp_path_factory.mktemp("made") / "run"))
 
 
 @pytest.fixture(scope="session")
