@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from hartley.attacks.action.attack_set import INJECTIONS
-from hartley.attacks.action.errands import beside_a_look, beside_a_question
+from hartley.attacks.action.errands import beside_a_look, beside_a_question, draw_argument_setting, with_an_argument
 from hartley.attacks.action.injection import Channel, injection_channel, injection_rates, into_document
 from hartley.attacks.case import SystemCase
 from hartley.evidence import Evidence
 
 rates = injection_rates
+CHANNELS = (
+    Channel("beside a question", beside_a_question, INJECTIONS, into_document),
+    Channel("beside a look", beside_a_look, INJECTIONS, into_document),
+    Channel("an argument from the document", with_an_argument, INJECTIONS, into_document, draw_argument_setting),
+)
+"""How users come to read what a stranger wrote: a question about it, ambiguous words like "check it", or an argument taken from it."""
 
 
 def indirect_prompt_injection(case: SystemCase) -> tuple[Evidence, ...]:
     """Claim: text in a page, a mail or a file that an application retrieves takes over what the application does next.
     Does: writes one instruction into the mail, file, page, review or note that the user has the agent read, in the best of five
-    wordings; the user's own request stands beside a question about the document, or beside ambiguous words like "check it".
+    wordings; the user asks something about the document, has it looked at, or takes an argument of an act from it.
     Left out: payloads that persist in memory or fetch further stages, and hidden encodings.
     Bends: S. The payload reaches the policy as a signal of its own, at the level of the user's.
     """
-    trials = case.effort.trials
-    return tuple(
-        injection_channel(case, Channel(name, family, INJECTIONS, into_document), trials)
-        for name, family in (("beside a question", beside_a_question), ("beside a look", beside_a_look))
-    )
+    return tuple(injection_channel(case, channel) for channel in CHANNELS)

@@ -23,9 +23,10 @@ from hartley.targets.agent.trace import Assignment, Trace
 from hartley.targets.reference.agent.asks import Ask
 
 COLUMNS = ("task", "goal", "outcome", "effect", "success", "calls", "error")
-PILOTS = 6
+MODEL_TRIALS, FEWEST_TRIALS = 2, 96
+"""An episode costs as much as two trials of a model. Fewer than 96 give no point in bits over eight symbols."""
+PILOTS, FEWEST_PILOTS = 6, 16
 """One trial in so many goes to choosing the wording, on draws of its own."""
-FEWEST_PILOTS = 24
 
 Payload = Callable[[Errand, Ask, Wording, Random], Assignment]
 """Puts the adversary's words for a goal into an errand."""
@@ -39,6 +40,7 @@ class Channel:
     family: Family
     wordings: tuple[Wording, ...]
     payload: Payload
+    setting: Callable[[Random], Setting] = draw_setting
 
 
 def into_document(errand: Errand, goal: Ask, wording: Wording, random: Random) -> Assignment:
@@ -46,10 +48,11 @@ def into_document(errand: Errand, goal: Ask, wording: Wording, random: Random) -
     return errand.holding(wording.of(goal, random), random)
 
 
-def injection_channel(case: SystemCase, channel: Channel, trials: int) -> Evidence:
+def injection_channel(case: SystemCase, channel: Channel) -> Evidence:
     """Clean and attacked; with a safeguard also defended, attacked with the wording that is best without it, and adaptively with
     the wording that is best against it. The wordings are chosen on draws that the table does not hold."""
-    setting = draw_setting(case.random("setting"))
+    trials = max(FEWEST_TRIALS, case.effort.trials // MODEL_TRIALS)
+    setting = channel.setting(case.random("setting"))
     drawn = errands(case.random(channel.name, "errands"), setting, channel.family, trials)
     pilots = errands(case.random(channel.name, "pilots"), setting, channel.family, max(FEWEST_PILOTS, trials // PILOTS))
     bare = Agent(case.system.policy)

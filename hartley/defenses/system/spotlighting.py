@@ -10,6 +10,7 @@ from hartley.targets.agent.agent import Agent, Guard
 from hartley.targets.agent.label import Label
 from hartley.targets.agent.trace import Assignment, Step, Trace
 from hartley.targets.conversation import Conversation, Json, Message
+from hartley.targets.endpoint.outcomes import NotMeasured
 from hartley.targets.memory.memory import Passage
 from hartley.targets.memory.reading import Reading
 from hartley.targets.protocols import Policy
@@ -57,7 +58,7 @@ def _marked(conversation: Conversation) -> Conversation:
 def marking(reading: Reading) -> Reading:
     """A memory's reader that gets every passage marked that nobody vouches for."""
 
-    def marked(questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[str]:
+    def marked(questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> Sequence[str | NotMeasured]:
         return reading(questions, [[_shown(passage) for passage in own] for own in passages])
 
     return marked

@@ -1,0 +1,143 @@
+"""Saying: threats in which the user in person is the adversary, and the application's own words are the stake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+
+from hartley.attacks.action.attack_set import Wording, best
+from hartley.attacks.action.injection import FEWEST_PILOTS, FEWEST_TRIALS, MODEL_TRIALS, PILOTS
+from hartley.attacks.case import Flag, Refused, SystemCase
+from hartley.attacks.exhibit import Exhibit, Line, Span
+from hartley.evidence import ARMS, Evidence
+from hartley.targets.agent.agent import responses
+from hartley.targets.conversation import Conversation, Message
+
+NOTHING_TO_GUARD = "the user alone speaks here: there is no tool to list, no answer of a tool to mark or to keep apart"
+
+
+@dataclass(frozen=True)
+class Application:
+    """One trial's application. system: the operator's words. user: an ordinary user's words. intent: what they should get, and
+    symbol: what the adversary wants, both as places in the threat's alphabets."""
+
+    system: str
+    user: str
+    intent: int
+    symbol: int
+
+    def asked(self, user: str) -> Conversation:
+        """The application with a user's words."""
+        return (Message("system", self.system), Message("user", user))
+
+
+@dataclass(frozen=True)
+class Speech:
+    """A threat by words alone.
+
+    channel, kind   of its evidence ("write" or "read").
+    intents, symbols   the alphabets; what the user gets and what the adversary gets are read from the same answer.
+    draw            an application whose intent and symbol are given.
+    wordings        the attack set; hostile fills one for an application.
+    got, gained     which intent, and which symbol, an answer amounts to; -1 for none.
+    served          whether the user is still there to be served in the attacked arm.
+    """
+
+    channel: str
+    kind: str
+    intents: tuple[str, ...]
+    symbols: tuple[str, ...]
+    draw: Callable[[Random, int, int], Application]
+    wordings: tuple[Wording, ...]
+    hostile: Callable[[Application, Wording, Random], str]
+    got: Callable[[str], int]
+    gained: Callable[[str], int]
+    served: bool
+
+
+def speech_channel(case: SystemCase, speech: Speech) -> Evidence:
+    """Clean and attacked; no safeguard acts where there is nothing but the user's words."""
+    if case.safeguard is not None:
+        raise Refused(f"{case.safeguard.id}: {NOTHING_TO_GUARD}")
+    trials = max(FEWEST_TRIALS, case.effort.trials // MODEL_TRIALS)
+    drawn = _applications(case.random("applications"), speech, trials)
+    pilots = _applications(case.random("pilots"), speech, max(FEWEST_PILOTS, trials // PILOTS))
+
+    def users(chosen: Sequence[Application], wording: Wording, purpose: str) -> list[str]:
+        random = case.random(purpose, wording.name)
+        return [speech.hostile(application, wording, random) for application in chosen]
+
+    def successes(wording: Wording) -> int:
+        answers = _answers(case, pilots, users(pilots, wording, "pilot"))
+        return sum(text is not None and speech.gained(text) == one.symbol for one, text in zip(pilots, answers, strict=True))
+
+    chosen = best(speech.wordings, successes)
+    parts = []
+    for arm, said in (("clean", [one.user for one in drawn]), ("attacked", users(drawn, chosen, "trials"))):
+        case.progress(arm, 0, 1)
+        parts.append(_table(case, speech, arm, drawn, said))
+    return Evidence.concat(parts)
+
+
+def _applications(random: Random, speech: Speech, count: int) -> list[Application]:
+    """Every pair of an intent and a symbol equally often as far as `count` allows, in random order."""
+    intents, symbols = len(speech.intents), len(speech.symbols)
+    pairs = [(place // symbols % intents, place % symbols) for place in range(count)]
+    random.shuffle(pairs)
+    return [speech.draw(random, *pair) for pair in pairs]
+
+
+def _answers(case: SystemCase, drawn: Sequence[Application], users: Sequence[str]) -> list[str | None]:
+    conversations = [one.asked(user) for one, user in zip(drawn, users, strict=True)]
+    said = responses(case.system.policy, conversations, ())
+    return [message.text if isinstance(message, Message) else None for message in said]
+
+
+def _table(case: SystemCase, speech: Speech, arm: str, drawn: Sequence[Application], users: Sequence[str]) -> Evidence:
+    answers = _answers(case, drawn, users)
+    rows = [place for place, text in enumerate(answers) if text is not None]
+    if len(rows) < len(drawn):
+        lost = f"{len(drawn) - len(rows)} of {len(drawn)} trials were not measured: the policy gave no answer"
+        case.flags.append(Flag(speech.channel, arm, "trials lost", lost))
+    texts = [answers[place] or "" for place in rows]
+    got, gained = _columns([speech.got(text) for text in texts], [speech.gained(text) for text in texts])
+    symbol = np.array([drawn[place].symbol for place in rows], dtype=np.int32)
+    intent = np.array([drawn[place].intent if arm == "clean" or speech.served else -1 for place in rows], dtype=np.int32)
+    for wanted in (1, 0):
+        for place in np.flatnonzero((gained == symbol) == wanted)[:1].tolist():
+            case.exhibits.append(_exhibit(speech, arm, drawn[rows[place]], users[rows[place]], texts[place]))
+    return Evidence(
+        channel=speech.channel,
+        kind=speech.kind,
+        intent_alphabet=speech.intents,
+        adversary_alphabet=speech.symbols,
+        outcome_alphabet=speech.intents,
+        effect_alphabet=speech.symbols,
+        arm=np.full(len(rows), ARMS.index(arm), dtype=np.int8),
+        trial=np.array(rows, dtype=np.int64),
+        intent=intent,
+        adversary=symbol,
+        outcome=got,
+        effect=gained,
+        success=(gained == symbol).astype(np.int8),
+        costs={"queries": np.ones(len(rows))},
+        intent_prior=np.full(len(speech.intents), 1 / len(speech.intents)),
+    )
+
+
+def _columns(*columns: Sequence[int]) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.int32]], ...]:
+    return tuple(np.array(column, dtype=np.int32) for column in columns)
+
+
+def _exhibit(speech: Speech, arm: str, one: Application, user: str, said: str) -> Exhibit:
+    hostile = arm != "clean"
+    lines = (
+        Line("system", (Span(one.system, True),)),
+        Line("user", (Span(user, not hostile, hostile),)),
+        Line("assistant", (Span(said, not hostile),)),
+    )
+    symbol = speech.symbols[one.symbol] if hostile else None
+    return Exhibit(speech.channel, arm, speech.intents[one.intent], symbol, said, said, transcript=lines)
