@@ -1,0 +1,109 @@
+"""Running a suite: every user task alone, and with every injection task, judged by AgentDojo's own predicates."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from hartley.errors import InputError
+from hartley.evidence import NONE
+from hartley.targets.agentdojo.environments import leaves
+from hartley.targets.agentdojo.guards import Answer
+from hartley.targets.agentdojo.pipeline import pipeline
+from hartley.targets.agentdojo.suites import Suite
+from hartley.targets.agentdojo.words import to_conversation
+from hartley.targets.conversation import Conversation
+from hartley.targets.endpoint.outcomes import NotMeasured
+from hartley.targets.protocols import Policy
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of one task.
+
+    user, injection   indices into the suite's tasks; injection NONE: nothing was planted.
+    utility, security AgentDojo's two predicates: the user's task is done; the injection's goal is reached (False without one).
+    reached           a tool gave the agent what the attack had written.
+    error             why there is no result; then utility and security mean nothing, and it counts as neither.
+    said, answers     the conversation with refused calls, and every call in order, with what came of it.
+    """
+
+    user: int
+    injection: int
+    utility: bool = False
+    security: bool = False
+    reached: bool = False
+    error: str = ""
+    said: Conversation = ()
+    answers: tuple[Answer, ...] = ()
+
+
+class _Recorded:
+    """A pipeline that keeps what passed through it, for one run."""
+
+    def __init__(self, agent: Any) -> None:
+        self.agent, self.name, self.extra = agent, agent.name, {}
+
+    def query(self, *given: Any) -> tuple[Any, ...]:
+        passed: tuple[Any, ...] = self.agent.query(*given)
+        self.extra = passed[-1]
+        return passed
+
+
+def run(suite: Suite, agent: Any, user: int, injection: int = NONE) -> Trial:
+    """One task of the suite, alone or with one injection task. An endpoint's failure becomes the trial's error.
+
+    agent   what `pipeline` gives.
+    """
+    task = suite.dojo.user_tasks[suite.users[user]]
+    planted = {} if injection == NONE else suite.planted(suite.users[user], suite.injections[injection])
+    other = None if injection == NONE else suite.dojo.injection_tasks[suite.injections[injection]]
+    recorded = _Recorded(agent)
+    try:
+        utility, security = suite.dojo.run_task_with_pipeline(recorded, task, other, planted)
+    except NotMeasured as failure:
+        return Trial(user, injection, error=str(failure))
+    answers = tuple(recorded.extra["watched"].answers)
+    reached = bool(planted) and _held(answers, suite.dojo.load_and_inject_default_environment.planted(planted))
+    said = to_conversation(recorded.extra["said"])
+    return Trial(user, injection, bool(utility), bool(security) and other is not None, reached, "", said, answers)
+
+
+def trials(
+    suite: Suite,
+    policy: Policy,
+    *safeguards: str,
+    attacked: bool,
+    pairs: Sequence[tuple[int, int]] | None = None,
+    at_once: int = 1,
+    progress: Callable[[int, int], object] = lambda *_: None,
+) -> list[Trial]:
+    """The suite's trials, in the order of their tasks: with every injection task, or all user tasks alone.
+
+    pairs     only these (user task, injection task), or only these (user task, NONE).
+    at_once   pairs that run side by side, which helps where the policy waits for a server.
+    """
+    others = range(len(suite.injections)) if attacked else (NONE,)
+    wanted = [(user, other) for user in range(len(suite.users)) for other in others] if pairs is None else list(pairs)
+    if any(not 0 <= user < len(suite.users) or not NONE <= other < len(suite.injections) for user, other in wanted):
+        raise InputError(f"pairs: {suite.name} has {len(suite.users)} user tasks and {len(suite.injections)} injection tasks")
+    agent = pipeline(policy, *safeguards)
+
+    def one(pair: tuple[int, int]) -> Trial:
+        return run(suite, agent, *pair)
+
+    found: list[Trial] = []
+    with warnings.catch_warnings(), ThreadPoolExecutor(at_once) as crew:
+        warnings.simplefilter("ignore")
+        for trial in crew.map(one, wanted) if at_once > 1 else map(one, wanted):
+            found.append(trial)
+            progress(len(found), len(wanted))
+    return found
+
+
+def _held(answers: Sequence[Answer], planted: frozenset[str]) -> bool:
+    """Whether a tool's value holds a string of the environment that the attack had changed. Values are compared, not their text."""
+    return any(text in held for answer in answers for _, held in leaves(answer.result) for text in planted)
