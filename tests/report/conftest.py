@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from hartley.report import write_report
+
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -50,3 +52,41 @@ def chromium() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def opened(chromium: Any) -> Any:
+    """Opens a file and gives (page, what happened): dialogs, requests beyond the file, messages, new windows.
+
+    With `run` the file is that run's report, written first.
+    """
+    contexts = []
+
+    def open_file(path: Path, run: Path | None = None, **settings: Any) -> tuple[Any, list[str]]:
+        if run is not None:
+            write_report(run, path)
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **settings})
+        contexts.append(context)
+        events: list[str] = []
+        page = context.new_page()
+
+        def dialog(box: Any) -> None:
+            events.append(f"dialog {box.message}")
+            box.dismiss()
+
+        page.on("dialog", dialog)
+        page.on("console", lambda message: events.append(f"console {message.text}"))
+        page.on("pageerror", lambda error: events.append(f"error {error}"))
+        page.on("popup", lambda _: events.append("popup"))
+        page.on(
+            "request",
+            lambda request: (
+                None if request.url.startswith("data:image/png") or request.url == path.as_uri() else events.append(request.url[:200])
+            ),
+        )
+        page.goto(path.as_uri())
+        return page, events
+
+    yield open_file
+    for context in contexts:
+        context.close()

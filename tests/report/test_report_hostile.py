@@ -102,39 +102,6 @@ def poisoned(source: Path, folder: Path, first: int, fixed: set[tuple[str, ...]]
     return poison.given
 
 
-@pytest.fixture
-def opened(chromium: Any) -> Any:
-    """Opens a file and gives (page, what happened): dialogs, requests beyond the file, messages, new windows."""
-    contexts = []
-
-    def open_file(path: Path, **settings: Any) -> tuple[Any, list[str]]:
-        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **settings})
-        contexts.append(context)
-        events: list[str] = []
-        page = context.new_page()
-
-        def dialog(box: Any) -> None:
-            events.append(f"dialog {box.message}")
-            box.dismiss()
-
-        page.on("dialog", dialog)
-        page.on("console", lambda message: events.append(f"console {message.text}"))
-        page.on("pageerror", lambda error: events.append(f"error {error}"))
-        page.on("popup", lambda _: events.append("popup"))
-        page.on(
-            "request",
-            lambda request: (
-                None if request.url.startswith("data:image/png") or request.url == path.as_uri() else events.append(request.url[:200])
-            ),
-        )
-        page.goto(path.as_uri())
-        return page, events
-
-    yield open_file
-    for context in contexts:
-        context.close()
-
-
 def overflow(page: Any) -> list[str]:
     """Elements that stick out to the right and are not inside a box that scrolls or clips by itself."""
     found: list[str] = page.evaluate(
