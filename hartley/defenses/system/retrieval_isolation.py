@@ -87,8 +87,11 @@ class Isolated:
 
     def __call__(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[str | NotMeasured]:
         rows = [(question, self._alone(own)) for question, own in zip(questions, passages, strict=True)]
-        answers = iter(self.reading([question for question, own in rows for _ in own], [alone for _, own in rows for alone in own]))
-        return [self._aggregated(question, [next(answers) for _ in own]) for question, own in rows]
+        answers = self.reading([question for question, own in rows for _ in own], [alone for _, own in rows for alone in own])
+        if len(answers) != sum(len(own) for _, own in rows):
+            raise ValueError(f"{sum(len(own) for _, own in rows)} passages were read, and {len(answers)} answers came back")
+        left = iter(answers)
+        return [self._aggregated(question, [next(left) for _ in own]) for question, own in rows]
 
     @staticmethod
     def _alone(passages: Sequence[Passage]) -> list[tuple[Passage, ...]]:

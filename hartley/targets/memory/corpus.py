@@ -20,7 +20,10 @@ WORDS_A_PASSAGE = 120
 
 @dataclass(frozen=True)
 class Question:
-    """A question whose right answer is choices[right]; supports: the ids of the entries that say so.
+    """A question whose right answer is choices[right].
+
+    supports  the ids of the entries that say so.
+    states    the answer as a sentence, with {value} where the choice stands; "": nobody has written one.
 
     Raises InputError for fewer than two choices, equal ones, or a right one that there is not.
     """
@@ -29,6 +32,7 @@ class Question:
     choices: tuple[str, ...]
     right: int
     supports: tuple[int, ...] = ()
+    states: str = ""
 
     def __post_init__(self) -> None:
         if len(set(self.choices)) != len(self.choices) or len(self.choices) < 2:
@@ -39,6 +43,10 @@ class Question:
             raise InputError(
                 f"the question {shown(self.text)} has the right choice {self.right}; 0 to {len(self.choices) - 1} are accepted"
             )
+
+    def statement(self, choice: int) -> str:
+        """A sentence that answers it with one of its choices, the right one or another."""
+        return (self.states or "the answer is {value}").replace("{value}", self.choices[choice])
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from hartley.targets.agent.agent import responses
 from hartley.targets.conversation import Conversation, Json, Message
+from hartley.targets.endpoint.outcomes import NotMeasured
 from hartley.targets.memory.memory import Passage, Retrieving
 from hartley.targets.protocols import Answerer, Policy
 
@@ -17,18 +19,18 @@ from hartley.targets.protocols import Answerer, Policy
 class Reading(Protocol):
     """Answers n questions from the passages of each. What a defense of the reading wraps: it may read passage by passage and vote."""
 
-    def __call__(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[str]:
-        """One answer a question."""
+    def __call__(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> Sequence[str | NotMeasured]:
+        """One answer a question, or why there is none (an endpoint that failed)."""
         ...
 
 
 @dataclass(frozen=True)
 class Answered:
-    """A question, what was retrieved for it, and what the reader made of that."""
+    """A question, what was retrieved for it, and what the reader made of that, or why it made nothing of it."""
 
     question: str
     passages: tuple[Passage, ...]
-    answer: str
+    answer: str | NotMeasured
 
 
 def answer(
@@ -84,9 +86,9 @@ class PolicyReading:
     def __init__(self, policy: Policy, context: Context = in_prompt) -> None:
         self.policy, self.context = policy, context
 
-    def __call__(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[str]:
+    def __call__(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[str | NotMeasured]:
         conversations = [self.context(question, own) for question, own in zip(questions, passages, strict=True)]
-        return [message.text for message in self.policy.respond(conversations, ())]
+        return [_text(message) for message in responses(self.policy, conversations, ())]
 
 
 class ToolReading:
@@ -108,22 +110,27 @@ class ToolReading:
     ) -> None:
         self.policy, self.tools, self.search, self.render = policy, tools, search, render
 
-    def __call__(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[str]:
+    def __call__(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[str | NotMeasured]:
         asked: list[Conversation] = [(Message("user", question),) for question in questions]
-        first = self.policy.respond(asked, self.tools)
-        answers = [message.text for message in first]
+        first = responses(self.policy, asked, self.tools)
+        answers = [_text(message) for message in first]
         looking: list[tuple[int, Conversation]] = []
         for place, message in enumerate(first):
+            if isinstance(message, NotMeasured):
+                continue
             calls = [call for call in message.calls if call.name == self.search]
             if calls:
                 result = Message("tool", self.render(passages[place]), answers=calls[0].id)
                 searched = Message("assistant", message.text, calls=(calls[0],))
                 looking.append((place, (*asked[place], searched, result)))
-        if looking:
-            second = self.policy.respond([conversation for _, conversation in looking], self.tools)
-            for (place, _), message in zip(looking, second, strict=True):
-                answers[place] = message.text
+        second = responses(self.policy, [conversation for _, conversation in looking], self.tools)
+        for (place, _), said in zip(looking, second, strict=True):
+            answers[place] = _text(said)
         return answers
+
+
+def _text(message: Message | NotMeasured) -> str | NotMeasured:
+    return message if isinstance(message, NotMeasured) else message.text
 
 
 class AnswererReading:

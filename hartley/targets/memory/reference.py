@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 from hartley.errors import InputError
+from hartley.targets.conversation import Conversation, Message
 from hartley.targets.memory.corpus import Corpus, Question, Secret
 from hartley.targets.memory.entry import Entry
 from hartley.targets.memory.exact import Exact
 from hartley.targets.memory.index import IndexOver
 from hartley.targets.memory.lexical import Lexical
-from hartley.targets.memory.memory import Memory, Retriever
-from hartley.targets.memory.reading import ToolReading
+from hartley.targets.memory.memory import Memory, Passage, Retriever
+from hartley.targets.memory.reading import PolicyReading, ToolReading, in_prompt, numbered
 from hartley.targets.protocols import Policy, TextEmbedder
 from hartley.targets.reference.agent import words as w
 from hartley.targets.reference.agent.records import RELATIONS
 from hartley.targets.reference.agent.statements import statement
 from hartley.targets.reference.agent.tools import schemas
 from hartley.targets.reference.agent.world import PASSAGES
+from hartley.targets.system import System
 
 CHOICES = 8
 """Answers to choose from for every question, so that all share one alphabet: its symbols are the places in a relation's list."""
@@ -28,23 +30,26 @@ ALPHABET = tuple(f"choice {place + 1}" for place in range(CHOICES))
 ASKED = tuple(relation for relation in RELATIONS if len(relation[4]) >= CHOICES)
 """Where somebody lives and works, and what somebody likes."""
 SEARCH_TOOL = "search_notes"
+SOURCES = ("notes", "mail", "web")
 MOST_DISTRACTORS, MOST_RECORDS = 20_000, 6_000
 _RELATED = ("lives in", "works in", "likes", "loves", "bought", "password")
 """What no distractor may speak of, so that every question has one answer in the corpus, and no stranger's record is in it."""
 
 
-def reference_corpus(random: Random, *, distractors: int = 400, records: int = 120) -> Corpus:
+def reference_corpus(random: Random, *, distractors: int = 400, records: int = 120, supports: int = 1) -> Corpus:
     """Three questions about each of 24 people, what answers them, and what stands around it; all draws come from `random`.
 
-    Right answers are balanced: each of a relation's 8 choices answers 3 of its 24 questions, and one entry says so (trusted, from
-    "notes"). What else is known of the same people, and `distractors` ordinary sentences, come from "mail" and "web", untrusted, and
-    never speak of what is asked. Each person has one password, for that person's eyes. `records` purchases are in the corpus, and
-    as many of the same law are not. The entries stand in random order. Raises InputError for more than can be drawn.
+    Right answers are balanced: each of a relation's 8 choices answers 3 of its 24 questions, and `supports` entries say so, word by
+    word the same, one each from "notes" (trusted), "mail" and "web". What else is known of the same people, and `distractors`
+    ordinary sentences, come from "mail" and "web", untrusted, and never speak of what is asked. Each person has one password, for
+    that person's eyes. `records` purchases are in the corpus, and as many of the same law are not. The entries stand in random
+    order. Raises InputError for more than can be drawn.
     """
-    if not (0 <= distractors <= MOST_DISTRACTORS and 0 <= records <= MOST_RECORDS):
-        got = f"{distractors} distractors and {records} records"
-        raise InputError(f"a corpus of {got}; up to {MOST_DISTRACTORS:,} and {MOST_RECORDS:,} are accepted")
-    facts, asked = zip(*_facts(random), strict=True)
+    if not (0 <= distractors <= MOST_DISTRACTORS and 0 <= records <= MOST_RECORDS and 1 <= supports <= len(SOURCES)):
+        got = f"{distractors} distractors, {records} records and {supports} entries for an answer"
+        raise InputError(f"a corpus of {got}; up to {MOST_DISTRACTORS:,}, {MOST_RECORDS:,} and {len(SOURCES)} are accepted")
+    said, asked = zip(*_facts(random), strict=True)
+    facts = [replace(fact, source=source, trusted=source == SOURCES[0]) for source in SOURCES[:supports] for fact in said]
     secrets, bought = _passwords(random), _purchases(random, 2 * records)
     bodies = [
         *facts,
@@ -53,12 +58,12 @@ def reference_corpus(random: Random, *, distractors: int = 400, records: int = 1
         *(Entry(text, source=random.choice(("mail", "web"))) for text in (*_known_besides(random), *_ordinary(random, distractors))),
     ]
     ids = random.sample(range(1, len(bodies) + 1), len(bodies))
-    members = len(facts) + len(secrets)
+    members, questions = len(facts) + len(secrets), len(asked)
     return Corpus(
         entries=tuple(
             sorted((replace(body, id=number) for body, number in zip(bodies, ids, strict=True)), key=lambda entry: entry.id or 0)
         ),
-        questions=tuple(replace(question, supports=(ids[place],)) for place, question in enumerate(asked)),
+        questions=tuple(replace(question, supports=tuple(ids[place : len(facts) : questions])) for place, question in enumerate(asked)),
         secrets=tuple(Secret(ids[len(facts) + place], words) for place, (_, words) in enumerate(secrets)),
         members=tuple(ids[members : members + records]),
         strangers=tuple(bought[records:]),
@@ -88,6 +93,16 @@ def reference_reading(policy: Policy) -> ToolReading:
     return ToolReading(policy, schemas((SEARCH_TOOL,), described=False), SEARCH_TOOL)
 
 
+def in_documents(question: str, passages: Sequence[Passage]) -> Conversation:
+    """All in the user's turn, as the reference agent has learned to read passages: "documents : 1 : ... 2 : ... where does anna live ?"."""
+    return (Message("user", f"documents : {numbered(passages)} {question}"),)
+
+
+def documents_reading(system: System) -> PolicyReading:
+    """A system's policy as the reader of retrieval-augmented generation: one prompt with all passages and the question."""
+    return PolicyReading(system.policy, in_documents if system.reference else in_prompt)
+
+
 def _facts(random: Random) -> Iterator[tuple[Entry, Question]]:
     for question, _, _, sentence, values in ASKED:
         choices = values[:CHOICES]
@@ -95,7 +110,8 @@ def _facts(random: Random) -> Iterator[tuple[Entry, Question]]:
         random.shuffle(rights)
         for name, right in zip(w.NAMES, rights, strict=True):
             text = f"{sentence.format(name=name, value=choices[right])} ."
-            yield Entry(text, source="notes", trusted=True), Question(question.format(name=name), choices, right)
+            states = sentence.format(name=name, value="{value}")
+            yield Entry(text), Question(question.format(name=name), choices, right, states=states)
 
 
 def _known_besides(random: Random) -> Iterator[str]:
