@@ -93,9 +93,10 @@ def start_copying(llama: Any, generator: torch.Generator) -> None:
 
     An agent copies names and numbers from what it has read; from independent draws that skill comes very late (a loss on
     repeated words of 4.6 after 250 steps, from here 0.4). Values and outputs start as rotations and their inverses (after
-    Trockman and Kolter, "Mimetic initialization", ICML 2023): what is attended to is handed on. In the first layer one head
-    looks at the word before and writes it into directions of its own; in the next two, heads look where the word before is
-    the word at hand: the induction heads of Olsson et al. (2022). All of it is trained further.
+    Trockman and Kolter, "Mimetic initialization", ICML 2023): what is attended to is handed on. In the first layer two
+    heads look at the word before and at the one before that, and write them into directions of their own; in the next two,
+    heads look where the last two words were the word before and the word at hand: the induction heads of Olsson et al. (2022),
+    over two words, so that a word that stands in several places does not lead astray. All of it is trained further.
     """
     size, width = llama.config.head_dim, llama.config.hidden_size
     layers = [layer.self_attn for layer in llama.model.layers]
@@ -104,31 +105,35 @@ def start_copying(llama: Any, generator: torch.Generator) -> None:
             rotations = torch.cat([_rotation(width, generator) for _ in range(layer.v_proj.weight.shape[0] // width)])
             layer.v_proj.weight.copy_(rotations)
             layer.o_proj.weight.copy_(rotations.T / 2)
-        elsewhere = _rotation(width, generator)[:, :size]
-        _look_back(layers[0], size, llama.model.rotary_emb.inv_freq)
-        layers[0].o_proj.weight[:, :size] = elsewhere
-        before = layers[0].v_proj.weight[:size]
+        turns = llama.model.rotary_emb.inv_freq
+        directions = _rotation(width, generator)
+        one_back, two_back = directions[:, :size], directions[:, size : 2 * size]
+        at_hand = layers[0].v_proj.weight[:size].clone()
+        for head, (back, written) in enumerate(((1, one_back), (2, two_back))):
+            _look_back(layers[0], head, size, back * turns)
+            layers[0].v_proj.weight[head * size : (head + 1) * size] = at_hand
+            layers[0].o_proj.weight[:, head * size : (head + 1) * size] = written
         slow = (torch.arange(size) % (size // 2) >= size // 6).float().unsqueeze(1)
         for layer, head in ((1, 0), (1, 1), (2, 0)):
-            mixed = _rotation(size, generator)
+            first, second = _rotation(size, generator), _rotation(size, generator)
             rows = slice(head * size, (head + 1) * size)
-            layers[layer].q_proj.weight[rows] = MATCHING * slow * (mixed @ before)
-            layers[layer].k_proj.weight[rows] = MATCHING * slow * (mixed @ elsewhere.T)
+            layers[layer].q_proj.weight[rows] = MATCHING * slow * (first @ at_hand + second @ one_back.T)
+            layers[layer].k_proj.weight[rows] = MATCHING * slow * (first @ one_back.T + second @ two_back.T)
 
 
 def _rotation(size: int, generator: torch.Generator) -> torch.Tensor:
     return torch.linalg.qr(torch.randn(size, size, generator=generator))[0]
 
 
-def _look_back(layer: Any, size: int, turns: torch.Tensor) -> None:
-    """Let a layer's first head look one word back: by its biases alone, turned by one position's angle in the fastest pairs."""
-    half = size // 2
+def _look_back(layer: Any, head: int, size: int, turns: torch.Tensor) -> None:
+    """Let a head of a layer look some words back: by its biases alone, turned by that many positions in the fastest pairs."""
+    half, start = size // 2, head * size
     fast = (torch.arange(half) < FAST_PAIRS) * LOOKING
-    layer.k_proj.bias[:half] = fast
-    layer.q_proj.bias[:half] = fast * torch.cos(turns)
-    layer.q_proj.bias[half:size] = -fast * torch.sin(turns)
+    layer.k_proj.bias[start : start + half] = fast
+    layer.q_proj.bias[start : start + half] = fast * torch.cos(turns)
+    layer.q_proj.bias[start + half : start + size] = -fast * torch.sin(turns)
     for projection in (layer.q_proj, layer.k_proj):
-        projection.weight[:size] *= 0.3
+        projection.weight[start : start + size] *= 0.3
 
 
 def word_ids(text: str) -> list[int]:
