@@ -60,12 +60,13 @@ def leaves(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any,
 
 @cache
 def _writer() -> Any:
-    """The C library's YAML writer with what AgentDojo taught the slow one; the slow one where there is no C library."""
+    """The C library's YAML writer; the slow one where there is no C library. AgentDojo's words of a fixed set are strings to both."""
     yaml = need("agent_pipeline.tool_execution").yaml
     if not hasattr(yaml, "CSafeDumper"):
         return yaml.SafeDumper
-    kept = {name: dict(getattr(yaml.SafeDumper, name)) for name in ("yaml_representers", "yaml_multi_representers")}
-    return type("Writer", (yaml.CSafeDumper,), kept)
+    writer: Any = type("Writer", (yaml.CSafeDumper,), {})
+    writer.add_multi_representer(need("strenum").StrEnum, lambda dumper, word: dumper.represent_str(str(word.value)))
+    return writer
 
 
 def quick_yaml(value: Any) -> str:

@@ -35,16 +35,17 @@ class GroundTruth:
 
     gullible  when a tool's answer holds the goal of one of the suite's injection tasks, it does that one's ground truth first
               and says its closing words; eight goals of workspace have no ground truth, and so it does nothing for them.
-    What it does depends on the conversation alone. An argument of a user's task that stands in an earlier answer and not in
-    the user's words is read from there: where all answers are hidden it cannot be written. Real agents depend on what they
-    read in more ways than this, so what a safeguard leaves to this policy is an upper bound.
+    reads     an argument of a user's task that stands in an earlier answer and not in the user's words is read from there:
+              where all answers are hidden it cannot be written. False: it knows every argument before it has read anything.
+    What it does depends on the conversation alone. Real agents depend on what they read in more ways than by copying it, so
+    what a safeguard leaves to this policy is an upper bound, and without `reads` far above any agent's.
     """
 
     capabilities: frozenset[str] = frozenset({"text"})
 
-    def __init__(self, suite: Suite, *, gullible: bool = True) -> None:
-        self.suite, self.gullible = suite, gullible
-        self.name = f"agentdojo:{suite.name}+{'gullible' if gullible else 'oracle'}"
+    def __init__(self, suite: Suite, *, gullible: bool = True, reads: bool = True) -> None:
+        self.suite, self.gullible, self.reads = suite, gullible, reads
+        self.name = f"agentdojo:{suite.name}+{'gullible' if gullible else 'oracle'}{'' if reads else ', knowing all'}"
         self._tasks = {task.PROMPT: task for task in suite.dojo.user_tasks.values()}
         self._goals = {task.GOAL: task for task in suite.dojo.injection_tasks.values()}
         self._plans: dict[tuple[str, str], Plan] = {}
@@ -107,7 +108,7 @@ class GroundTruth:
         runtime = need("functions_runtime").FunctionsRuntime(self.suite.dojo.tools)
         read, blind = "", []
         for step in steps:
-            hidden = {name: MASK if from_text(value, words, read) else value for name, value in step.arguments.items()}
+            hidden = {name: MASK if self.reads and from_text(value, words, read) else value for name, value in step.arguments.items()}
             blind.append(Call(step.name, hidden))
             result, _ = runtime.run_function(environment, step.name, _plain(step.arguments))
             read += "\n" + as_text(result)

@@ -9,7 +9,7 @@ from hartley.targets.agentdojo.environments import as_text
 from hartley.targets.agentdojo.extra import enroll, need
 from hartley.targets.agentdojo.guards import TURNS, Executed, Safeguards
 from hartley.targets.agentdojo.suites import Suite, schemas
-from hartley.targets.agentdojo.twin import twin_calls
+from hartley.targets.agentdojo.twin import Asked, twin_calls
 from hartley.targets.agentdojo.words import content, to_chat, to_conversation
 from hartley.targets.endpoint.outcomes import NotMeasured
 from hartley.targets.protocols import Policy
@@ -53,12 +53,14 @@ def pipeline(decides: Policy | Any, *safeguards: str, turns: int = TURNS) -> Any
     return built
 
 
-def planned_tools(suite: Suite, policy: Policy, *, turns: int = TURNS) -> dict[str, frozenset[str]]:
+def planned_calls(suite: Suite, policy: Policy, user: str, *, turns: int = TURNS) -> tuple[Any, list[Asked]]:
+    """AgentDojo's runtime with the suite's tools, and the calls that a policy's twin makes at a user task."""
+    system, task = need("agent_pipeline.agent_pipeline").load_system_message(None), suite.dojo.user_tasks[user]
+    runtime = need("functions_runtime").FunctionsRuntime(suite.dojo.tools)
+    said = [{"role": "system", "content": content(system)}, {"role": "user", "content": content(task.PROMPT)}]
+    return runtime, twin_calls(PolicyElement(policy), task.PROMPT, runtime, None, said, {}, turns)
+
+
+def planned_tools(suite: Suite, policy: Policy) -> dict[str, frozenset[str]]:
     """For each user task, the tools that trusted words call for: what the allow-list leaves on offer."""
-    system = need("agent_pipeline.agent_pipeline").load_system_message(None)
-    runtime, llm = need("functions_runtime").FunctionsRuntime(suite.dojo.tools), PolicyElement(policy)
-    found = {}
-    for user, task in suite.dojo.user_tasks.items():
-        said = [{"role": "system", "content": content(system)}, {"role": "user", "content": content(task.PROMPT)}]
-        found[user] = frozenset(asked.function for asked in twin_calls(llm, task.PROMPT, runtime, None, said, {}, turns))
-    return found
+    return {user: frozenset(asked.function for asked in planned_calls(suite, policy, user)[1]) for user in suite.users}

@@ -11,7 +11,7 @@ from typing import Any
 from hartley.errors import InputError
 from hartley.evidence import NONE
 from hartley.targets.agentdojo.environments import leaves
-from hartley.targets.agentdojo.guards import Answer
+from hartley.targets.agentdojo.guards import Answer, Watched
 from hartley.targets.agentdojo.pipeline import pipeline
 from hartley.targets.agentdojo.suites import Suite
 from hartley.targets.agentdojo.words import to_conversation
@@ -66,7 +66,7 @@ def run(suite: Suite, agent: Any, user: int, injection: int = NONE) -> Trial:
         utility, security = suite.dojo.run_task_with_pipeline(recorded, task, other, planted)
     except NotMeasured as failure:
         return Trial(user, injection, error=str(failure))
-    answers = tuple(recorded.extra["watched"].answers)
+    answers = _answers(recorded.extra["said"], recorded.extra["watched"])
     reached = bool(planted) and _held(answers, suite.dojo.load_and_inject_default_environment.planted(planted))
     said = to_conversation(recorded.extra["said"])
     return Trial(user, injection, bool(utility), bool(security) and other is not None, reached, "", said, answers)
@@ -102,6 +102,17 @@ def trials(
             found.append(trial)
             progress(len(found), len(wanted))
     return found
+
+
+def _answers(said: Sequence[Any], watched: Watched) -> tuple[Answer, ...]:
+    """What came of every call, in order. AgentDojo itself turns away a call of a tool that is not on offer."""
+    recorded, found = iter(watched.answers), []
+    for message in said:
+        if message["role"] == "tool":
+            call = message["tool_call"]
+            turned_away = Answer(call.function, dict(call.args), why=f"{call.function} is not on this task's list")
+            found.append(next(recorded, turned_away) if call.function in watched.functions else turned_away)
+    return tuple(found)
 
 
 def _held(answers: Sequence[Answer], planted: frozenset[str]) -> bool:
