@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +17,12 @@ from hartley import __version__
 from hartley.bits_command import bits
 from hartley.errors import InputError, unknown
 from hartley.models_command import models
+from hartley.printing import tell
+from hartley.scan_command import scan
+from hartley.serve_command import serve
 
 if TYPE_CHECKING:
     from hartley.catalog.words import Record
-    from hartley.runs.plan import Plan
 
 
 class Complaint(click.ClickException):
@@ -76,6 +76,8 @@ def main() -> None:
 
 main.add_command(bits)
 main.add_command(models)
+main.add_command(scan)
+main.add_command(serve)
 
 
 @main.command("list")
@@ -103,7 +105,7 @@ def list_(what: str | None, as_json: bool, **filters: str | None) -> None:
     else:
         chosen = catalog.select(**wanted)
         records, lines = chosen, words.threat_table(chosen, _width())
-    _tell([json.dumps([words.as_json(record) for record in records], indent=1)] if as_json else lines)
+    tell([json.dumps([words.as_json(record) for record in records], indent=1)] if as_json else lines)
 
 
 @main.command()
@@ -115,41 +117,7 @@ def show(name: str, as_json: bool) -> None:
     from hartley.catalog import words
 
     record = catalog.record(name)
-    _tell([json.dumps(words.as_json(record), indent=1)] if as_json else words.page(record, _width()))
-
-
-@main.command()
-@click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="A plan (TOML) instead of the options that follow.")
-@click.option("--target", help="reference:encoder (the default), or hf:PATH for a local CLIP folder.")
-@click.option("--data", help="reference, or a folder of captioned pictures with metadata.csv or metadata.jsonl.")
-@click.option("--threats", help="Ids with commas between them; all that are implemented by default.")
-@click.option("--defenses", help="Ids with commas between them, or none; all that are implemented by default.")
-@click.option("--budget", help="quick (the default), standard or full.")
-@click.option("--seeds", help="Whole numbers with commas between them; 0 by default.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("runs/scan"), show_default=True, help="The run's folder; resumed if there."
-)
-@click.option("--workers", type=click.IntRange(1), default=None, help="Worker processes; one a core by default, four at most.")
-def scan(plan_file: Path | None, out: Path, workers: int | None, **options: str | None) -> None:
-    """Run attacks and defenses on a model, and write a report in bits. The same command resumes a scan that was stopped."""
-    _need_models()
-    from hartley.report.page import write_report
-    from hartley.report.terminal import summary
-    from hartley.runs.local import run
-    from hartley.runs.terminal import Terminal
-
-    plan = _plan(plan_file, options)
-    with Terminal() as watcher:
-        try:
-            done = run(plan, out, workers=workers or min(4, os.cpu_count() or 1), progress=watcher)
-        except KeyboardInterrupt:
-            watcher.line(f"stopped; the same command goes on where {out} stands")
-            raise SystemExit(130) from None
-    path = write_report(done.root)
-    _tell(summary(done.root))
-    click.echo(f"\nreport: {path}")
-    if any(record["status"] in ("failed", "timed-out") for record in done.cells()):
-        raise SystemExit(1)
+    tell([json.dumps(words.as_json(record), indent=1)] if as_json else words.page(record, _width()))
 
 
 @main.command()
@@ -195,51 +163,6 @@ def check(run: Path, policy: Path) -> None:
     raise SystemExit(result.exit_code)
 
 
-def _plan(file: Path | None, options: dict[str, str | None]) -> Plan:
-    """The plan in a file, or the one that the options make. InputError when both are given."""
-    from hartley import catalog
-    from hartley.runs.plan import NO_DEFENSE, Plan
-
-    given = sorted(name for name, value in options.items() if value is not None)
-    if file is not None:
-        if given:
-            raise InputError(f"--{given[0]}: a plan says this itself; give --plan or the options, not both")
-        return Plan.read(file)
-    target = options["target"] or "reference:encoder"
-    data = options["data"]
-    if data is None:
-        if target.startswith("hf:"):
-            raise InputError("--data is missing: a model of your own is measured on pictures of your own (a folder with metadata.csv)")
-        data = "reference"
-    threats = _names(options["threats"]) or tuple(row.id for row in catalog.threats() if row.implemented)
-    every = tuple(row.id for row in catalog.defenses() if row.implemented)
-    defenses = () if options["defenses"] == NO_DEFENSE else _names(options["defenses"]) or every
-    try:
-        seeds = tuple(int(text) for text in _names(options["seeds"])) or (0,)
-    except ValueError:
-        raise InputError(f"--seeds: got {options['seeds']!r}, takes whole numbers with commas between them, like 0,1,2") from None
-    return Plan(threats=threats, target=target, data=data, defenses=defenses, seeds=seeds, budget=options["budget"] or "quick")
-
-
-def _need_models() -> None:
-    """InputError when what loads models is not installed: the measures, the catalog and reports do without it."""
-    missing = [name for name in ("torch", "transformers", "safetensors", "soundfile") if find_spec(name) is None]
-    if missing:
-        raise InputError(f"a scan loads models; not installed: {', '.join(missing)}; takes: pip install 'hartley[models]'")
-
-
-def _names(text: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
-
-
 def _width() -> int:
     """The terminal's width, or 0 (no limit) where the output is no terminal and COLUMNS is not set."""
     return shutil.get_terminal_size((0, 0)).columns
-
-
-def _tell(lines: Sequence[str]) -> None:
-    """Prints the lines, the first one bold and the word "implemented" green where the output is a terminal."""
-    first, *rest = lines
-    green = click.style("implemented", fg="green")
-    text = "\n".join([click.style(first, bold=True), *(line.replace(" implemented", f" {green}") for line in rest)])
-    click.echo(text, color=False if os.environ.get("NO_COLOR") else None)

@@ -178,7 +178,7 @@ def test_without_the_models_extra_what_needs_no_model_works(finished, tmp_path, 
 
 def test_a_scan_without_the_models_extra_says_what_to_install(monkeypatch):
     found = importlib.util.find_spec
-    monkeypatch.setattr("hartley.cli.find_spec", lambda name: None if name == "torch" else found(name))
+    monkeypatch.setattr("hartley.scan_command.find_spec", lambda name: None if name == "torch" else found(name))
     done = CliRunner().invoke(main, ["scan"])
     assert done.exit_code == 2
     assert done.output.splitlines() == ["hartley: a scan loads models; not installed: torch; takes: pip install 'hartley[models]'"]

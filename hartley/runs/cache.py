@@ -22,11 +22,14 @@ class Cache:
     """The cache of one cell; `shelf` sets apart whatever must not be shared (`Cell.shelf`).
 
     waiting   called with True when this worker starts to wait for another that computes the same entry, then with False.
+    lost      how many requests a server has left unanswered so far. What was computed while one was is not put there: the next
+              cell asks again.
     """
 
     store: Store
     shelf: str
     waiting: Callable[[bool], None]
+    lost: Callable[[], int] = int
 
     def __call__(self, name: str, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
         """The tensors of that name, from the cache, or computed and put there.
@@ -43,8 +46,10 @@ class Cache:
                 return found
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(entry[:15], 16))
+                before = self.lost()
                 content = _bytes(compute())
-            self.store.write_cache(entry, content)
+            if self.lost() == before:
+                self.store.write_cache(entry, content)
         return safetensors.torch.load(content)
 
     @contextlib.contextmanager

@@ -14,10 +14,14 @@ from typing import Any
 
 import hartley
 from hartley.errors import InputError
+from hartley.runs.levels import MODEL, SYSTEM
 
 PACKAGE = Path(hartley.__file__).parent
 SOURCES = ("attacks", "bits", "data", "defenses", "targets")
-SOURCE_FILES = ("evidence.py", "rates.py", "runs/cache.py", "runs/execute.py", "runs/media.py", "runs/resolve.py", "runs/worker.py")
+SOURCE_FILES = (
+    "evidence.py",
+    *(f"runs/{name}.py" for name in ("answering", "cache", "execute", "media", "resolve", "systems", "worker")),
+)
 """The sources whose text decides a result. Catalog, report and command line may change without a new measurement."""
 VERSIONS = ("hartley", "numpy", "torch", "transformers")
 
@@ -26,7 +30,8 @@ VERSIONS = ("hartley", "numpy", "torch", "transformers")
 class Context:
     """What decides a cell's result beside its own fields.
 
-    target, data   fingerprints. target_name, data_name, notes: for people; not part of a key.
+    target, data   fingerprints of the model and of what it is measured on; system: of what the system-level threats run against.
+    target_name, data_name, notes   for people; not part of a key.
     effort         the numbers behind the budget's name (trials, steps, ...).
     code           sha256 over the package's own sources that decide results.
     versions       of hartley, numpy, torch and transformers.
@@ -40,12 +45,20 @@ class Context:
     target_name: str = ""
     data_name: str = ""
     notes: tuple[str, ...] = ()
+    system: str = ""
 
-    def decisive(self) -> dict[str, Any]:
-        """The part that goes into a key, as plain JSON."""
+    def measured(self, level: str) -> dict[str, str]:
+        """The fingerprints of what a threat of that level is measured on: another agent changes no number of a model, nor the other
+        way round. A level that is not known takes all."""
+        if level == SYSTEM:
+            return {"target": self.system, "data": ""}
+        model = {"target": self.target, "data": self.data}
+        return {**model, "system": self.system} if self.system and level != MODEL else model
+
+    def decisive(self, level: str = "") -> dict[str, Any]:
+        """The part that goes into the key of a cell whose threat is of that level, as plain JSON."""
         return {
-            "target": self.target,
-            "data": self.data,
+            **self.measured(level),
             "effort": dict(self.effort),
             "code": self.code,
             "versions": dict(self.versions),
@@ -62,6 +75,7 @@ class Context:
             "effort": dict(self.effort),
             "target": {"name": self.target_name, "fingerprint": self.target},
             "data": {"name": self.data_name, "fingerprint": self.data},
+            "system": {"fingerprint": self.system},
             "notes": list(self.notes),
         }
 
@@ -78,6 +92,7 @@ class Context:
                 target_name=record["target"]["name"],
                 data_name=record["data"]["name"],
                 notes=tuple(record.get("notes", ())),
+                system=record.get("system", {"fingerprint": ""})["fingerprint"],
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"environment.json: not an environment of a run ({type(error).__name__}: {error})") from None
@@ -87,6 +102,7 @@ class Context:
             context.code,
             context.target_name,
             context.data_name,
+            context.system,
             *context.versions.values(),
             *context.notes,
         )

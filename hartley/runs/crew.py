@@ -96,7 +96,7 @@ def hire(number: int, plan: Plan, parts: Parts, load_seconds: float, checked: bo
     ours, theirs = context.Pipe()
     process = context.Process(
         target=work,
-        args=(theirs, parts, plan.target, plan.data, plan.budget, dict(plan.effort), checked),
+        args=(theirs, parts, plan, checked),
         name=f"hartley-worker-{number}",
     )
     with _environment(ENVIRONMENT), _sigint_blocked():

@@ -15,6 +15,7 @@ from hartley.bits.value import Bits
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.evidence import Evidence
 from hartley.runs import media
+from hartley.runs.answering import answered
 from hartley.runs.cache import Cache
 from hartley.runs.context import Context
 from hartley.runs.folder import SCHEMA, empty_result
@@ -47,7 +48,8 @@ def execute(
     """Runs the cell's recipe, measures what it saw, and writes the result; also gives it back.
 
     A threat that the target cannot support, or a recipe that raises `Refused`, gives a result with status "refused".
-    Whatever else a recipe raises goes through. Same cell, context and machine: the same bytes.
+    Raises Silent when the server behind the target gave no answer. Whatever else a recipe raises goes through.
+    Same cell, context and machine: the same bytes.
     """
     key = cell.key(context)
     settle_randomness(cell.stream(context))
@@ -56,11 +58,11 @@ def execute(
         common = {
             "effort": Effort(name=cell.budget, **context.effort),
             "stream": cell.stream(context),
-            "cached": Cache(store, cell.shelf(context), waiting),
+            "cached": Cache(store, cell.shelf(context), waiting, lambda: loaded.endpoint.lost if loaded.endpoint else 0),
             "progress": progress,
         }
         case = case_for(cell, recipe, loaded, parts, common)
-        tables = recipe.run(case)
+        tables = answered(loaded, lambda: recipe.run(case))
     except Refused as refusal:
         result = empty_result(cell, key, "refused", one_line(refusal))
     else:

@@ -16,7 +16,9 @@ from hartley.runs.plan import Cell, Plan
 from hartley.runs.store import CELLS, ENVIRONMENT, PLAN, TIMING
 
 SCHEMA = 1
-STATUSES = ("measured", "refused", "failed", "timed-out", "not run")
+NOT_MEASURED = "not measured"
+"""The server behind the target gave no answer, or the budget for it was used up."""
+STATUSES = ("measured", "refused", "failed", "timed-out", NOT_MEASURED, "not run")
 FINAL = ("measured", "refused")
 """What a later scan does not repeat."""
 
@@ -104,7 +106,7 @@ def _absent(cell: Cell, key: str, why: str) -> dict[str, Any]:
 
 
 def empty_result(cell: Cell, key: str, status: str, why: str) -> dict[str, Any]:
-    """The result of a cell that has no numbers: refused, failed, timed out, not run."""
+    """The result of a cell that has no numbers: refused, failed, timed out, not measured, not run."""
     lists: dict[str, Any] = {name: [] for name in ("channels", "flags", "curves", "exhibits")}
     return {"schema": SCHEMA, "key": key, "cell": cell.to_json(), "status": status, "why": why, **lists}
 

@@ -13,7 +13,7 @@ from hartley.errors import InputError
 from hartley.runs.context import Context, code_fingerprint, versions
 from hartley.runs.crew import Hand, Task, dismiss, hire, interruptible
 from hartley.runs.events import Event, Kind, Watcher, unwatched
-from hartley.runs.folder import FINAL, Run, empty_result
+from hartley.runs.folder import FINAL, NOT_MEASURED, Run, empty_result
 from hartley.runs.parts import PARTS, Parts
 from hartley.runs.plan import NO_DEFENSE, Plan
 from hartley.runs.store import Store, alone, inspect
@@ -26,12 +26,14 @@ DIED = "its worker died"
 class Limits:
     """retries: how often a cell that failed is tried again. load_seconds: how long loading the target may take.
 
-    stop_seconds: how long workers may take to end before they are killed.
+    stop_seconds: how long workers may take to end before they are killed. silent_cells: how many cells in a row may end without an
+    answer of the server behind the target before it is asked no more.
     """
 
     retries: int = 1
     load_seconds: float = 600.0
     stop_seconds: float = 2.0
+    silent_cells: int = 2
 
 
 def run(
@@ -48,6 +50,8 @@ def run(
         raise InputError(f"workers: takes a whole number from 1, got {workers}")
     plan.validate(parts.catalog())
     parts.check(plan.target, plan.data)
+    if not plan.cells():
+        raise InputError("the plan has no cell to measure")
     out = Path(out)
     inspect(out, plan)
     scan = Scan(plan, out, parts, limits or Limits(), progress)
@@ -80,6 +84,8 @@ class Scan:
         self.done = 0
         self.load_deaths = 0
         self.spent: dict[str, float] = {}
+        self.silent = 0
+        self.ended = ""
 
     def tell(self, kind: Kind, hand: Hand | None = None, **details: Any) -> None:
         """Passes an event on."""
@@ -112,6 +118,7 @@ class Scan:
             target_name=self.facts["target"]["name"],
             data_name=self.facts["data"]["name"],
             notes=tuple(self.facts["notes"]),
+            system=self.facts["system"]["fingerprint"],
         )
 
     def fill(self, store: Store, context: Context) -> None:
@@ -125,11 +132,16 @@ class Scan:
         self.tell("begun")
         for note in context.notes:
             self.tell("note", why=note)
+        for line in self.parts.forecast(self.plan, missing, self.out):
+            self.tell("note", why=line)
         while self.queue or any(hand.task for hand in self.hands):
+            if self.ended:
+                self.leave(self.ended)
             for hand in list(self.hands):
                 if hand.ready and hand.task is None and self.queue:
                     self.assign(hand, store, context)
-            self.turn()
+            if any(hand.task for hand in self.hands) or self.queue:
+                self.turn()
         store.unlock()
 
     def assign(self, hand: Hand, store: Store, context: Context) -> None:
@@ -187,10 +199,27 @@ class Scan:
                 self.lost(hand, "failed", message["why"])
             case "finished":
                 self.finish(hand, message["status"], message["why"])
+                self.heed(message)
+
+    def heed(self, message: Mapping[str, Any]) -> None:
+        """Ends the scan where a cell has shown that the others would come to nothing: the budget is used up, or a server is down."""
+        silent = message["status"] == NOT_MEASURED
+        self.silent = self.silent + 1 if silent else 0
+        if silent and (message["ends"] or self.silent >= self.limits.silent_cells):
+            self.ended = message["why"] if message["ends"] else f"not asked after {self.silent} cells without an answer; {message['why']}"
+
+    def leave(self, why: str) -> None:
+        """Records every cell that is still to be measured as not measured."""
+        assert self.store is not None
+        while self.queue:
+            task = self.queue.popleft()
+            self.store.write_cell(empty_result(task.cell, task.key, NOT_MEASURED, why))
+            self.done += 1
+            self.progress(Event("finished", self.done, len(self.plan.cells()), task.cell, status=NOT_MEASURED, why=why))
 
     def greet(self, hand: Hand, facts: Mapping[str, Any]) -> None:
         """A worker has loaded its target. Raises InputError when it is not the one that the others have."""
-        if self.facts is not None and any(facts[name] != self.facts[name] for name in ("target", "data", "effort")):
+        if self.facts is not None and any(facts[name] != self.facts[name] for name in ("target", "data", "system", "effort")):
             raise InputError(f"target {self.plan.target!r} or data {self.plan.data!r} changed while the scan ran; scan again")
         self.facts = self.facts or facts
         hand.ready = True

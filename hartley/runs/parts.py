@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hartley.bits.value import Bits
 from hartley.evidence import Evidence
-from hartley.runs.plan import Catalog
-from hartley.runs.resolve import Loaded, check_data, check_target, load
+from hartley.runs import resolve
+from hartley.runs.plan import Catalog, Cell, Plan
+from hartley.runs.resolve import Loaded, check_names
+from hartley.targets.registry import ENDPOINT
 
 if TYPE_CHECKING:
     from hartley.defenses.model.defense import Defense
@@ -34,29 +37,44 @@ class Recipe:
     level: str = "model"
 
 
+def free(_plan: Plan, _cells: Sequence[Cell], _root: Path | None) -> tuple[str, ...]:
+    """Nothing costs anything."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Parts:
     """Module-level functions throughout, so that a new process finds them again by name.
 
     check      (target, data) names: raises InputError early for what can be seen without loading.
-    load       (target, data) names to what is loaded, and whether another process has checked the data already.
+    load       a plan, and whether another process has checked its data already, to what is loaded.
     recipe     threat id to Recipe. defense: defense id to what the module calls DEFENSE.
     measures   a table to (arm, Bits) pairs.
     catalog    gives the catalog that plans are held against.
+    forecast   what the plan's cells that are still to be measured will cost, in lines for people; none where nothing costs anything.
     """
 
     check: Callable[[str, str], None]
-    load: Callable[[str, str, bool], Loaded]
+    load: Callable[[Plan, bool], Loaded]
     recipe: Callable[[str], Recipe]
     defense: Callable[[str], Defense | Safeguard]
     measures: Callable[[Evidence], tuple[tuple[str, Bits], ...]]
     catalog: Callable[[], Catalog]
+    forecast: Callable[[Plan, Sequence[Cell], Path | None], tuple[str, ...]] = free
 
 
-def check_names(target: str, data: str) -> None:
-    """Raises InputError for a target or data that cannot be there."""
-    check_target(target)
-    check_data(data)
+def load(plan: Plan, checked: bool) -> Loaded:
+    """The plan's target and data. Raises InputError for whatever the user can mend."""
+    return resolve.load(plan.target, plan.data, checked, plan.endpoint)
+
+
+def forecast(plan: Plan, cells: Sequence[Cell], root: Path | None) -> tuple[str, ...]:
+    """What the cells will cost where the target is behind a server."""
+    if not plan.target.startswith(ENDPOINT) or not cells:
+        return ()
+    from hartley.runs.forecast import lines
+
+    return lines(plan, cells, root, PARTS)
 
 
 def catalog() -> Catalog:
@@ -94,4 +112,4 @@ def measures(evidence: Evidence) -> tuple[tuple[str, Bits], ...]:
     return found
 
 
-PARTS = Parts(check_names, load, recipe, defense, measures, catalog)
+PARTS = Parts(check_names, load, recipe, defense, measures, catalog, forecast)

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hartley.errors import InputError, unknown
+from hartley.runs import levels
+from hartley.runs.allowance import Allowance
 from hartley.runs.context import Context
 
 NO_DEFENSE = "none"
@@ -19,6 +21,9 @@ BUDGETS = ("quick", "standard", "full")
 EFFORT_FIELDS = ("trials", "steps", "poison_pairs", "members", "epochs")
 """Names of `hartley.attacks.case.EFFORTS` and of its fields, here so that reading a plan needs no torch; a test holds them equal."""
 DEFAULT_LIMIT_SECONDS = 1800.0
+
+
+_GUARDED = {levels.MODEL: "a model", levels.SYSTEM: "a system around one"}
 
 
 class ThreatRow(Protocol):
@@ -68,9 +73,14 @@ class Cell:
     def to_json(self) -> dict[str, Any]:
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
+    @property
+    def level(self) -> str:
+        """What its threat attacks: one of `hartley.runs.levels.LEVELS`, or "" for a threat that the catalog does not know."""
+        return levels.of_threat(self.threat)
+
     def key(self, context: Context) -> str:
         """32 hexadecimal digits: a hash of everything that decides the result."""
-        return digest({"threat": self.threat, "defense": self.defense, "seed": self.seed, **context.decisive()})[:32]
+        return digest({"threat": self.threat, "defense": self.defense, "seed": self.seed, **context.decisive(self.level)})[:32]
 
     def stream(self, context: Context) -> str:
         """What seeds every draw: target, data, threat, seed and effort.
@@ -78,7 +88,7 @@ class Cell:
         The defense is left out, so that all defenses face the same inputs and attacks. Code and versions are left out
         as well: after a change of code the same inputs are drawn, and what differs is the change's doing.
         """
-        parts = {"target": context.target, "data": context.data, "effort": dict(context.effort)}
+        parts = {**context.measured(self.level), "effort": dict(context.effort)}
         return digest({"threat": self.threat, "seed": self.seed, **parts})
 
     def shelf(self, context: Context) -> str:
@@ -90,20 +100,22 @@ class Cell:
 class Plan:
     """What a run is to measure.
 
-    target, data         as `hartley.runs.resolve` takes them ("reference:encoder", "hf:PATH"; "reference", a folder).
-    threats, defenses    ids of the catalog. Every threat is measured without defense, and with each of the defenses.
+    target, data         as `hartley.runs.resolve` takes them ("reference", "hf:PATH", "openai:MODEL@URL"; "reference", a folder).
+    threats, defenses    ids of the catalog. Every threat is measured without defense, and with each of the defenses of its level.
     seeds                whole numbers from 0; budget: quick, standard or full; effort: numbers that replace the budget's.
     cell_limit_seconds   after this long a cell is stopped. It decides no result: a run may be resumed with another one.
+    endpoint             what a target behind a server may cost; a run may be resumed with another one as well.
     """
 
     threats: tuple[str, ...]
-    target: str = "reference:encoder"
+    target: str = "reference"
     data: str = "reference"
     defenses: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0,)
     budget: str = "quick"
     cell_limit_seconds: float = DEFAULT_LIMIT_SECONDS
     effort: Mapping[str, int] = field(default_factory=dict)
+    endpoint: Allowance = field(default_factory=Allowance)
 
     def __post_init__(self) -> None:
         for name in ("target", "data"):
@@ -126,6 +138,7 @@ class Plan:
             raise InputError(f"plan: cell_limit_seconds takes a number above 0, got {limit!r}")
         object.__setattr__(self, "cell_limit_seconds", float(limit))
         object.__setattr__(self, "effort", _effort(self.effort))
+        object.__setattr__(self, "endpoint", Allowance.from_table(self.endpoint))
 
     @staticmethod
     def from_toml(text: str) -> Plan:
@@ -154,13 +167,16 @@ class Plan:
 
     def to_toml(self) -> str:
         """TOML that `from_toml` reads back equal."""
-        lines = [f"{item.name} = {_toml(getattr(self, item.name))}" for item in fields(self) if item.name != "effort"]
-        if self.effort:
-            lines += ["", "[effort]", *(f"{name} = {number}" for name, number in self.effort.items())]
+        tables = {"effort": self.effort, "endpoint": self.endpoint.to_table()}
+        lines = [f"{item.name} = {_toml(getattr(self, item.name))}" for item in fields(self) if item.name not in tables]
+        for name, table in tables.items():
+            if table:
+                lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
         return "\n".join(lines) + "\n"
 
     def validate(self, catalog: Catalog) -> None:
-        """Raises InputError for a threat or defense that is unknown (with the nearest names) or not implemented."""
+        """Raises InputError for a threat or defense that is unknown (with the nearest names) or not implemented, and for a defense
+        that goes with none of the threats."""
         for what, names, rows in (("threat", self.threats, catalog.threats()), ("defense", self.defenses, catalog.defenses())):
             built = {row.id: row.implemented for row in rows}
             for name in names:
@@ -169,14 +185,19 @@ class Plan:
                 if not built[name]:
                     ready = ", ".join(sorted(row for row, done in built.items() if done)) or "none"
                     raise InputError(f"{what} {name!r} is in the catalog but not implemented yet; implemented: {ready}")
+        for defense in self.defenses:
+            if not any(levels.go_together(threat, defense) for threat in self.threats):
+                guarded = _GUARDED[levels.of_defense(defense)]
+                raise InputError(f"defense {defense!r} guards {guarded}, and none of the plan's threats attacks one")
 
     def cells(self) -> tuple[Cell, ...]:
-        """Each threat at each seed: first without a defense, then with each."""
+        """Each threat at each seed: first without a defense, then with each that guards what the threat attacks."""
         return tuple(
             Cell(self.target, threat, defense, seed, self.budget)
             for threat in self.threats
             for seed in self.seeds
             for defense in (NO_DEFENSE, *self.defenses)
+            if defense == NO_DEFENSE or levels.go_together(threat, defense)
         )
 
     def differs(self, other: Plan) -> tuple[str, ...]:
@@ -184,7 +205,7 @@ class Plan:
         return tuple(
             item.name
             for item in fields(self)
-            if item.name != "cell_limit_seconds" and getattr(self, item.name) != getattr(other, item.name)
+            if item.name not in ("cell_limit_seconds", "endpoint") and getattr(self, item.name) != getattr(other, item.name)
         )
 
 
@@ -234,7 +255,7 @@ def _toml(value: object) -> str:
         return '"' + "".join(_escaped(letter) for letter in value) + '"'
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return repr(value)
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _escaped(letter: str) -> str:

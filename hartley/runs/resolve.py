@@ -1,25 +1,33 @@
-"""Resolve: from the names in a plan to a loaded target and its data. Imports nothing heavy until it loads."""
+"""Resolve: from the names in a plan to what is loaded. Imports nothing heavy until it loads."""
 
 from __future__ import annotations
 
 import difflib
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hartley.errors import InputError, unknown
+from hartley.runs.allowance import Allowance
+from hartley.runs.levels import MODEL, SYSTEM
 from hartley.targets.registry import NAMED
 
 if TYPE_CHECKING:
     from hartley.data.folder import FolderData
     from hartley.data.pairs import Data
     from hartley.targets.clip import ClipEncoder
+    from hartley.targets.endpoint.endpoint import Endpoint
     from hartley.targets.protocols import Encoder
     from hartley.targets.system import System
 
-REFERENCE_TARGET = "reference:encoder"
-TARGETS = (REFERENCE_TARGET, "hf:PATH")
+REFERENCE_TARGET = "reference"
 REFERENCE_DATA = "reference"
+POLICY_KINDS = frozenset({"llama"})
+"""model_type in the config.json of folders that hold a policy, and no encoder."""
+_LARGEST_CONFIG = 2**20
 
 
 @dataclass(frozen=True)
@@ -29,28 +37,40 @@ class Loaded:
     target, data   an encoder and what it is measured on; None where there is no encoder.
     notes          plain sentences that a reader of the numbers should know.
     system         what the system-level threats run against; None where the target is a model alone.
+    endpoint       what asks the server behind which the system's policy is; None where it is in this process.
     """
 
     target: Encoder | None
     data: Data | None
     notes: tuple[str, ...] = ()
     system: System | None = None
+    endpoint: Endpoint | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A form that a target's name may take: a whole name, or what it begins with.
+
+    form     as it is shown to people.
+    levels   of a name: which of `hartley.runs.levels.LEVELS` such a target has.
+    check    raises InputError for a name that cannot be there, without loading.
+    load     (target, data, whether the data was checked already, allowance) to what is loaded.
+    """
+
+    form: str
+    levels: Callable[[str], frozenset[str]]
+    check: Callable[[str], None]
+    load: Callable[[str, str, bool, Allowance], Loaded]
+
+
+def levels(name: str) -> frozenset[str]:
+    """The levels of a target: its model, the system around one, or both. Raises InputError as `check_target` does."""
+    return _kind(name).levels(name)
 
 
 def check_target(name: str) -> None:
-    """Raises InputError, with the nearest names, for a target that a scan does not take, or a folder that is not there."""
-    if name == REFERENCE_TARGET:
-        return
-    if name in NAMED:
-        raise InputError(f"target {name!r} is no encoder of pictures and text; a scan takes {' or '.join(TARGETS)} so far")
-    if not name.startswith("hf:"):
-        hint = "; a local model folder is named as hf:PATH" if Path(name).exists() else ""
-        raise InputError(f"{unknown('target', name, TARGETS)}{hint}")
-    folder = Path(name.removeprefix("hf:"))
-    if name == "hf:" or not folder.is_dir():
-        raise InputError(
-            f"target {name!r}: {'there is a file' if folder.is_file() else 'no such folder'}; hf:PATH takes a local model folder"
-        )
+    """Raises InputError, with the nearest names, for a target that a scan does not take, a folder that is not there, a missing key."""
+    _kind(name).check(name)
 
 
 def check_data(name: str) -> None:
@@ -69,24 +89,117 @@ def check_data(name: str) -> None:
     raise InputError(f"data {name!r}: no such folder; it takes {REFERENCE_DATA!r} or a folder with metadata.csv or metadata.jsonl{hint}")
 
 
-def load(target: str, data: str, checked: bool = False) -> Loaded:
-    """Loads both. `checked`: another process has looked into every file of the data already.
+def check_names(target: str, data: str) -> None:
+    """Raises InputError for a target or data that cannot be there, and for data beside a target that takes none."""
+    check_target(target)
+    check_data(data)
+    if data != REFERENCE_DATA and MODEL not in levels(target):
+        raise InputError(f"data {data!r}: target {target!r} is measured in its own world, and takes no pictures")
+
+
+def load(target: str, data: str, checked: bool = False, allowance: Allowance | None = None) -> Loaded:
+    """Loads both. `checked`: another process has looked into every file of the data already. allowance: for a target behind a server.
 
     Raises InputError for whatever the user can mend.
     """
-    check_target(target)
-    check_data(data)
-    if target == REFERENCE_TARGET:
-        from hartley.targets.reference import encoder as reference
+    check_names(target, data)
+    return _kind(target).load(target, data, checked, allowance or Allowance())
 
-        encoder: ClipEncoder = reference.load()
-        squash, mode = False, "bicubic"
-        notes: tuple[str, ...] = ()
-    else:
-        from hartley.targets import huggingface
 
-        found = huggingface.load(Path(target.removeprefix("hf:")))
-        encoder, squash, mode, notes = found, found.preprocess.squash, found.preprocess.mode, found.notes
+def _kind(name: str) -> Kind:
+    if name in KINDS:
+        return KINDS[name]
+    for prefix, kind in KINDS.items():
+        if prefix.endswith(":") and name.startswith(prefix):
+            return kind
+    forms = [kind.form for kind in KINDS.values()]
+    if name in NAMED:
+        raise InputError(f"target {name!r} loads, but nothing attacks it alone; a scan takes {', '.join(forms)}")
+    hint = "; a local model folder is named as hf:PATH" if Path(name).exists() else ""
+    raise InputError(f"{unknown('target', name, forms)}{hint}")
+
+
+def _there(_name: str) -> None:
+    """Ships with the package."""
+
+
+def _check_folder(name: str) -> None:
+    folder = Path(name.removeprefix("hf:"))
+    if name == "hf:" or not folder.is_dir():
+        raise InputError(
+            f"target {name!r}: {'there is a file' if folder.is_file() else 'no such folder'}; hf:PATH takes a local model folder"
+        )
+
+
+def _check_endpoint(name: str) -> None:
+    from hartley.targets.endpoint.keys import key_for, refuse_key_in
+    from hartley.targets.endpoint.name import parse
+
+    refuse_key_in(name)
+    key_for(parse(name))
+    if find_spec("openai") is None:
+        raise InputError(
+            "a target behind a server takes the official client; not installed: openai; takes: pip install 'hartley[endpoint]'"
+        )
+
+
+def _always(*found: str) -> Callable[[str], frozenset[str]]:
+    return lambda _name: frozenset(found)
+
+
+def _folder_levels(name: str) -> frozenset[str]:
+    """By the kind of model that the folder's configuration names; what cannot be read is left to the loader to refuse."""
+    try:
+        with (Path(name.removeprefix("hf:")) / "config.json").open("rb") as file:
+            kind = json.loads(file.read(_LARGEST_CONFIG))["model_type"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        kind = ""
+    return frozenset({SYSTEM if kind in POLICY_KINDS else MODEL})
+
+
+def _reference(_target: str, data: str, checked: bool, _allowance: Allowance) -> Loaded:
+    from hartley.runs import systems
+
+    model = _reference_encoder("", data, checked, _allowance)
+    assert model.target is not None
+    return Loaded(model.target, model.data, model.notes, systems.reference(model.target))
+
+
+def _reference_encoder(_target: str, data: str, checked: bool, _allowance: Allowance) -> Loaded:
+    from hartley.targets.reference import encoder as reference
+
+    return _measured_on(reference.load(), data, (), False, "bicubic", checked)
+
+
+def _reference_agent(_target: str, _data: str, _checked: bool, _allowance: Allowance) -> Loaded:
+    from hartley.runs import systems
+
+    return Loaded(None, None, (), systems.reference_agent())
+
+
+def _folder(target: str, data: str, checked: bool, _allowance: Allowance) -> Loaded:
+    if SYSTEM in _folder_levels(target):
+        from hartley.runs import systems
+
+        system = systems.folder(target)
+        return Loaded(None, None, (f"its memory finds entries with {system.embedder.name}",), system)
+    from hartley.targets import huggingface
+
+    found = huggingface.load(Path(target.removeprefix("hf:")))
+    return _measured_on(found, data, found.notes, found.preprocess.squash, found.preprocess.mode, checked)
+
+
+def _endpoint(target: str, _data: str, _checked: bool, allowance: Allowance) -> Loaded:
+    from hartley.runs import systems
+
+    system, endpoint = systems.endpoint(target, allowance)
+    notes = [f"its memory finds entries with {system.embedder.name}", "what a server does behind its name, nobody sees"]
+    if system.reference:
+        notes.append(f"the server calls its model {systems.AGENT}, so it is spoken to in the reference world's words")
+    return Loaded(None, None, tuple(notes), system, endpoint)
+
+
+def _measured_on(encoder: ClipEncoder, data: str, notes: tuple[str, ...], squash: bool, mode: str, checked: bool) -> Loaded:
     if data == REFERENCE_DATA:
         return Loaded(encoder, _reference_data(encoder), notes)
     pairs = _folder_data(Path(data), encoder, squash, mode, not checked)
@@ -118,3 +231,15 @@ def _folder_data(folder: Path, encoder: ClipEncoder, squash: bool, mode: str, va
     return FolderData(
         folder, encoder.image_size, squash=squash, mode=mode, sample_rate=encoder.sample_rate, seconds=seconds, validate=validate
     )
+
+
+KINDS: dict[str, Kind] = {
+    REFERENCE_TARGET: Kind(REFERENCE_TARGET, _always(MODEL, SYSTEM), _there, _reference),
+    "reference:encoder": Kind("reference:encoder", _always(MODEL), _there, _reference_encoder),
+    "reference:agent": Kind("reference:agent", _always(SYSTEM), _there, _reference_agent),
+    "hf:": Kind("hf:PATH", _folder_levels, _check_folder, _folder),
+    "openai:": Kind("openai:MODEL@URL", _always(SYSTEM), _check_endpoint, _endpoint),
+}
+"""Every form that a target's name may take, by the whole name or, with a colon at its end, by what it begins with. One more kind of
+target is one more row."""
+TARGETS = tuple(kind.form for kind in KINDS.values())

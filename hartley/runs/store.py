@@ -1,7 +1,8 @@
 """Store: the only code that writes to a run folder.
 
 RUN/plan.toml, environment.json, cells/KEY.json, timing/KEY.json, evidence/KEY.CHANNEL.npz, media/HASH.png|wav,
-cache/HASH.safetensors, log.txt. The file under cells/ is written last: a cell counts from then on.
+cache/HASH.safetensors, log.txt; and for a target behind a server endpoint/,
+which is filled by that server's own cache and ledger. The file under cells/ is written last: a cell counts from then on.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ PLAN = "plan.toml"
 ENVIRONMENT = "environment.json"
 LOCK = ".lock"
 LOG = "log.txt"
+ENDPOINT, LEDGER = "endpoint", "spent.json"
 CELLS, TIMING, EVIDENCE, MEDIA, CACHE = FOLDERS = ("cells", "timing", "evidence", "media", "cache")
 
 
@@ -161,6 +163,12 @@ class Store:
             return open(self.root / CACHE / f"{name}.lock", "ab")
         except OSError as error:
             raise atomic.unwritable(self.root / CACHE, error) from None
+
+    def endpoint_folder(self) -> Path:
+        """Where the answers of a server and what they cost are kept."""
+        folder = self.root / ENDPOINT
+        atomic.make_folder(folder)
+        return folder
 
     def open_log(self) -> int:
         """A file descriptor that appends to log.txt; the caller closes it."""

@@ -19,8 +19,9 @@ from typing import Any
 
 from hartley.errors import InputError
 from hartley.runs.context import Context
+from hartley.runs.folder import NOT_MEASURED, empty_result
 from hartley.runs.parts import Parts
-from hartley.runs.plan import Cell
+from hartley.runs.plan import Cell, Plan
 from hartley.runs.resolve import Loaded
 from hartley.runs.store import Store
 
@@ -59,25 +60,25 @@ def receive(pipe: Connection) -> dict[str, Any]:
     return message
 
 
-def work(pipe: Connection, parts: Parts, target: str, data: str, budget: str, effort: dict[str, int], checked: bool) -> None:
+def work(pipe: Connection, parts: Parts, plan: Plan, checked: bool) -> None:
     """A worker's life: load, say what was loaded, then run cells until the pipe closes or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     output = _divert_output()
     try:
-        loaded = _load(pipe, parts, target, data, budget, effort, checked)
+        loaded = _load(pipe, parts, plan, checked)
         if loaded is not None:
-            _serve(pipe, parts, loaded, output)
+            _serve(pipe, parts, plan, loaded, output)
     except Gone:
         return
 
 
-def _load(pipe: Connection, parts: Parts, target: str, data: str, budget: str, effort: dict[str, int], checked: bool) -> Loaded | None:
+def _load(pipe: Connection, parts: Parts, plan: Plan, checked: bool) -> Loaded | None:
     try:
         _one_thread()
-        loaded = parts.load(target, data, checked)
-        send(pipe, {"type": "ready", **_facts(loaded, budget, effort)})
+        loaded = parts.load(plan, checked)
+        send(pipe, {"type": "ready", **_facts(loaded, plan.budget, plan.effort)})
     except InputError as error:
         send(pipe, {"type": "input-error", "why": str(error)})
     except Exception as error:  # whatever a loader raises must reach the parent as one line
@@ -87,15 +88,26 @@ def _load(pipe: Connection, parts: Parts, target: str, data: str, budget: str, e
     return None
 
 
-def _serve(pipe: Connection, parts: Parts, loaded: Loaded, output: int) -> None:
+def _serve(pipe: Connection, parts: Parts, plan: Plan, loaded: Loaded, output: int) -> None:
+    settled = False
     while True:
         order = receive(pipe)
         output = _keep_output(output, Store(Path(order["root"])))
+        if not settled:
+            from hartley.runs.answering import settle
+
+            try:
+                settle(loaded, Store(Path(order["root"])), plan.endpoint)
+            except InputError as error:
+                send(pipe, {"type": "input-error", "why": str(error)})
+                return
+            settled = True
         send(pipe, _answer(pipe, order, loaded, parts))
 
 
 def _answer(pipe: Connection, order: Mapping[str, Any], loaded: Loaded, parts: Parts) -> dict[str, Any]:
-    from hartley.runs.execute import execute
+    from hartley.runs.answering import Silent
+    from hartley.runs.execute import execute, one_line
 
     last = 0.0
 
@@ -117,7 +129,10 @@ def _answer(pipe: Connection, order: Mapping[str, Any], loaded: Loaded, parts: P
         return {"type": "input-error", "why": str(error)}
     except Exception as error:  # a recipe may raise anything; the cell fails and the others go on
         return {"type": "failed", "why": last_line(error), "trace": _trace()}
-    return {"type": "finished", "status": result["status"], "why": result["why"]}
+    except Silent as silence:
+        Store(Path(order["root"])).write_cell(empty_result(cell, cell.key(context), NOT_MEASURED, one_line(silence)))
+        return {"type": "finished", "status": NOT_MEASURED, "why": one_line(silence), "ends": silence.ends}
+    return {"type": "finished", "status": result["status"], "why": result["why"], "ends": False}
 
 
 def last_line(error: BaseException) -> str:
@@ -139,11 +154,16 @@ def _facts(loaded: Loaded, budget: str, effort: Mapping[str, int]) -> dict[str, 
     targets = [part for part in (loaded.target, loaded.system) if part is not None]
     data = [] if loaded.data is None else [loaded.data]
     return {
-        "target": {"name": " and ".join(part.name for part in targets), "fingerprint": " ".join(part.fingerprint for part in targets)},
-        "data": {"name": " ".join(part.name for part in data), "fingerprint": " ".join(part.fingerprint for part in data)},
+        "target": {"name": " and ".join(part.name for part in targets), "fingerprint": _fingerprint(loaded.target)},
+        "data": {"name": " ".join(part.name for part in data), "fingerprint": _fingerprint(loaded.data)},
+        "system": {"fingerprint": _fingerprint(loaded.system)},
         "effort": effort_numbers(budget, effort),
         "notes": list(loaded.notes),
     }
+
+
+def _fingerprint(part: Any) -> str:
+    return "" if part is None else str(part.fingerprint)
 
 
 def _one_thread() -> None:

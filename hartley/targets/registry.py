@@ -2,6 +2,7 @@
 
 reference:NAME   a small trained model that ships with the package, one for every kind of target.
 hf:PATH          a local folder as transformers or diffusers saves it.
+openai:MODEL@URL a model behind an OpenAI-compatible server, as a policy; openai:MODEL on OpenAI's own server.
 minilm           a real sentence embedder, from the extra `memory`.
 """
 
@@ -91,9 +92,10 @@ NAMED: dict[str, Callable[[], Target]] = {
 def load(name: str) -> Target:
     """The target of that name, ready to be used: frozen, in evaluation mode, in float32 on the CPU.
 
-    name    one of `NAMED`, or hf:PATH for a local folder of one of `ARCHITECTURES`.
+    name    one of `NAMED`, hf:PATH for a local folder of one of `ARCHITECTURES`, or openai:MODEL@URL, of which nothing is asked
+            yet; `hartley.targets.endpoint.client` has it as an answerer and as an embedder too, with a budget and a cache.
     Raises InputError, in one line, for an unknown name (with the nearest ones), for weights or an extra that are not
-    there, and for a folder that cannot be used.
+    there, for a key that is missing, and for a folder that cannot be used.
     """
     if name in NAMED:
         return NAMED[name]()
@@ -104,5 +106,8 @@ def load(name: str) -> Target:
 
         return load_folder(name.removeprefix(FOLDER))
     if name.startswith(ENDPOINT):
-        raise InputError(f"target {name!r}: endpoints come with agents, which are not there yet; a local model is named as hf:PATH")
-    raise unknown("target", name, [*NAMED, "hf:PATH"])
+        from hartley.targets.endpoint.client import EndpointPolicy
+        from hartley.targets.endpoint.endpoint import Endpoint
+
+        return EndpointPolicy(Endpoint(name))
+    raise unknown("target", name, [*NAMED, "hf:PATH", "openai:MODEL@URL"])

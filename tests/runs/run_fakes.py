@@ -17,6 +17,11 @@ from hartley.errors import InputError
 from hartley.evidence import ARMS, Evidence
 from hartley.runs.parts import Parts, Recipe
 from hartley.runs.resolve import Loaded
+from hartley.targets.conversation import Message, ask
+from hartley.targets.endpoint.client import EndpointPolicy
+from hartley.targets.endpoint.endpoint import Endpoint
+from hartley.targets.memory.lexical import Lexical
+from hartley.targets.system import System
 
 MARKS = "HARTLEY_TEST_MARKS"
 DIE_AT = "HARTLEY_TEST_DIE_AT"
@@ -77,7 +82,12 @@ def check(target, data):
         raise InputError("target 'fake:absent': no such folder")
 
 
-def load(target, data, checked):
+def load(plan, checked):
+    target, data = plan.target, plan.data
+    if target.startswith("openai:"):
+        endpoint = Endpoint(target, plan.endpoint.settings())
+        policy = EndpointPolicy(endpoint)
+        return Loaded(None, None, ("behind a server",), System(policy.name, policy, Lexical(), reference=False), endpoint)
     if target == "fake:bad":
         raise InputError("target 'fake:bad': only pickled weights")
     if target == "fake:bug":
@@ -206,7 +216,35 @@ def nothing(case):
     return ()
 
 
+def asks(case):
+    """A question a trial, none like another; what is not answered is left out."""
+    questions = [ask(f"{case.stream[:8]} question {number}", pictures=0) for number in range(case.effort.trials)]
+    said = case.system.policy.attempt(questions, [])
+    kept = np.array([place for place, message in enumerate(said) if isinstance(message, Message)], dtype=np.int64)
+    if not len(kept):
+        raise ZeroDivisionError("a recipe that stumbles over having nothing")
+    symbols = (kept % 2).astype(np.int32)
+    return (
+        Evidence(
+            channel="answers",
+            kind="write",
+            intent_alphabet=("a", "b"),
+            adversary_alphabet=("a", "b"),
+            outcome_alphabet=("a", "b"),
+            arm=np.zeros(len(kept), dtype=np.int8),
+            trial=kept,
+            intent=symbols,
+            adversary=np.full(len(kept), -1, dtype=np.int32),
+            outcome=symbols,
+            success=np.ones(len(kept), dtype=np.int8),
+        ),
+    )
+
+
 RECIPES = {
+    "asks": asks,
+    "asks-again": asks,
+    "asks-too": asks,
     "steady": steady,
     "slow": slow,
     "waits": waits,
@@ -228,6 +266,8 @@ def rates(evidence):
 
 
 def recipe(threat):
+    if threat.startswith("asks"):
+        return Recipe(RECIPES[threat], rates, frozenset({"text"}), "system")
     return Recipe(RECIPES[threat], rates, frozenset({"grad"} if threat == "white-box" else {"score"}))
 
 

@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from run_fakes import FakeCatalog
 
+from hartley import catalog
 from hartley.attacks.case import EFFORTS, Effort
 from hartley.errors import InputError
+from hartley.runs import levels
+from hartley.runs.allowance import Allowance
 from hartley.runs.context import Context, code_fingerprint, versions
 from hartley.runs.plan import BUDGETS, EFFORT_FIELDS, Cell, Plan
 
@@ -22,7 +25,8 @@ def test_names_of_efforts_agree_with_the_efforts():
 
 
 def test_plan_goes_through_toml():
-    plan = Plan(("a", "b"), "hf:x", "some folder", ("c",), (0, 7), "full", 12.5, {"steps": 3, "trials": 9})
+    allowance = Allowance(max_requests=5, max_money=0.5, read_price=1.0, written_price=2.5, currency="EUR", server_sampling=True)
+    plan = Plan(("a", "b"), "hf:x", "some folder", ("c",), (0, 7), "full", 12.5, {"steps": 3, "trials": 9}, allowance)
     assert Plan.from_toml(plan.to_toml()) == plan
 
 
@@ -41,6 +45,19 @@ def test_defaults():
     [
         ('threats = ["a"]\nthreads = 2', ["unknown key in the plan 'threads'", "nearest: threats"]),
         ('threats = ["a"]\n[effort]\nstep = 2', ["unknown key in the plan's effort 'step'", "steps"]),
+        ('threats = ["a"]\n[endpoint]\nmax_request = 2', ["unknown key in the plan's endpoint 'max_request'", "max_requests"]),
+        ('threats = ["a"]\n[endpoint]\nmax_requests = -2', ["-2 requests"]),
+        ('threats = ["a"]\n[endpoint]\nmax_requests = 2.5', ["endpoint.max_requests takes a whole number", "2.5"]),
+        ('threats = ["a"]\n[endpoint]\nmax_requests = true', ["endpoint.max_requests", "True"]),
+        ('threats = ["a"]\n[endpoint]\nserver_sampling = 1', ["endpoint.server_sampling takes true or false", "1"]),
+        ('threats = ["a"]\n[endpoint]\nmax_money = 3.0', ["needs prices"]),
+        ('threats = ["a"]\n[endpoint]\nread_price = 3.0', ["go together"]),
+        ('threats = ["a"]\n[endpoint]\nread_price = -3.0\nwritten_price = 1', ["-3.0", "0 or more"]),
+        ('threats = ["a"]\n[endpoint]\nmax_money = inf\nread_price = 1\nwritten_price = 1', ["max_money", "inf"]),
+        ('threats = ["a"]\n[endpoint]\ncurrency = "$%"', ["currency"]),
+        ('threats = ["a"]\n[endpoint]\ntimeout_seconds = 0', ["0"]),
+        ('threats = ["a"]\n[endpoint]\nconcurrency = 1000', ["concurrency", "1000"]),
+        ('endpoint = 3\nthreats = ["a"]', ["endpoint takes a table"]),
         ('threats = ["a"]\n[effort]\nsteps = 0', ["effort.steps", "0"]),
         ('threats = ["a"]\n[effort]\nsteps = true', ["effort.steps", "True"]),
         ("seeds = [1]", ["threats is missing"]),
@@ -103,6 +120,37 @@ def test_cells_are_each_threat_and_seed_without_and_with_each_defense():
     ]
 
 
+def test_a_defense_meets_only_threats_of_its_level():
+    assert {levels.of_threat(row.id) for row in catalog.threats()} == set(levels.LEVELS)
+    plan = Plan(("sga", "p2sql", "not in the catalog"), defenses=("jpeg", "flow-control"))
+    assert [(cell.threat, cell.defense) for cell in plan.cells()] == [
+        *(("sga", guard) for guard in ("none", "jpeg")),
+        *(("p2sql", guard) for guard in ("none", "flow-control")),
+        *(("not in the catalog", guard) for guard in ("none", "jpeg", "flow-control")),
+    ]
+    with pytest.raises(InputError, match="defense 'jpeg' guards a model, and none of the plan's threats attacks one"):
+        Plan(("p2sql",), defenses=("jpeg",)).validate(catalog)
+    with pytest.raises(InputError, match="'flow-control' guards a system around one, and none"):
+        Plan(("sga",), defenses=("flow-control",)).validate(catalog)
+
+
+def test_what_a_server_may_cost_decides_no_result():
+    plan, other = Plan(("a",)), Plan(("a",), endpoint=Allowance(max_requests=3))
+    assert plan.differs(other) == ()
+
+
+def test_each_level_has_its_own_key():
+    """Another agent measures no model again, and another model no agent."""
+    both = dataclasses.replace(CONTEXT, system="s")
+    system = dataclasses.replace(CELL, threat="p2sql", defense="flow-control")
+    unknown = dataclasses.replace(CELL, threat="unknown")
+    agent, model = dataclasses.replace(both, system="x"), dataclasses.replace(both, target="x")
+    for what in (Cell.key, Cell.stream, Cell.shelf):
+        assert what(CELL, both) == what(CELL, CONTEXT) == what(CELL, agent) != what(CELL, model)
+        assert what(system, both) == what(system, model) != what(system, agent)
+        assert len({what(unknown, context) for context in (both, agent, model)}) == 3
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -141,13 +189,13 @@ def test_cache_is_not_shared_across_code_or_versions():
 
 
 def test_context_goes_through_the_environment():
-    context = dataclasses.replace(CONTEXT, versions=versions())
+    context = dataclasses.replace(CONTEXT, versions=versions(), system="s")
     again = Context.from_environment(context.environment())
     assert again == context
     assert CELL.key(again) == CELL.key(context)
 
 
-@pytest.mark.parametrize("change", [{"target": None}, {"effort": 3}, {"code": 3}, {"torch": None}])
+@pytest.mark.parametrize("change", [{"target": None}, {"effort": 3}, {"code": 3}, {"torch": None}, {"system": {}}, {"system": 3}])
 def test_damaged_environment_is_refused(change):
     with pytest.raises(InputError, match=r"environment\.json"):
         Context.from_environment({**CONTEXT.environment(), **change})

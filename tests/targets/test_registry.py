@@ -93,7 +93,8 @@ def test_the_names_are_those_that_the_tests_know():
         ("", ["unknown target ''"]),
         ("hf:", ["names no folder", "hf:PATH"]),
         ("hf:/nowhere/at/all", ["/nowhere/at/all: does not exist", "nothing is downloaded"]),
-        ("openai:gpt-4", ["'openai:gpt-4'", "endpoints come with agents"]),
+        ("openai:m@ftp://127.0.0.1", ["openai:MODEL@URL"]),
+        ("openai:gpt-4", ["no key for api.openai.com", "OPENAI_API_KEY"]),
     ],
 )
 def test_a_name_that_does_not_load_is_told_in_one_line(name, words):

@@ -60,9 +60,14 @@ class EndpointPolicy:
         bodies = [to_messages(conversation) for conversation in conversations]
         return each(self.endpoint, [partial(job, body) for body in bodies])
 
-    def probe(self) -> None:
-        """Asks one short question, so that the latency is known. Raises NotMeasured when the server gives no answer."""
-        _chat(self.endpoint, to_messages(ask("Say: ok", pictures=0)), min(16, self.endpoint.settings.longest))
+    def probe(self, tools: Tools = ()) -> None:
+        """Asks the server itself one short question, so that the latency is known, and whether it takes the tools.
+
+        Raises NotMeasured when the server gives no answer, OutOfBudget.
+        """
+        offered: dict[str, Json] = {"tools": [dict(tool) for tool in tools]} if tools else {}
+        longest = self.endpoint.settings.longest if tools else min(16, self.endpoint.settings.longest)
+        to_message(_chat(self.endpoint, to_messages(ask("say ok", pictures=0)), longest, offered, fresh=True), tools)
 
 
 class EndpointAnswerer:
@@ -170,7 +175,9 @@ class EndpointEmbedder:
         return torch.nn.functional.normalize(torch.tensor(vectors, dtype=torch.float64), dim=-1).float()
 
 
-def _chat(endpoint: Endpoint, messages: list[dict[str, Json]], longest: int, more: Mapping[str, Json] | None = None) -> dict[str, Json]:
+def _chat(
+    endpoint: Endpoint, messages: list[dict[str, Json]], longest: int, more: Mapping[str, Json] | None = None, *, fresh: bool = False
+) -> dict[str, Json]:
     """The server's answer to a chat request."""
     settings = endpoint.settings
     body: dict[str, Json] = {"model": endpoint.address.model, "messages": [*messages], **(more or {})}
@@ -178,7 +185,7 @@ def _chat(endpoint: Endpoint, messages: list[dict[str, Json]], longest: int, mor
     body["max_completion_tokens" if endpoint.address.official else "max_tokens"] = longest
     body |= {name: value for name, value in (("temperature", settings.temperature), ("seed", settings.seed)) if value is not None}
     shown = sum(isinstance(part, dict) and "image_url" in part for message in messages for part in _parts(message))
-    return endpoint.ask(_completions, body, to_message, most_written=longest, pictures=shown)
+    return endpoint.ask(_completions, body, to_message, most_written=longest, pictures=shown, fresh=fresh)
 
 
 def _parts(message: Mapping[str, Json]) -> list[Json]:

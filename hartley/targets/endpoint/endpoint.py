@@ -44,6 +44,8 @@ class Endpoint:
     cache, budget  None for none.
     clock, sleep   seconds that only go up, and how to let some pass; replaced in tests.
     jitter         draws from [0, 1), so that many clients do not come back at the same moment.
+    answered, lost what the server has answered and what was given up, `found` what the cache answered; last_failure: why the last one
+                   was given up, None once the server has answered again.
     Raises InputError for a malformed name, a missing key, and when the official client is not installed.
     """
 
@@ -82,6 +84,9 @@ class Endpoint:
         self._scale = 1.0
         self.found = 0
         self.estimated = 0
+        self.answered = 0
+        self.lost = 0
+        self.last_failure: NotMeasured | None = None
 
     def __repr__(self) -> str:
         return f"Endpoint({str(self.address)!r})"
@@ -91,18 +96,21 @@ class Endpoint:
         """A hash of the name, which holds the URL, and of the settings that can change an answer."""
         return digest({"name": str(self.address), "url": self.address.url, "settings": dict(self.settings.deciding())})
 
-    def ask(self, send: Send, body: Mapping[str, Json], check: Check, *, most_written: int, pictures: int = 0) -> dict[str, Json]:
+    def ask(
+        self, send: Send, body: Mapping[str, Json], check: Check, *, most_written: int, pictures: int = 0, fresh: bool = False
+    ) -> dict[str, Json]:
         """The server's answer to a request, from the cache where it is there.
 
         send    picks the method of the official client that sends `body`.
         check   raises NotMeasured for an answer of the wrong form, which then is not kept.
         most_written, pictures  tokens that the answer can have at most, and pictures that `body` shows: for the budget.
+        fresh   asks the server itself, and keeps nothing.
         Raises NotMeasured with its reason, OutOfBudget before a request that might cost too much.
         """
         body = {name: cleaned(value, str) for name, value in body.items()}
         request = digest({"url": self.address.url, "body": body})
         guess = 16 + _bytes(body) // _BYTES_A_TOKEN + pictures * _PICTURE_TOKENS
-        if self.cache is None:
+        if self.cache is None or fresh:
             with self._turns:
                 return self._persist(send, body, check, guess, most_written)
         with self._lock:
@@ -120,7 +128,20 @@ class Endpoint:
             return answer
 
     def _persist(self, send: Send, body: Mapping[str, Json], check: Check, guess: int, most: int) -> dict[str, Json]:
-        """Asks until there is an answer, or a reason to give up."""
+        """Asks until there is an answer, or a reason to give up; counts which of the two it was."""
+        try:
+            answer = self._patiently(send, body, check, guess, most)
+        except NotMeasured as failure:
+            with self._lock:
+                self.lost += 1
+                self.last_failure = failure
+            raise
+        with self._lock:
+            self.answered += 1
+            self.last_failure = None
+        return answer
+
+    def _patiently(self, send: Send, body: Mapping[str, Json], check: Check, guess: int, most: int) -> dict[str, Json]:
         self._health.may_ask()
         ends = self._clock() + self.settings.total
         attempts = 0

@@ -1,0 +1,99 @@
+"""Answering: what becomes of a cell when the server behind its target gives no answer, or may be asked no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from hartley.attacks.case import Refused
+from hartley.errors import InputError
+from hartley.evidence import Evidence
+from hartley.runs.allowance import Allowance
+from hartley.runs.resolve import Loaded
+from hartley.runs.store import LEDGER, Store
+from hartley.targets.endpoint.budget import Budget, OutOfBudget
+from hartley.targets.endpoint.outcomes import ABOUT_ONE_REQUEST, NotMeasured
+
+if TYPE_CHECKING:
+    from hartley.targets.endpoint.endpoint import Endpoint
+
+ANSWERS = "answers"
+PROBED_TOOLS = ("read_mail", "send_mail", "pay")
+"""Offered when a server is tried out: one that takes no tools says so at once, and not once a trial."""
+
+
+class Silent(Exception):  # noqa: N818 - an outcome, not an error
+    """The cell is not measured, and why. ends: nothing can be measured any more, since the budget is used up."""
+
+    def __init__(self, why: str, ends: bool = False) -> None:
+        super().__init__(why)
+        self.ends = ends
+
+
+def settle(loaded: Loaded, store: Store, allowance: Allowance) -> None:
+    """Gives what asks the server its place in the run folder: answers that were paid for, and what was spent.
+
+    Raises InputError when the folder cannot be written, or the ledger is damaged.
+    """
+    if loaded.endpoint is not None:
+        from hartley.targets.endpoint.cache import Cache
+
+        folder = store.endpoint_folder()
+        loaded.endpoint.cache = Cache(folder / ANSWERS)
+        loaded.endpoint.budget = Budget(allowance.limits(), folder / LEDGER)
+
+
+def answered(loaded: Loaded, run: Callable[[], tuple[Evidence, ...]]) -> tuple[Evidence, ...]:
+    """What `run` gives. Raises Silent where it gives nothing because the server behind the target does not answer.
+
+    Single requests that are not answered are the recipe's business: it leaves those trials out, and says so.
+    """
+    endpoint = loaded.endpoint
+    if endpoint is None:
+        return run()
+    try:
+        _probe(loaded, endpoint)
+        before, lost = endpoint.answered + endpoint.found, endpoint.lost
+        return _watched(endpoint, run, lambda: endpoint.answered + endpoint.found > before, lost)
+    except OutOfBudget as end:
+        raise Silent(str(end), ends=True) from None
+    except NotMeasured as failure:
+        raise Silent(words(failure)) from None
+
+
+def _watched(
+    endpoint: Endpoint, run: Callable[[], tuple[Evidence, ...]], any_answer: Callable[[], bool], lost: int
+) -> tuple[Evidence, ...]:
+    try:
+        tables = tuple(run())
+    except (Refused, InputError, NotMeasured, OutOfBudget):
+        raise
+    except Exception:
+        # A recipe may stumble over having no trial at all; with answers it is a fault of its own.
+        if endpoint.lost > lost and not any_answer() and endpoint.last_failure is not None:
+            raise endpoint.last_failure from None
+        raise
+    if endpoint.lost > lost and endpoint.last_failure is not None and (not any_answer() or _empty(tables)):
+        raise endpoint.last_failure
+    return tables
+
+
+def _probe(loaded: Loaded, endpoint: Endpoint) -> None:
+    """Asks one question where the server has not answered yet, or not the last time."""
+    failure = endpoint.last_failure
+    if endpoint.answered and (failure is None or failure.reason in ABOUT_ONE_REQUEST):
+        return
+    from hartley.targets.agent.environments import TOOLBOX
+    from hartley.targets.endpoint.client import EndpointPolicy
+
+    assert loaded.system is not None and isinstance(loaded.system.policy, EndpointPolicy)
+    loaded.system.policy.probe([TOOLBOX[name].schema() for name in PROBED_TOOLS])
+
+
+def words(failure: NotMeasured) -> str:
+    """What a failure says, without the words that the status says already."""
+    return str(failure).removeprefix("not measured: ")
+
+
+def _empty(tables: Iterable[Evidence]) -> bool:
+    return not any(len(table) for table in tables)

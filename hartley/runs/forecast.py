@@ -1,0 +1,194 @@
+"""Forecast: what a scan of a target behind a server will cost, told before it begins.
+
+Every recipe is rehearsed on a policy that only counts what it is asked, and a short question to the server tells how long one
+request takes. How many steps a real agent takes on a task nobody knows beforehand; `STEPS` stands for it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hartley.errors import InputError
+from hartley.runs import levels
+from hartley.runs.allowance import Allowance
+from hartley.runs.parts import Parts
+from hartley.runs.plan import NO_DEFENSE, Cell, Plan, digest
+from hartley.targets.conversation import Conversation, Json, Message
+from hartley.targets.endpoint.budget import Budget, OutOfBudget
+from hartley.targets.endpoint.estimate import Estimate, estimate
+from hartley.targets.endpoint.outcomes import NotMeasured
+
+if TYPE_CHECKING:
+    from hartley.targets.endpoint.endpoint import Endpoint
+    from hartley.targets.system import System
+
+STEPS = 3.0
+"""Requests that an agent with tools takes on a task, on average: a call, another one, its closing words."""
+GROWTH = 1.2
+"""How much longer an agent's average request is than its first, since every step adds to the conversation."""
+REHEARSED_TRIALS = 100
+REHEARSAL_SECONDS = 30.0
+DEFENDED_SHARE = 1.5
+"""What a cell with a defense costs beside the one without, where there was no time to rehearse it: three arms beside two."""
+PROBES = 2
+_CHARACTERS_A_TOKEN = 3.5
+
+
+class Counting:
+    """A policy that says "done" to everything and counts; satisfies `Policy`. The same request is asked of a server once."""
+
+    name = fingerprint = "counting"
+    capabilities = frozenset({"text"})
+
+    def __init__(self) -> None:
+        self.requests = 0.0
+        self.characters = 0.0
+        self._known: set[str] = set()
+
+    def respond(self, conversations: Sequence[Conversation], tools: Sequence[Mapping[str, Json]]) -> list[Message]:
+        """Counts, and ends every conversation."""
+        offered = len(repr([*tools]))
+        for conversation in conversations:
+            request = digest({"said": repr(conversation), "tools": offered})
+            if request not in self._known:
+                self._known.add(request)
+                steps = STEPS if tools else 1.0
+                self.requests += steps
+                self.characters += steps * (GROWTH if tools else 1.0) * (offered + sum(len(message.text) for message in conversation))
+        return [Message("assistant", "done")] * len(conversations)
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """Requests that the cells will take, and tokens that one makes the server read. unsure: threats that could not be rehearsed."""
+
+    requests: int
+    read: float
+    unsure: tuple[str, ...]
+
+
+def lines(plan: Plan, cells: Sequence[Cell], root: Path | None, parts: Parts) -> tuple[str, ...]:
+    """The estimate in lines for people: requests, tokens, time and, with prices, money; and what the budget says to that.
+
+    root: the run's folder, whose ledger the questions are charged to; None: charged to nobody.
+    """
+    from hartley.runs import systems
+    from hartley.runs.answering import PROBED_TOOLS, words
+    from hartley.runs.store import LEDGER, Store
+    from hartley.targets.agent.environments import TOOLBOX
+
+    system, endpoint = systems.endpoint(plan.target, hurried(plan.endpoint))
+    rehearsal = rehearse(plan, cells, system, parts)
+    said = [f"estimate: about {rehearsal.requests:,} requests"]
+    policy: Any = system.policy
+    try:
+        endpoint.budget = Budget(plan.endpoint.limits(), None if root is None else Store(root).endpoint_folder() / LEDGER)
+        for _ in range(PROBES):
+            policy.probe([TOOLBOX[name].schema() for name in PROBED_TOOLS])
+        found = costs(endpoint, rehearsal)
+        said = [f"estimate: about {found}", *_beyond(plan.endpoint, found, endpoint.budget)]
+    except NotMeasured as failure:
+        said.append(f"the server gave no answer to a first question: {words(failure)}")
+    except OutOfBudget as end:
+        said.append(str(end))
+    finally:
+        endpoint.close()
+    if rehearsal.unsure:
+        said.append(f"not counted in full: {', '.join(rehearsal.unsure)}")
+    return tuple(said)
+
+
+def hurried(allowance: Allowance) -> Allowance:
+    """For the first question nobody waits as long as for a measurement."""
+    return replace(allowance, timeout_seconds=min(allowance.timeout_seconds, 60.0))
+
+
+def rehearse(plan: Plan, cells: Sequence[Cell], system: System, parts: Parts, clock: Callable[[], float] = time.monotonic) -> Rehearsal:
+    """Runs every recipe with and without every defense on a policy that only counts, with fewer trials, and scales that up.
+
+    Cells without a defense come first. After `REHEARSAL_SECONDS` those with one are taken to cost a share of them.
+    """
+    from hartley.runs.execute import effort_numbers
+    from hartley.targets.memory.lexical import Lexical
+
+    effort = effort_numbers(plan.budget, plan.effort)
+    fewer = {**effort, "trials": min(effort["trials"], REHEARSED_TRIALS)}
+    ends = clock() + REHEARSAL_SECONDS
+    counted: dict[Cell, tuple[float, float]] = {}
+    unsure: dict[str, None] = {}
+    counters: dict[tuple[str, int], Counting] = {}
+    shared: dict[tuple[str, int], _Memory] = {}
+    for cell in sorted(cells, key=lambda cell: cell.defense != NO_DEFENSE):
+        if cell.level == levels.MODEL:
+            continue
+        bare = counted.get(replace(cell, defense=NO_DEFENSE))
+        if clock() >= ends:
+            counted[cell] = (0.0, 0.0) if bare is None else (DEFENDED_SHARE * bare[0], DEFENDED_SHARE * bare[1])
+            unsure |= {} if bare else {cell.threat: None}
+            continue
+        place = (cell.threat, cell.seed)
+        counter = counters.setdefault(place, Counting())
+        before = counter.requests, counter.characters
+        if not _rehearsed(cell, replace(system, policy=counter, embedder=Lexical()), fewer, shared.setdefault(place, _Memory()), parts):
+            unsure[cell.threat] = None
+        counted[cell] = counter.requests - before[0], counter.characters - before[1]
+    requests, characters = (math.fsum(column) for column in zip((0.0, 0.0), *counted.values(), strict=True))
+    scale = effort["trials"] / fewer["trials"]
+    return Rehearsal(math.ceil(requests * scale), characters / requests / _CHARACTERS_A_TOKEN if requests else 0.0, tuple(unsure))
+
+
+class _Memory(dict[str, Any]):
+    """What the cells of a threat share, while they are rehearsed."""
+
+    def __call__(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        if name not in self:
+            self[name] = compute()
+        return dict(self[name])
+
+
+def _rehearsed(cell: Cell, system: System, effort: Mapping[str, int], cached: Callable[..., Any], parts: Parts) -> bool:
+    from hartley.attacks.case import Effort, Refused
+    from hartley.runs.execute import case_for
+    from hartley.runs.resolve import Loaded
+
+    common = {"effort": Effort(name=cell.budget, **effort), "stream": cell.threat, "cached": cached}
+    try:
+        recipe = parts.recipe(cell.threat)
+        recipe.run(case_for(cell, recipe, Loaded(None, None, system=system), parts, common))
+    except (Refused, InputError):
+        return True  # it will be refused in the scan as well, and costs what was counted until then
+    except Exception:  # a recipe may stumble over a policy that never acts; what it asked until then is counted
+        return False
+    return True
+
+
+def costs(endpoint: Endpoint, rehearsal: Rehearsal) -> Estimate:
+    """What so many requests cost, by what the first questions took. What a server reads is scaled as it counts its tokens."""
+    probed = endpoint.estimate(1)
+    return estimate(
+        rehearsal.requests,
+        latency=probed.seconds,
+        read=max(rehearsal.read, 1.0),
+        written=max(float(probed.written), 1.0),
+        concurrency=endpoint.settings.concurrency,
+        prices=endpoint.budget.limits.prices,
+    )
+
+
+def _beyond(allowance: Allowance, found: Estimate, budget: Budget) -> list[str]:
+    """One line where the estimate passes what is left of the budget."""
+    spent = budget.spent
+    after = replace(
+        spent,
+        requests=spent.requests + found.requests,
+        read=spent.read + found.read,
+        written=spent.written + found.written,
+        money=None if found.money is None else found.money + (spent.money or 0.0),
+    )
+    limit = allowance.limits().passed(after)
+    return [] if limit is None else [f"that is more than the budget of {limit}; the scan will stop there, and keep what is done"]

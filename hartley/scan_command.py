@@ -1,0 +1,200 @@
+"""`hartley scan`: what is to be measured, from options or from a plan, and the run of it. Imports what it needs inside."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hartley.errors import InputError, unknown
+from hartley.printing import tell
+
+if TYPE_CHECKING:
+    from hartley.runs.allowance import Allowance
+    from hartley.runs.plan import Plan
+
+ENDPOINT_CELL_SECONDS = 4 * 3600.0
+"""A cell that waits for a server takes as long as the server does; its answers are kept, so that nothing is asked twice."""
+ALLOWED = ("max_requests", "max_tokens", "max_money", "concurrency", "timeout", "prices", "server_sampling")
+
+
+@click.command("scan")
+@click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="A plan (TOML) instead of the options up to --seeds.")
+@click.option(
+    "--target",
+    help="reference (the default: a model and the agents around it), reference:encoder, reference:agent, hf:PATH for a local CLIP or "
+    "LLaMA folder, or openai:MODEL@URL for any OpenAI-compatible server.",
+)
+@click.option("--data", help="reference, or a folder of captioned pictures with metadata.csv or metadata.jsonl.")
+@click.option("--flows", help="Only threats of these flows, with commas between them: prediction, learning, inferring, action, ...")
+@click.option("--threats", help="Ids with commas between them; by default all that are implemented for such a target.")
+@click.option("--defenses", help="Ids with commas between them, or none; by default all that go with the threats.")
+@click.option("--budget", help="quick (the default), standard or full.")
+@click.option("--seeds", help="Whole numbers with commas between them; 0 by default.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("runs/scan"), show_default=True, help="The run's folder; resumed if there."
+)
+@click.option("--workers", type=click.IntRange(1), help="Worker processes; one a core by default, four at most; one for a server.")
+@click.option("--max-requests", type=int, help="Server: the most requests that all scans into this folder may send.")
+@click.option("--max-tokens", type=int, help="Server: the most tokens, read and written together.")
+@click.option("--max-money", type=float, help="Server: the most money; needs --prices.")
+@click.option("--prices", metavar="READ,WRITTEN", help="Server: what a million tokens cost, read and written, like 0.5,1.5.")
+@click.option("--concurrency", type=int, help="Server: requests under way at once; 4 by default.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Server: for one request with all its attempts; 300 by default.")
+@click.option("--server-sampling", is_flag=True, help="Server: leave temperature and seed to it, as models that reason demand.")
+@click.option("--estimate", "only_estimate", is_flag=True, help="Server: say what the scan would cost, and stop.")
+def scan(plan_file: Path | None, out: Path, workers: int | None, only_estimate: bool, **options: Any) -> None:
+    """Attack a model, an agent or a server with and without defenses, and write a report in bits.
+
+    The same command resumes a scan that was stopped. A scan of a server begins with an estimate; the server's key is taken from
+    HARTLEY_API_KEY or, for OpenAI's own server and for this machine, OPENAI_API_KEY.
+    """
+    _need_models()
+    from hartley.report.page import write_report
+    from hartley.report.terminal import summary
+    from hartley.runs.local import run
+    from hartley.runs.terminal import Terminal
+
+    plan = _plan(plan_file, options)
+    served = plan.target.startswith("openai:")
+    if only_estimate:
+        _estimate(plan, served)
+        return
+    with Terminal() as watcher:
+        try:
+            done = run(plan, out, workers=workers or (1 if served else min(4, os.cpu_count() or 1)), progress=watcher)
+        except KeyboardInterrupt:
+            watcher.line(f"stopped; the same command goes on where {out} stands")
+            raise SystemExit(130) from None
+    path = write_report(done.root)
+    tell(summary(done.root))
+    if served and (spent := _spent(done.root, plan.endpoint)):
+        click.echo(f"\n{spent}")
+    click.echo(f"\nreport: {path}")
+    if any(record["status"] in ("failed", "timed-out", "not measured") for record in done.cells()):
+        raise SystemExit(1)
+
+
+def _estimate(plan: Plan, served: bool) -> None:
+    from hartley.runs.parts import PARTS
+
+    if not served:
+        raise InputError("--estimate is for a target behind a server (openai:MODEL@URL); a scan on this machine costs its time alone")
+    plan.validate(PARTS.catalog())
+    PARTS.check(plan.target, plan.data)
+    for line in PARTS.forecast(plan, plan.cells(), None):
+        click.echo(line)
+
+
+def _spent(root: Path, allowance: Allowance) -> str:
+    """What all scans into the folder have spent on the server."""
+    from hartley.runs.store import ENDPOINT, LEDGER
+    from hartley.targets.endpoint.budget import Budget
+
+    ledger = root / ENDPOINT / LEDGER
+    return f"spent: {Budget(allowance.limits(), ledger).spent}" if ledger.is_file() else ""
+
+
+def _plan(file: Path | None, options: dict[str, Any]) -> Plan:
+    """The plan in a file, or the one that the options make. InputError when both say the same; what is allowed goes with either."""
+    import dataclasses
+
+    from hartley.runs.plan import Plan
+
+    given = sorted(name for name, value in options.items() if value is not None and value is not False)
+    if file is not None:
+        if own := [name for name in given if name not in ALLOWED]:
+            raise InputError(f"--{own[0]}: a plan says this itself; give --plan or the options, not both")
+        plan = Plan.read(file)
+    else:
+        plan = _from_options(options)
+    if allowed := [name for name in given if name in ALLOWED]:
+        if not plan.target.startswith("openai:"):
+            raise InputError(f"--{allowed[0].replace('_', '-')} is for a target behind a server (openai:MODEL@URL); got {plan.target!r}")
+        plan = dataclasses.replace(plan, endpoint=_allowed(plan.endpoint, options))
+    return plan
+
+
+def _from_options(options: dict[str, Any]) -> Plan:
+    from hartley import catalog
+    from hartley.runs import levels, resolve
+    from hartley.runs.plan import DEFAULT_LIMIT_SECONDS, NO_DEFENSE, Plan
+
+    target = options["target"] or resolve.REFERENCE_TARGET
+    resolve.check_target(target)
+    there = resolve.levels(target)
+    data = options["data"]
+    if data is None and target.startswith("hf:") and levels.MODEL in there:
+        raise InputError("--data is missing: a model of your own is measured on pictures of your own (a folder with metadata.csv)")
+    threats = _threats(options, target, there)
+    fitting = (row.id for row in catalog.defenses() if row.implemented and any(levels.go_together(one, row.id) for one in threats))
+    defenses = () if options["defenses"] == NO_DEFENSE else _names(options["defenses"]) or tuple(fitting)
+    try:
+        seeds = tuple(int(text) for text in _names(options["seeds"])) or (0,)
+    except ValueError:
+        raise InputError(f"--seeds: got {options['seeds']!r}, takes whole numbers with commas between them, like 0,1,2") from None
+    return Plan(
+        threats=threats,
+        target=target,
+        data=data or resolve.REFERENCE_DATA,
+        defenses=defenses,
+        seeds=seeds,
+        budget=options["budget"] or "quick",
+        cell_limit_seconds=ENDPOINT_CELL_SECONDS if target.startswith("openai:") else DEFAULT_LIMIT_SECONDS,
+    )
+
+
+def _threats(options: dict[str, Any], target: str, there: frozenset[str]) -> tuple[str, ...]:
+    """The threats that are named, or all that are implemented, of the flows that are named, and attack what the target has."""
+    from hartley import catalog
+    from hartley.catalog.load import FLOWS
+
+    named, flows = _names(options["threats"]), _names(options["flows"])
+    if named and flows:
+        raise InputError("--flows selects threats and --threats names them; give one of the two")
+    if named:
+        return named
+    for flow in flows:
+        if flow not in FLOWS:
+            raise unknown("flow", flow, FLOWS)
+    ready = [row for row in catalog.threats() if row.implemented and row.flow in (flows or FLOWS)]
+    found = tuple(row.id for row in ready if row.level in there)
+    if not found:
+        what = f" of the flow{'s' if len(flows) > 1 else ''} {', '.join(flows)}" if flows else ""
+        having = " and ".join(sorted({row.flow for row in catalog.threats() if row.implemented and row.level in there})) or "none"
+        raise InputError(f"no implemented threat{what} attacks what target {target!r} has; flows with such threats: {having}")
+    return found
+
+
+def _allowed(before: Allowance, options: dict[str, Any]) -> Allowance:
+    prices: dict[str, float] = {}
+    if options["prices"] is not None:
+        try:
+            prices["read_price"], prices["written_price"] = (float(text) for text in options["prices"].split(","))
+        except ValueError:
+            raise InputError(
+                f"--prices: got {options['prices']!r}, takes what a million tokens cost, read and written, like 0.5,1.5"
+            ) from None
+    return before.replaced(
+        max_requests=options["max_requests"],
+        max_tokens=options["max_tokens"],
+        max_money=options["max_money"],
+        concurrency=options["concurrency"],
+        timeout_seconds=options["timeout"],
+        server_sampling=options["server_sampling"] or None,
+        **prices,
+    )
+
+
+def _need_models() -> None:
+    """InputError when what loads models is not installed: the measures, the catalog and reports do without it."""
+    missing = [name for name in ("torch", "transformers", "safetensors", "soundfile") if find_spec(name) is None]
+    if missing:
+        raise InputError(f"a scan loads models; not installed: {', '.join(missing)}; takes: pip install 'hartley[models]'")
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
