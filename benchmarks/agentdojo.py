@@ -61,7 +61,14 @@ def left(suite: Suite, found: list[Trial]) -> None:
             print(f"{'':10} {arm}: {bits}")
 
 
+def not_this_folder() -> None:
+    """Beside this file stands one that is named like the package agentdojo, and would be taken for it."""
+    here = os.path.dirname(os.path.realpath(__file__))
+    sys.path[:] = [place for place in sys.path if os.path.realpath(place or ".") != here]
+
+
 def main() -> None:
+    not_this_folder()
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--suites", default=",".join(SUITES))
     arguments.add_argument("--cached", action="store_true", help="AgentDojo's scorer on environments that are read once")

@@ -49,7 +49,8 @@ def asked(suite: Suite, trial: Trial, texts: list[str]) -> list[Asked]:
         traced = {}
         if answer.function not in READING:
             for name, value in answer.arguments.items():
-                traced |= {name: before for before in reversed(range(place)) if from_text(value, words, texts[before])}
+                source = next((before for before in range(place) if from_text(value, words, texts[before])), None)
+                traced |= {} if source is None else {name: source}
         found.append(Asked(answer.function, answer.arguments, texts[place], traced))
     return found
 
@@ -74,7 +75,14 @@ def compare(suite: Suite) -> dict[tuple[str, str], Counter[str]]:
     return tables
 
 
+def not_this_folder() -> None:
+    """Beside this file stands one that is named like the package agentdojo, and would be taken for it."""
+    here = os.path.dirname(os.path.realpath(__file__))
+    sys.path[:] = [place for place in sys.path if os.path.realpath(place or ".") != here]
+
+
 def main() -> None:
+    not_this_folder()
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--suites", default=",".join(SUITES))
     print(HEAD)
