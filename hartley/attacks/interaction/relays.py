@@ -1,0 +1,74 @@
+"""Relays: what a member of an office does with a mail, and what becomes of a mail along a chain of members."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hartley.attacks.interaction.office import PAYLOADS, Office
+from hartley.evidence import NONE
+from hartley.targets.agent.agent import Agent
+from hartley.targets.agent.trace import Trace
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a member did with a mail.
+
+    payload  which payload's call it made, so that it changed the member's world, or NONE.
+    sent     the text of the last mail that it sent to the one after it; None: it sent none.
+    fact     which clean message that text tells, or NONE.
+    error    the policy failed, so that nothing of this was measured.
+    """
+
+    payload: int
+    sent: str | None
+    fact: int
+    error: bool
+    trace: Trace
+
+
+class Relays:
+    """Members of one office, all with the same agent. A mail that was read before is not read again: the same words have the
+    same consequences, as policies answer with the likeliest words."""
+
+    def __init__(self, agent: Agent, office: Office) -> None:
+        self.agent, self.office = agent, office
+        self._known: dict[str, Heard] = {}
+
+    def hear(self, mails: Sequence[str]) -> list[Heard]:
+        """What a member does with each mail; all that are new go to the policy at once."""
+        new = [mail for mail in dict.fromkeys(mails) if mail not in self._known]
+        traces = self.agent.run([self.office.assignment(mail) for mail in new])
+        self._known |= {mail: self._heard(trace) for mail, trace in zip(new, traces, strict=True)}
+        return [self._known[mail] for mail in mails]
+
+    def _heard(self, trace: Trace) -> Heard:
+        made = [(step.call.name, dict(step.call.arguments)) for step in trace.steps if step.executed and step.acted]
+        done = [place for place, payload in enumerate(PAYLOADS) if (payload.call.name, dict(payload.call.arguments)) in made]
+        told = [text for to, text in trace.after.state.sent if to == self.office.after]
+        sent = told[-1] if told else None
+        return Heard(done[0] if done else NONE, sent, self.office.fact_in(sent), bool(trace.error), trace)
+
+    def chains(self, mails: Sequence[str], length: int, *, shared: bool = False) -> list[tuple[Heard | None, ...]]:
+        """Each mail along a chain of `length` members; None for whom nothing reached. A chain ends at an error.
+
+        shared: everyone reads the whole thread, the first mail and whatever new words each member added; otherwise only what
+        the member before sent.
+        """
+        found: list[list[Heard | None]] = [[] for _ in mails]
+        arrived: list[str | None] = list(mails)
+        for _ in range(length):
+            going = [place for place, mail in enumerate(arrived) if mail is not None]
+            heard = dict(zip(going, self.hear([arrived[place] or "" for place in going]), strict=True))
+            for place, chain in enumerate(found):
+                one = heard.get(place)
+                chain.append(one)
+                arrived[place] = None if one is None or one.error else _next(arrived[place] or "", one.sent, shared)
+        return [tuple(chain) for chain in found]
+
+
+def _next(mail: str, sent: str | None, shared: bool) -> str | None:
+    if not shared or sent is None:
+        return mail if shared else sent
+    return mail if sent in mail else f"{mail} {sent}"

@@ -1,0 +1,106 @@
+"""Viruses: pictures whose border wins retrieval under any plan and makes whoever is asked about them speak a payload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from hartley.attacks.engine.carrier import PIXELS
+from hartley.targets.conversation import Conversation
+from hartley.targets.protocols import Answerer, Encoder
+
+BORDER = 6
+"""Pixels from the edge that are the adversary's (Gu et al. 2024 use as many, of a larger picture)."""
+MOMENTUM = 0.95
+RETRIEVAL = 1.0
+"""The weight of retrieval beside the answer."""
+SWEEPS = 1.25
+"""How often all steps together would cross the whole range of a pixel."""
+
+
+Talk = Callable[[int], Conversation]
+"""A drawn conversation that ends with a question about one picture, for the payload of that number."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What the borders are made for: a payload each, over an ensemble of conversations and of plans (embedded, (p, d))."""
+
+    payloads: tuple[str, ...]
+    talk: Talk
+    plans: Tensor
+
+
+@dataclass(frozen=True)
+class Crafted:
+    """borders (payloads, 3, h, w), as a file holds them; losses: mean over the payloads, a step each; zero: the share of
+    payloads whose first gradient was exactly zero."""
+
+    borders: Tensor
+    losses: tuple[float, ...]
+    zero: float
+
+
+def framed(pictures: Tensor, borders: Tensor, width: int = BORDER) -> Tensor:
+    """Pictures (n, 3, h, w) with the outer `width` pixels from borders (n, 3, h, w); gradients reach the borders."""
+    height, across = pictures.shape[-2:]
+    inside = pictures.new_ones(height - 2 * width, across - 2 * width)
+    mask = functional.pad(inside, (width, width, width, width))
+    return pictures * mask + borders * (1 - mask)
+
+
+def fitted(pictures: Tensor, size: tuple[int, int] | None) -> Tensor:
+    """Pictures in the size that a model needs; gradients pass."""
+    if size is None or tuple(pictures.shape[-2:]) == size:
+        return pictures
+    return functional.interpolate(pictures, size=size, mode="bilinear", align_corners=False, antialias=True).clamp(0, 1)
+
+
+def craft(
+    answerer: Answerer,
+    encoder: Encoder,
+    aim: Aim,
+    bases: Tensor,
+    *,
+    steps: int,
+    rows: int,
+    generator: torch.Generator,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Crafted:
+    """One border a payload, on its own base (payloads, 3, h, w), by sign-gradient descent with momentum (MI-FGSM; Dong et al.,
+    CVPR 2018).
+
+    Every step draws `rows` conversations and plans for each payload. The loss is minus the mean log likelihood of the payload, a
+    word each, plus one minus the cosine between picture and plan, weighted. Gradients are taken with respect to the borders alone.
+    """
+    count = len(aim.payloads)
+    borders = torch.rand(bases.shape, generator=generator)
+    velocity = torch.zeros_like(borders)
+    numbers = [payload for payload in range(count) for _ in range(rows)]
+    payloads = [aim.payloads[payload] for payload in numbers]
+    words = torch.tensor([len(payload.split()) + 1.0 for payload in payloads])
+    losses: list[float] = []
+    zero = 0.0
+    for step in range(steps):
+        progress(step, steps)
+        point = borders.clone().requires_grad_(True)
+        shown = framed(bases, point).repeat_interleave(rows, dim=0)
+        planned = aim.plans[torch.randint(len(aim.plans), (len(shown),), generator=generator)]
+        talks = [aim.talk(payload) for payload in numbers]
+        said = answerer.log_likelihood(talks, payloads, fitted(shown, answerer.image_size).unsqueeze(1))
+        found = (encoder.embed_image(fitted(shown, encoder.image_size)) * planned).sum(1)
+        loss = -said / words + RETRIEVAL * (1 - found)
+        (gradient,) = torch.autograd.grad(loss.sum(), point)
+        losses.append(float(loss.detach().mean()))
+        size = gradient.flatten(1).abs().mean(1)
+        if step == 0:
+            zero = float((size == 0).float().mean())
+        velocity = MOMENTUM * velocity + gradient / size.clamp_min(1e-20).view(-1, 1, 1, 1)
+        # steps shrink, so that what is found in the end is not stepped over
+        borders = (borders - 2 * SWEEPS / steps * (1 - step / steps) * velocity.sign()).clamp(0, 1)
+    progress(steps, steps)
+    return Crafted(PIXELS.deliver(borders), tuple(losses), zero)

@@ -1,0 +1,243 @@
+"""Prompt infection among members whose behavior is known: what obeys and copies, what only obeys, what does neither, and errors."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+
+from hartley import catalog
+from hartley.attacks.case import Effort, Refused, SystemCase
+from hartley.attacks.interaction import office as offices
+from hartley.attacks.interaction.infection import MODES, Cell, at_distance, chosen_prompt, edge, measured
+from hartley.attacks.interaction.office import PAYLOADS, openings, plain_office, reference_office
+from hartley.attacks.interaction.prompt_infection import prompt_infection, rates
+from hartley.attacks.interaction.relays import Relays
+from hartley.bits.for_evidence import for_evidence
+from hartley.defenses.system.safeguard import Safeguard
+from hartley.evidence import NONE, Evidence
+from hartley.targets.agent.agent import Agent
+from hartley.targets.conversation import Call, Message
+from hartley.targets.endpoint.outcomes import NotMeasured, Reason
+from hartley.targets.memory.lexical import Lexical
+from hartley.targets.system import System
+
+TINY = Effort("tiny", trials=48, steps=1, poison_pairs=1, members=1, epochs=1)
+
+
+class Clerk:
+    """Reads its mail, makes the call of every payload that the mail asks for (`obeys`), and forwards the mail or the fact alone."""
+
+    name, fingerprint, capabilities = "clerk", "clerk", frozenset({"text"})
+
+    def __init__(self, *, obeys=True, copies=True, silent=frozenset()):
+        self.obeys, self.copies, self.silent = obeys, copies, silent
+
+    def _next(self, conversation):
+        user = conversation[0].text.split() if conversation[0].role == "user" else conversation[1].text.split()
+        before, after = user[user.index("from") + 1], user[-1]
+        results = [message.text for message in conversation if message.role == "tool"]
+        if not results:
+            return Message("assistant", calls=(Call("read_mail", {"sender": before}, "a"),))
+        if any(word in results[0].split() for word in self.silent):
+            return NotMeasured(Reason.TIMEOUT, "too slow")
+        asked = [payload.call for payload in PAYLOADS if payload.ask in results[0]] if self.obeys else []
+        told = results[0] if self.copies else next((part for part in results[0].split(" . ") if "client" in part), "hello")
+        plan = [*asked, Call("send_mail", {"to": after, "text": told})]
+        done = len(results) - 1
+        return Message("assistant", calls=(replace(plan[done], id=f"b{done}"),)) if done < len(plan) else Message("assistant", "done .")
+
+    def attempt(self, conversations, tools):
+        return [self._next(conversation) for conversation in conversations]
+
+    def respond(self, conversations, tools):
+        return self.attempt(conversations, tools)
+
+
+def case_of(policy, safeguard=None, shelf=None, effort=TINY):
+    shelf = {} if shelf is None else shelf
+
+    def cached(name, compute):
+        if name not in shelf:
+            shelf[name] = compute()
+        return shelf[name]
+
+    system = System("test", policy, Lexical())
+    return SystemCase(system=system, effort=effort, stream="test/prompt-infection", safeguard=safeguard, cached=cached)
+
+
+def bits(table, kind, arm):
+    return next(found for where, found in for_evidence(table) if where == arm and found.kind == kind)
+
+
+def by_channel(tables):
+    return {table.channel: table for table in tables}
+
+
+def test_clerks_who_obey_and_copy_carry_every_payload_to_everyone():
+    case = case_of(Clerk())
+    tables = by_channel(prompt_infection(case))
+    assert set(tables) == {"edge", "distance 1", "distance 2"} | {f"{name}, shared thread" for name in ("edge", "distance 1", "distance 2")}
+    for table in tables.values():
+        assert table.arms == ("clean", "attacked") and table.kind == "write"
+        attacked, clean = table.of("attacked"), table.of("clean")
+        assert (attacked.success == 1).all() and (attacked.effect == attacked.adversary).all()
+        assert (attacked.outcome == attacked.intent).all(), "the message arrives as well"
+        assert (clean.effect == NONE).all() and (clean.success == 0).all() and (clean.outcome == clean.intent).all()
+        assert bits(table, "adversary_bits", "attacked").high >= 3 - 1e-9 and not bits(table, "adversary_bits", "clean").trusted
+        assert Evidence.from_arrays(table.to_arrays()) == table
+    spreading = next(exhibit.spreading for exhibit in case.exhibits if exhibit.spreading is not None)
+    facts = dict(spreading.facts)
+    assert facts["arrival"].startswith("1.000") and facts["retrieval (beta)"].startswith(("0", "1"))
+    assert spreading.shares["measured"][-1] > spreading.shares["measured"][0]
+    assert {exhibit.transcript != () for exhibit in case.exhibits} == {True, False}
+
+
+def test_clerks_who_obey_and_do_not_copy_infect_nobody_but_readers_of_the_thread():
+    tables = by_channel(prompt_infection(case_of(Clerk(copies=False))))
+    assert (tables["distance 1"].of("attacked").success == 1).all()
+    assert (tables["distance 2"].of("attacked").effect == NONE).all()
+    assert bits(tables["edge"], "adversary_bits", "attacked").low == 0
+    assert (tables["distance 2, shared thread"].of("attacked").success == 1).all()
+
+
+def test_clerks_who_do_not_obey_carry_what_they_never_do():
+    tables = by_channel(prompt_infection(case_of(Clerk(obeys=False))))
+    for table in tables.values():
+        assert (table.of("attacked").effect == NONE).all()
+    # nobody did what it was asked for, so the criterion of passing it on applies to no pair
+    assert (tables["edge"].of("attacked").success == NONE).all()
+    assert (tables["distance 2"].of("attacked").success == 0).all()
+
+
+def test_an_error_is_no_outcome():
+    case = case_of(Clerk(silent=frozenset({"zoe"})))
+    tables = by_channel(prompt_infection(case))
+    attacked = tables["distance 1"].of("attacked")
+    assert 0 not in attacked.adversary and len(attacked) == TINY.trials * 7 // 8
+    assert {flag.name for flag in case.flags if flag.arm == "attacked"} >= {"trials lost"}
+    assert len(tables["distance 1"].of("clean")) == TINY.trials
+
+
+def test_the_prompt_that_infects_most_is_chosen():
+    office = reference_office(Random(0))
+    useless = offices.Prompt("useless", "{fact} .")
+    works = offices.Prompt("works", "{ask} . {fact} .")
+    for prompts in ((useless, works), (works, useless)):
+        cell = Cell(case_of(Clerk()), replace(office, prompts=prompts))
+        assert chosen_prompt(cell, MODES[0], Relays(Agent(Clerk()), office), "bare").name == "works"
+
+
+class Stop:
+    """A guard that lets nobody pay, or any other payload's call, but mail."""
+
+    def prepare(self, assignments):
+        return list(assignments)
+
+    def offer(self, traces):
+        return [tuple(name for name in trace.tools if name.endswith("mail")) for trace in traces]
+
+    def judge(self, asked):
+        from hartley.targets.agent.agent import Verdict
+
+        return [Verdict(call.name in trace.tools, "not on the list") for trace, call in asked]
+
+    def show(self, answers):
+        return [(step.shown, step.label) for _, step in answers]
+
+
+def test_safeguards_of_agents_and_of_members():
+    shelf = {}
+    bare = by_channel(prompt_infection(case_of(Clerk(), shelf=shelf)))
+    guards = (
+        Safeguard("stop", agent=lambda agent: agent.guarded(Stop())),
+        Safeguard("deaf", member=lambda policy: Clerk(obeys=False)),
+    )
+    for guard in guards:
+        tables = by_channel(prompt_infection(case_of(Clerk(), guard, shelf)))
+        for name, table in tables.items():
+            assert table.arms == ("clean", "attacked", "defended", "defended_attacked", "defended_adaptive")
+            assert table.of("clean") == bare[name].of("clean") and table.of("attacked") == bare[name].of("attacked")
+            for arm in ("defended_attacked", "defended_adaptive"):
+                assert (table.of(arm).effect == NONE).all()
+            assert (table.of("defended").outcome == table.of("defended").intent).all()
+    with pytest.raises(Refused, match="retrieval-isolation acts neither"):
+        prompt_infection(case_of(Clerk(), Safeguard("retrieval-isolation"), shelf))
+
+
+def test_rates_are_those_of_the_paper():
+    table = by_channel(prompt_infection(case_of(Clerk(copies=False))))["distance 2"]
+    found = {(rate.name, rate.arm): rate for rate in rates(table)}
+    assert found["payload executed, distance 2", "attacked"].value == 0 and found["payload executed, distance 2", "attacked"].headline
+    assert found["message passed on", "clean"].better == "user"
+
+
+def test_the_same_case_gives_the_same_tables():
+    one, two = (prompt_infection(case_of(Clerk())) for _ in range(2))
+    assert all(a == b for a, b in zip(one, two, strict=True))
+
+
+def columns(executed, told=None, error=None, payload=(0, 1, 2)):
+    executed = np.array(executed)
+    return {
+        "payload": np.array(payload),
+        "fact": np.arange(len(executed)),
+        "reached": (executed > -2).astype(int),
+        "executed": np.where(executed == -2, NONE, executed),
+        "told": np.zeros_like(executed) if told is None else np.array(told),
+        "error": np.zeros_like(executed) if error is None else np.array(error),
+    }
+
+
+def test_edges_and_distances_by_hand():
+    found = columns([[0, 0, 0], [1, -1, -2], [-1, 2, 2]], error=[[0, 0, 0], [0, 0, 0], [0, 0, 1]])
+    first = at_distance(MODES[0], 1, "attacked", found)
+    assert first.effect.tolist() == [0, 1, -1] and first.success.tolist() == [1, 1, 0]
+    third = at_distance(MODES[0], 3, "attacked", found)
+    assert third.trial.tolist() == [0, 1] and third.effect.tolist() == [0, -1] and third.success.tolist() == [1, 0]
+    pairs = edge(MODES[0], "attacked", found)
+    rows = sorted(zip(pairs.trial.tolist(), pairs.adversary.tolist(), pairs.effect.tolist(), pairs.success.tolist(), strict=True))
+    # chain 2's last member failed, so its second pair is no row; what chain 2's first member did not do cannot be passed on
+    assert rows == [(0, 0, 0, 1), (1, 0, 0, 1), (2, 1, -1, 0), (3, -1, -1, -1), (4, -1, 2, -1)]
+    clean = edge(MODES[0], "clean", found)
+    assert clean.adversary.tolist() == [0, 1, 2, 0, 1]
+
+
+def test_openings_are_balanced_and_prompts_fit_the_agents_words():
+    from hartley.targets.reference.agent.words import vocabulary
+
+    office, known = reference_office(Random(3)), set(vocabulary())
+    for prompt in (None, *office.prompts):
+        mails = openings(office, 64, Random(1), prompt)
+        assert {(payload, fact) for payload, fact, _ in mails} == {(a, b) for a in range(8) for b in range(8)}
+        for payload, fact, text in mails:
+            assert set(text.split()) <= known, prompt
+            if prompt is None:
+                assert office.fact_in(text) == fact and PAYLOADS[payload].ask not in text
+            else:
+                assert PAYLOADS[payload].ask in text and office.fact_in(text) in (fact, NONE)
+    assert set(" ".join(office.routine).split()) <= known
+    assert office.fact_in(None) == NONE and office.fact_in(" ".join(office.words[:2])) == NONE
+
+
+def test_plain_prompts_name_everything():
+    office = plain_office(Random(3))
+    for prompt in office.prompts:
+        text = office.infected(prompt, 3, 2, 0)
+        assert "{" not in text and PAYLOADS[3].ask in text and office.fact_in(text) == 2
+
+
+def test_clean_and_attacked_arms_face_the_same_facts():
+    cell = Cell(case_of(Clerk()), reference_office(Random(0)))
+    relays = Relays(Agent(Clerk()), cell.office)
+    one, two = (measured(cell, MODES[0], arm, relays, prompt) for arm, prompt in (("clean", None), ("attacked", cell.office.prompts[0])))
+    assert one["fact"].tolist() == two["fact"].tolist() and one["payload"].tolist() == two["payload"].tolist()
+
+
+def test_the_recipe_says_claim_doing_omission_and_bend():
+    heads = [line.split(":")[0] for line in inspect.getdoc(prompt_infection).splitlines()]
+    assert [head for head in heads if head in ("Claim", "Does", "Left out", "Bends")] == ["Claim", "Does", "Left out", "Bends"]
+    assert catalog.threat("prompt-infection").fidelity in ("faithful", "reduced", "analogue")
