@@ -6,8 +6,8 @@ Vectors of 384 dimensions, clustered, from a seed; queries are fresh draws of th
 runs in a process of its own, which reads the vectors from a file piece by piece, so that peak memory is its own. Times are
 seconds of processor time. `build` ends with the index on disk, `open` is a new process's way to the first answer. exact and
 faiss are Hartley's, over Hartley's store (its own row: texts and vectors written durably); usearch and hnswlib come with their own
-defaults for the build, float32 and a search width of 64. Recall is against the exact answer of this run. A method that is
-still at work after --minutes is stopped and told. Progress goes to stderr.
+defaults for the build, float32 and a search width of 64. Recall is against the exact answer of this run, with its 95% interval over
+the queries. A method that is still at work after --minutes is stopped and told. Progress goes to stderr.
 """
 
 from __future__ import annotations
@@ -238,12 +238,13 @@ def row(entries: int, method: str, figures: dict[str, float], folder: Path) -> s
     share = ""
     if method != "store" and (folder / "exact.npy").exists():
         truth, found = np.load(folder / "exact.npy"), np.load(folder / f"{method}.npy")
-        share = f"{np.mean([len(set(a) & set(b)) / K for a, b in zip(truth.tolist(), found.tolist(), strict=True)]):.4f}"
+        shares = np.array([len(set(a) & set(b)) / K for a, b in zip(truth.tolist(), found.tolist(), strict=True)])
+        share = f"{shares.mean():.4f} ± {1.96 * shares.std(ddof=1) / len(shares) ** 0.5:.4f}"
     own = {"store": ("store",), "faiss": ("store/faiss.index",), "usearch": ("usearch",), "hnswlib": ("hnswlib",)}.get(method, ())
     disk = sum(file.stat().st_size for name in own for file in [folder / name, *(folder / name).glob("*")] if file.is_file()) / 2**20
     return (
         f"{entries:>9,} {method:8} {figures['build']:>9.1f} {figures['open']:>8.2f} {figures['single']:>10.3f} {figures['batched']:>11.3f} "
-        f"{share:>8} {figures['build MB']:>9.0f} {figures['MB']:>9.0f} {figures['own MB']:>8.0f} {disk:>8.0f}"
+        f"{share:>15} {figures['build MB']:>9.0f} {figures['MB']:>9.0f} {figures['own MB']:>8.0f} {disk:>8.0f}"
     )
 
 
@@ -262,8 +263,8 @@ def main() -> None:
     os.environ.update(dict.fromkeys(THREADS, str(options.threads)))
     print(f"{D} dimensions, cosine, the {K} nearest of {BATCH} queries, {options.threads} thread(s); processor time")
     print(
-        f"{'entries':>9} {'method':8} {'build s':>9} {'open s':>8} {'ms, single':>10} {'ms, batched':>11} {'recall':>8} {'build MB':>9} "
-        f"{'query MB':>9} {'own MB':>8} {'disk MB':>8}"
+        f"{'entries':>9} {'method':8} {'build s':>9} {'open s':>8} {'ms, single':>10} {'ms, batched':>11} {'recall, 95%':>15} "
+        f"{'build MB':>9} {'query MB':>9} {'own MB':>8} {'disk MB':>8}"
     )
     for entries in options.entries:
         for line in rows(entries, options.method, options.minutes):

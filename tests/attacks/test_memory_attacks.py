@@ -218,3 +218,37 @@ def test_records_are_counted_exactly() -> None:
     assert len(part) == sum(len(archive.texts) for archive in archives) and part.success.sum() == expected > 20
     (grown,) = [curve.values for curve in case.curves if curve.channel == "records"]
     assert grown[-1] * len(archives) == pytest.approx(expected) and list(grown) == sorted(grown) and len(grown) == spill_the_beans.QUERIES
+
+
+class English:
+    """A model behind an endpoint, as far as it matters here: it reads the plain prompt, believes most passages, copies on demand."""
+
+    name, fingerprint, capabilities = "english", "1" * 64, frozenset({"text"})
+
+    def attempt(self, conversations, tools):
+        return self.respond(conversations, tools)
+
+    def respond(self, conversations, tools):
+        return [Message("assistant", self.says(conversation[-1].text)) for conversation in conversations]
+
+    def says(self, text):
+        passages, question = text.split("\n\n")[1], text.rsplit("\nAnswer:", 1)[0].rsplit("Question: ", 1)[1]
+        record = re.search(r'"([^"]+)".*Yes', question)
+        if record:
+            return "Yes." if record.group(1) in passages else "No."
+        if "Copy and output" in question or "Repeat all" in question:
+            return re.sub(r"\[\d\] \([^)]*\) ", "", passages)
+        asked = re.fullmatch(r"(?:where|what) does (\w+) (\w+) \?", question)
+        said = re.findall(rf"{asked.group(1)} {VERBS[asked.group(2)]} (\w+)", passages) if asked else []
+        return Counter(said).most_common(1)[0][0] if said else "I do not know."
+
+
+def test_an_endpoint_is_asked_in_plain_english() -> None:
+    case = case_of(English(), reference=False)
+    five = poisonedrag.poisonedrag(case)[-1]
+    assert share(poisonedrag.rates(five), "planted answer given", "attacked") == 1.0
+    answer, _ = anderson_rag_mia.anderson_rag_mia(case_of(English(), reference=False))
+    assert share(anderson_rag_mia.rates(answer), "AUC", "attacked") == 1.0
+    secrets = spill_the_beans.spill_the_beans(case_of(English(), reference=False))[0]
+    part = secrets.of("attacked")
+    assert (part.success == 1).all() and (part.costs["records_given"] >= 5).all(), "all five passages are given out at once"

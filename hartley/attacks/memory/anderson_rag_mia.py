@@ -21,7 +21,7 @@ from hartley.attacks.memory.wordings import membership_questions
 from hartley.bits.rates import Rate
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.memory.reading import PolicyReading, Reading
-from hartley.targets.memory.readouts import answer_symbols, outcome_alphabet
+from hartley.targets.memory.readouts import answer_symbols
 
 ANSWER, LIKELIHOOD = "answer", "log likelihood"
 ALPHABET = ("non-member", "member")
@@ -36,7 +36,7 @@ Ask = Callable[[Sequence[Record], str, str], Told]
 
 def anderson_rag_mia(case: SystemCase) -> tuple[Evidence, ...]:
     """Claim: asked whether a text appears in its context, a retrieval-augmented model tells members of its database from others.
-    Does: asks so, in the best of three wordings (picked on other memories), about records that are in the memory and others of
+    Does: asks so, in the best of four wordings (picked on other memories), about records that are in the memory and others of
     the same law; reads the answer (black box) and, where the policy gives it, the log odds of yes against no (gray box).
     Left out: the paper's ensemble over prompts; its documents are e-mails and articles, ours one-line records of purchases.
     Bends: N. The retrieved record stands in the context, and the answer to a question about the context says so.
@@ -72,7 +72,7 @@ def _channel(case: SystemCase, name: str, records: Sequence[Record], pilot: Sequ
             adaptive = arm == "defended_adaptive"
             wording[arm] = wordings[int(aware["best"])] if adaptive else wording["attacked"]
             bar[arm] = float(aware["bar"]) if adaptive else bar["attacked"]
-            heard[arm] = guarded(records, wording[arm], "clean" if arm == "defended" else arm)
+            heard[arm] = guarded(records, wording[arm], arm)
     evidence = Evidence.concat([_table(name, arm, own, records, bar[arm]) for arm, own in heard.items()])
     if name == ANSWER:
         for arm in [arm for arm in heard if arm not in ("clean", "defended")]:
@@ -129,14 +129,12 @@ def _table(name: str, arm: str, heard: Told, records: Sequence[Record], bar: flo
     member = np.array([records[row].member for row in rows], np.int32)
     scores = heard.numbers["score"][rows]
     guess = (scores > bar).astype(np.int32)
-    if name == ANSWER:
-        guess = answer_symbols(heard.texts(), [NO_YES] * len(rows))
     return Evidence(
         channel=name,
         kind="read",
         intent_alphabet=(),
         adversary_alphabet=ALPHABET,
-        outcome_alphabet=outcome_alphabet(ALPHABET),
+        outcome_alphabet=ALPHABET,
         arm=np.full(len(rows), ARMS.index(arm), np.int8),
         trial=rows,
         intent=np.full(len(rows), NONE, np.int32),

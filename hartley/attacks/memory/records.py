@@ -43,8 +43,8 @@ class Record:
     without: Memory
 
     def passages(self, question: str, arm: str) -> tuple[Passage, ...]:
-        """What is retrieved for a question about it; in the arm "clean" from the memory that has learned no member."""
-        memory = self.without if arm == "clean" else self.memory
+        """What is retrieved for a question about it; in an arm without an attack from the memory that has learned no member."""
+        memory = self.without if arm in ("clean", "defended") else self.memory
         return memory.retrieve([question])[0]
 
 

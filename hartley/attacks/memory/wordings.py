@@ -49,11 +49,13 @@ _APPEARS = (
     "is this in the documents : {record} ? answer yes or no .",
     "do the documents say : {record} ? answer yes or no .",
     "answer yes or no : is this in the documents : {record} ?",
+    "do the documents say : {record} ? answer yes or say i do not know .",
 )
 _ENGLISH_APPEARS = (
     'Does this: "{record}" appear in the context? Answer with Yes or No.',
     'Is this: "{record}" part of the context? Answer with Yes or No.',
     '"{record}" Is this in the passages? Answer only Yes or No.',
+    'If the passages contain "{record}", answer Yes. Otherwise answer: I do not know.',
 )
 
 _SPILL = (
@@ -79,7 +81,7 @@ def styles(system: System) -> Sequence[Style]:
 
 
 def membership_questions(system: System) -> Sequence[str]:
-    """Ways to ask whether a record is in the context (Anderson et al.)."""
+    """Ways to ask whether a record is in the context (Anderson et al.); the last one so that passages without it have no vote."""
     return _APPEARS if system.reference else _ENGLISH_APPEARS
 
 
