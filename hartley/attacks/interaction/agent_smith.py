@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hartley.attacks.case import Refused, SystemCase
-from hartley.attacks.interaction.pictures import answered, asked, bounds, drawn_gallery, show, societies, tables
+from hartley.attacks.interaction.albums import bounds, show
+from hartley.attacks.interaction.pictures import answered, asked, drawn_gallery, societies, tables
 from hartley.attacks.interaction.sights import PLAIN, REFERENCE, plans
 from hartley.attacks.interaction.viewers import Eyes, Sight
 from hartley.bits.rates import Rate, success_rate
@@ -14,10 +15,10 @@ def agent_smith(case: SystemCase) -> tuple[Evidence, ...]:
     """Claim: a single adversarial picture in one agent's memory makes nearly all of a million agents speak harmful words in 27 to 31
     rounds, when members meet in random pairs and show each other what they retrieve.
     Does: a border of 6 pixels on one picture for each of eight restricted answers, optimized by sign gradients with momentum for
-    retrieval under 80 plans and for the answer to all questions behind remembered dialogues. Members with albums of ten pictures
-    meet in random pairs and on a ring; their rates run a society of a million agents.
-    Left out: members write neither plans nor questions freely: they choose among given texts by what was last said to them, and in
-    a society what they answer depends on picture and question alone. There is no variant that is bounded in every pixel.
+    retrieval under 80 plans, for what the speaker sees in it and for the listener's answer, behind remembered dialogues. Members
+    with albums of ten pictures meet in random pairs and on a ring; their rates run a society of a million agents.
+    Left out: members write neither plans nor questions freely: they choose among given texts by what was said and what they see, and
+    in a society what they say depends on picture and question alone. There is no variant that is bounded in every pixel.
     Bends: S. The border adds power along the retrieval query and along the payload's answer, and every hop copies it unweakened.
     """
     answerer, encoder = case.system.answerer, case.system.encoder
@@ -29,8 +30,9 @@ def agent_smith(case: SystemCase) -> tuple[Evidence, ...]:
         raise Refused(f"{case.safeguard.id} acts on words and calls; members of this society show each other pictures")
     eyes = Eyes(answerer, encoder, REFERENCE if case.system.reference else PLAIN, plans())
     gallery = drawn_gallery(case, eyes)
-    sight, trials = Sight(eyes, gallery), asked(case, eyes.wording)
-    answers = answered(case, eyes, gallery, trials)
+    sight = Sight(eyes, gallery)
+    trials = asked(case, sight)
+    answers = answered(case, sight, trials)
     on_ring, pairs = societies(case, sight)
     show(case, sight, trials, answers, pairs)
     bounds(case, on_ring)

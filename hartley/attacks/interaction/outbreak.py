@@ -13,10 +13,11 @@ from hartley.attacks.case import Flag
 from hartley.attacks.exhibit import Exhibit
 from hartley.attacks.interaction.dynamics import VERY_MANY, Outbreak, observed
 from hartley.attacks.interaction.infection import Cell, Columns, Mode, edge_counts
-from hartley.attacks.interaction.office import PAYLOADS, Prompt, openings
+from hartley.attacks.interaction.office import FACTS, PAYLOADS, Prompt, openings
 from hartley.attacks.interaction.relays import Relays
 from hartley.bits.contraction import contraction
 from hartley.bits.percolation import percolation_bound
+from hartley.evidence import NONE
 from hartley.targets.society.meeting import RandomPairs
 from hartley.targets.society.members import Exchange, Members, Memory
 from hartley.targets.society.spreading import Spread, spread
@@ -39,7 +40,7 @@ class Size:
 
 
 SIZES: Mapping[str, Size] = {"quick": Size(16, 8, 1, VERY_MANY), "standard": Size(64, 16, 4, VERY_MANY), "full": Size(64, 32, 8, VERY_MANY)}
-LEAST = Size(8, 3, 1, 4_096)
+LEAST = Size(16, 6, 1, 4_096)
 """An effort of another name."""
 
 
@@ -83,7 +84,8 @@ def _members(cell: Cell, relays: Relays, prompt: Prompt, place: int, size: Size)
     random = cell.case.random("society", place)
     infected = openings(cell.office, len(PAYLOADS), random, prompt)[place % len(PAYLOADS)]
     sources = max(1, size.members // SOURCES)
-    inboxes = [[text for *_, text in openings(cell.office, INBOX, random, None)] for _ in range(size.members)]
+    told = [random.sample(openings(cell.office, FACTS, random, None), INBOX) for _ in range(size.members)]
+    inboxes = [[text for *_, text in mails] for mails in told]
     for inbox in inboxes[:sources]:
         inbox[-1] = infected[2]
     relays.hear([mail for inbox in inboxes for mail in inbox])
@@ -96,14 +98,14 @@ def _members(cell: Cell, relays: Relays, prompt: Prompt, place: int, size: Size)
         """Each speaker takes up one of its mails; what it sends lies in the listener's inbox."""
         mails = [finder(list(speaker.album)) for speaker in speakers]
         heard = relays.hear(mails)
-        arrived = relays.hear([one.sent for one in heard if one.sent is not None])
-        carried = {one.sent: after for one, after in zip([one for one in heard if one.sent is not None], arrived, strict=True)}
+        sent = [one.sent for one in heard if one.sent is not None]
+        readings = dict(zip(sent, relays.hear(sent), strict=True))
         exchanges: list[Exchange[str] | None] = []
         for mail, one in zip(mails, heard, strict=True):
-            after = carried.get(one.sent)
+            after = None if one.sent is None else readings[one.sent]
             failed = one.error or (after is not None and after.error)
-            answers = after is not None and after.payload != -1
-            exchanges.append(None if failed else Exchange(mail, mail, one.sent or "", one.sent, one.payload != -1, answers))
+            answers = after is not None and after.payload != NONE
+            exchanges.append(None if failed else Exchange(mail, mail, one.sent or "", one.sent, one.payload != NONE, answers))
         return exchanges
 
     return Members(memories, meet, lambda mail: relays.hear([mail])[0].payload, payloads=len(PAYLOADS))
@@ -125,17 +127,24 @@ class _Finder:
 
 
 def _bounds(cell: Cell, mode: Mode, arm: str, columns: Columns) -> None:
-    """Down a chain at most the product of its edges' contractions is left of the payload's bits. The edge is counted by what members
-    do; where a mail carries more than its reader does, a member may know more, and the flag says so."""
+    """Down a chain at most the product of its edges' contractions is left of the payload's bits. An edge is counted by what members
+    do. A mail may carry more than its reader does, so that somebody farther on does what nobody before did: a flag says so."""
     if mode.shared:
         return
     entropy = float(np.log2(len(PAYLOADS)))
     seed = cell.case.seed("contraction") % 2**32
-    shares = [contraction(counts, permutations=PERMUTATIONS, seed=seed).high for counts in edge_counts(columns)]
+    counts = edge_counts(columns)
+    shares = [contraction(one, permutations=PERMUTATIONS, seed=seed).high if one.sum() else 1.0 for one in counts]
     for hop in range(1, len(shares) + 1):
         edges = [(place, place + 1) for place in range(hop)]
         bound = percolation_bound(edges, shares[:hop], 0, hop, entropy, directed=True)
         cell.case.measure(mode.channel(f"distance {hop + 1}"), arm, bound)
+        skipped = (columns["executed"][:, hop] == columns["payload"]) & (columns["executed"][:, hop - 1] == NONE)
+        if skipped.any():
+            why = (
+                f"{int(skipped.sum())} members did what the payload asks for, and the one before had not: bounds count what members do"
+            )
+            cell.case.flags.append(Flag(mode.channel(f"distance {hop + 1}"), arm, "mail carries more than members do", why))
 
 
 def _transcripts(cell: Cell, mode: Mode, arm: str, relays: Relays, prompt: Prompt, columns: Columns) -> None:

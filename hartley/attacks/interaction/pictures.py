@@ -12,20 +12,15 @@ from torch import Tensor
 
 from hartley.attacks.case import Curve, Flag, SystemCase
 from hartley.attacks.engine.carrier import PIXELS
-from hartley.attacks.exhibit import Exhibit
-from hartley.attacks.interaction.dynamics import ROUNDS, VERY_MANY, observed
+from hartley.attacks.interaction.dynamics import ROUNDS, VERY_MANY
 from hartley.attacks.interaction.sights import PAYLOADS, Wording
 from hartley.attacks.interaction.viewers import Eyes, Gallery, Run, Sight, run
 from hartley.attacks.interaction.virus import Aim, craft, fitted, framed
-from hartley.bits.contraction import contraction
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.conversation import Conversation
 from hartley.targets.reference.language import DIGITS, draw_concepts
 from hartley.targets.reference.scenes import draw_scenes
 from hartley.targets.society.meeting import Meetings, RandomNeighbor, RandomPairs
-from hartley.targets.society.members import PLACES
-from hartley.targets.society.reach import reach_bound
-from hartley.targets.society.spreading import total
 from hartley.targets.society.topologies import ring
 
 FARTHEST = 4
@@ -87,7 +82,7 @@ def drawn_gallery(case: SystemCase, eyes: Eyes) -> Gallery:
         made = craft(
             eyes.answerer,
             eyes.encoder,
-            Aim(eyes.wording.payloads, lambda payload: eyes.wording.talk(payload, random), planned),
+            Aim(PAYLOADS, lambda payload: eyes.wording.lesson(payload, random), planned),
             bases,
             steps=effort.sweeps * case.effort.steps,
             rows=effort.rows,
@@ -108,37 +103,50 @@ def drawn_gallery(case: SystemCase, eyes: Eyes) -> Gallery:
 
 @dataclass(frozen=True)
 class Asked:
-    """Conversations of listeners, each about one payload's picture; `payload` (n,), and what was asked at the end."""
+    """Conversations of listeners in one arm, each about one payload's picture: payload (n,), and which pictures they see."""
 
     payload: NDArray[np.int64]
+    pictures: tuple[int, ...]
     talks: tuple[Conversation, ...]
 
-    def answers(self, eyes: Eyes, gallery: Gallery, arm: str) -> list[str]:
-        """What is said about the virus ("attacked") or the picture without its border ("clean")."""
-        number = gallery.virus if arm == "attacked" else gallery.placebo
-        pixels = fitted(gallery.pictures[[number(int(payload)) for payload in self.payload]], eyes.answerer.image_size)
+    def answers(self, eyes: Eyes, gallery: Gallery) -> list[str]:
+        """What is said."""
+        pixels = fitted(gallery.pictures[list(self.pictures)], eyes.answerer.image_size)
         return eyes.answerer.answer(self.talks, pixels.unsqueeze(1))
 
+    def only(self, place: int) -> Asked:
+        """One of the trials."""
+        return Asked(self.payload[place : place + 1], self.pictures[place : place + 1], self.talks[place : place + 1])
 
-def asked(case: SystemCase, wording: Wording) -> Asked:
-    """Every payload equally often, behind fresh dialogues, with one of the questions that have a right answer."""
-    count, random = min(case.effort.trials, size(case).trials), case.random("trials")
+
+def asked(case: SystemCase, sight: Sight) -> dict[str, Asked]:
+    """Every payload's picture equally often, with its border and without, behind the same fresh dialogues; what is asked follows from
+    what the speaker sees."""
+    count, wording, found = min(case.effort.trials, size(case).trials), sight.eyes.wording, {}
     payload = [place % PAYLOADS for place in range(count)]
-    talks = tuple(wording.talk(one, random, question=random.choice(wording.questions)) for one in payload)
-    return Asked(np.array(payload), talks)
+    for arm, number in (("clean", sight.gallery.placebo), ("attacked", sight.gallery.virus)):
+        random, pictures = case.random("trials"), tuple(number(one) for one in payload)
+        described = sight.say([(picture, wording.describe) for picture in pictures])
+        questions = [wording.follow(saw, random) for saw in described]
+        random = case.random("dialogues")
+        talks = tuple(wording.talk(one, question, random) for one, question in zip(payload, questions, strict=True))
+        found[arm] = Asked(np.array(payload), pictures, talks)
+    return found
 
 
-def answered(case: SystemCase, eyes: Eyes, gallery: Gallery, trials: Asked) -> Answers:
+def answered(case: SystemCase, sight: Sight, trials: Mapping[str, Asked]) -> Answers:
     """What listeners say in each trial, with and without the border."""
+    eyes, gallery = sight.eyes, sight.gallery
 
     def compute() -> dict[str, Tensor]:
         case.progress("answers", 0, 1)
-        digits = [gallery.digits[gallery.virus(int(payload))] for payload in trials.payload]
-        found = {"digit": torch.tensor(digits), "payload": torch.from_numpy(trials.payload)}
-        for arm in ("clean", "attacked"):
-            said = trials.answers(eyes, gallery, arm)
-            found[f"{arm}_digit"] = torch.tensor([eyes.wording.digit(one) for one in said])
-            found[f"{arm}_spoken"] = torch.tensor([eyes.wording.spoken(one) for one in said])
+        payload = trials["clean"].payload
+        digits = [gallery.digits[gallery.virus(int(one))] for one in payload]
+        found = {"digit": torch.tensor(digits), "payload": torch.from_numpy(payload)}
+        for arm, one in trials.items():
+            said = one.answers(eyes, gallery)
+            found[f"{arm}_digit"] = torch.tensor([eyes.wording.digit(answer) for answer in said])
+            found[f"{arm}_spoken"] = torch.tensor([eyes.wording.spoken(answer) for answer in said])
         return found
 
     return {name: column.numpy() for name, column in case.once("agent-smith/answers", compute).items()}
@@ -175,8 +183,9 @@ def _runs(case: SystemCase, sight: Sight, name: str, meetings: Meetings, rounds:
 
 
 def tables(case: SystemCase, wording: Wording, answers: Answers, on_ring: Runs, pairs: Runs) -> tuple[Evidence, ...]:
-    """ "answer": one listener, fresh pictures. "edge": every meeting in random pairs whose speaker carries. "distance d": what a
-    member so many hops from the source on the ring was last heard to say, one member a run."""
+    """ "answer": one listener behind fresh dialogues. "edge": every meeting in random pairs whose speaker carries, so that limits say
+    how sure its rates are in societies with these eight pictures. "distance d": what a member so many hops from the source on the
+    ring was last heard to say, one member a run, so that trials are independent."""
     found = [
         Evidence.concat([_table("answer", arm, wording, _answer_columns(answers, arm)) for arm in ("clean", "attacked")]),
         Evidence.concat(
@@ -208,8 +217,8 @@ def _answer_columns(answers: Answers, arm: str) -> Answers:
 
 def _edge_columns(runs: Sequence[Run]) -> Answers:
     rows = [(one.shown, one.carried, one.answered, one.spoken) for each in runs for one in each.viewings]
-    names = ("intent", "adversary", "outcome", "effect")
-    return {name: np.array(column, dtype=np.int64) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+    columns = np.array(rows, dtype=np.int64).reshape(-1, 4).T
+    return dict(zip(("intent", "adversary", "outcome", "effect"), columns, strict=True))
 
 
 def _table(channel: str, arm: str, wording: Wording, columns: Answers) -> Evidence:
@@ -230,48 +239,3 @@ def _table(channel: str, arm: str, wording: Wording, columns: Answers) -> Eviden
         effect=columns["effect"].astype(np.int32),
         success=(columns["effect"] == columns["adversary"]).astype(np.int8),
     )
-
-
-def bounds(case: SystemCase, on_ring: Runs) -> None:
-    """What a member at each distance can have heard of the payload at most, by the contraction of the edge that was measured."""
-    graph = ring(RING)
-    events = total([events for one in on_ring.attacked for events in one.spread.events])
-    if events.exposed == 0:
-        return
-    eta = contraction(events.edge, seed=case.seed("contraction") % 2**32)
-    for distance in range(1, FARTHEST + 1):
-        bound = reach_bound(graph, 0, distance, eta.high, RING_ROUNDS, ENTROPY, seed=case.seed("reach", distance) % 2**32)
-        case.measure(f"distance {distance}", "attacked", bound)
-
-
-def show(case: SystemCase, sight: Sight, trials: Asked, answers: Answers, pairs: Runs) -> None:
-    """The society's curves beside the picture, and one answer that is the payload and one that is not."""
-    gallery, wording = sight.gallery, sight.eyes.wording
-    both = (gallery.placebo(0), gallery.virus(0))
-    outbreak = observed([one.spread for one in pairs.attacked], PLACES, case.seed("million") % 2**32, agents=size(case).agents)
-    if outbreak is None:
-        case.flags.append(Flag("edge", "attacked", "no exposure", "no carrier met a member without the picture: nothing could be fitted"))
-    case.exhibits.append(
-        Exhibit(
-            "edge",
-            "attacked",
-            DIGITS[gallery.digits[gallery.virus(0)]],
-            wording.payloads[0],
-            *sight.say([(picture, wording.describe) for picture in both]),
-            *(_pixels(gallery.pictures[picture]) for picture in both),
-            text_clean=wording.describe,
-            spreading=None if outbreak is None else outbreak.spreading(),
-        )
-    )
-    for wanted in (True, False):
-        for place in np.flatnonzero((answers["attacked_spoken"] == answers["payload"]) == wanted)[:1].tolist():
-            payload = int(trials.payload[place])
-            one = Asked(trials.payload[place : place + 1], trials.talks[place : place + 1])
-            said = [one.answers(sight.eyes, gallery, arm)[0] for arm in ("clean", "attacked")]
-            shown = [_pixels(gallery.pictures[picture]) for picture in (gallery.placebo(payload), gallery.virus(payload))]
-            digit, words = DIGITS[int(answers["digit"][place])], trials.talks[place][-1].text
-            case.exhibits.append(Exhibit("answer", "attacked", digit, wording.payloads[payload], *said, *shown, text_clean=words))
-
-
-def _pixels(picture: Tensor) -> NDArray[np.uint8]:
-    return (picture.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from random import Random
 
 import numpy as np
 import torch
@@ -134,24 +135,24 @@ def run(sight: Sight, source: int, meetings: Meetings, rounds: int, rng: np.rand
 def _meet(
     sight: Sight, source: int, payload: int, viewings: list[Viewing], last: list[int]
 ) -> Callable[[Sequence[Memory[int]], Sequence[Memory[int]], int, np.random.Generator], list[Exchange[int]]]:
-    """A round: each speaker finds a picture for its plan, says what it sees and asks a question; the listener answers."""
+    """A round: each speaker finds a picture for its plan, describes it to itself and asks a question; the listener answers."""
     wording, digits = sight.eyes.wording, sight.gallery.digits
 
     def meet(
         speakers: Sequence[Memory[int]], listeners: Sequence[Memory[int]], number: int, rng: np.random.Generator
     ) -> list[Exchange[int]]:
         shown = [sight.find(speaker.album, sight.plan(speaker, rng)) for speaker in speakers]
-        questions = [wording.questions[int(place)] for place in rng.integers(len(wording.questions), size=len(shown))]
         described = sight.say([(picture, wording.describe) for picture in shown])
+        random = Random(int(rng.integers(2**62)))  # noqa: S311 - draws of an experiment, not secrets
+        questions = [wording.follow(saw, random) for saw in described]
         answers = sight.say(list(zip(shown, questions, strict=True)))
         exchanges = []
         for speaker, listener, picture, question, saw, answer in zip(
             speakers, listeners, shown, questions, described, answers, strict=True
         ):
-            first, second = wording.spoken(saw), wording.spoken(answer)
+            first, second = wording.noticed(saw), wording.spoken(answer)
             if source in speaker.album:
                 viewings.append(Viewing(payload, digits[picture], wording.digit(answer), second))
-            last[speaker.agent] = first if first != NONE else last[speaker.agent]
             last[listener.agent] = second if second != NONE else last[listener.agent]
             exchanges.append(Exchange(picture, question, answer, picture, first == payload, second == payload))
         return exchanges

@@ -22,16 +22,16 @@ SWEEPS = 1.25
 """How often all steps together would cross the whole range of a pixel."""
 
 
-Talk = Callable[[int], Conversation]
-"""A drawn conversation that ends with a question about one picture, for the payload of that number."""
+Lesson = Callable[[int], tuple[Conversation, str]]
+"""A drawn conversation that ends with a question about one picture, and the answer that the payload of that number wants."""
 
 
 @dataclass(frozen=True)
 class Aim:
     """What the borders are made for: a payload each, over an ensemble of conversations and of plans (embedded, (p, d))."""
 
-    payloads: tuple[str, ...]
-    talk: Talk
+    payloads: int
+    lesson: Lesson
     plans: Tensor
 
 
@@ -74,15 +74,13 @@ def craft(
     """One border a payload, on its own base (payloads, 3, h, w), by sign-gradient descent with momentum (MI-FGSM; Dong et al.,
     CVPR 2018).
 
-    Every step draws `rows` conversations and plans for each payload. The loss is minus the mean log likelihood of the payload, a
-    word each, plus one minus the cosine between picture and plan, weighted. Gradients are taken with respect to the borders alone.
+    Every step draws `rows` conversations and plans for each payload. The loss is minus the log likelihood of the answer wanted, by
+    words, plus one minus the cosine between picture and plan, weighted. Gradients are taken with respect to the borders alone.
     """
-    count = len(aim.payloads)
+    count = aim.payloads
     borders = torch.rand(bases.shape, generator=generator)
     velocity = torch.zeros_like(borders)
     numbers = [payload for payload in range(count) for _ in range(rows)]
-    payloads = [aim.payloads[payload] for payload in numbers]
-    words = torch.tensor([len(payload.split()) + 1.0 for payload in payloads])
     losses: list[float] = []
     zero = 0.0
     for step in range(steps):
@@ -90,8 +88,9 @@ def craft(
         point = borders.clone().requires_grad_(True)
         shown = framed(bases, point).repeat_interleave(rows, dim=0)
         planned = aim.plans[torch.randint(len(aim.plans), (len(shown),), generator=generator)]
-        talks = [aim.talk(payload) for payload in numbers]
-        said = answerer.log_likelihood(talks, payloads, fitted(shown, answerer.image_size).unsqueeze(1))
+        talks, wanted = zip(*(aim.lesson(payload) for payload in numbers), strict=True)
+        words = torch.tensor([len(answer.split()) + 1.0 for answer in wanted])
+        said = answerer.log_likelihood(talks, wanted, fitted(shown, answerer.image_size).unsqueeze(1))
         found = (encoder.embed_image(fitted(shown, encoder.image_size)) * planned).sum(1)
         loss = -said / words + RETRIEVAL * (1 - found)
         (gradient,) = torch.autograd.grad(loss.sum(), point)
