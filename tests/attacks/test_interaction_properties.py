@@ -91,10 +91,11 @@ def test_a_chain_is_the_table_applied_again_and_again(table, first, length):
     office = reference_office(Random(0))
     relays = Relays(Agent(Replies(office, table)), office)
     for mail, chain in zip(first, relays.chains(first, length), strict=True):
+        expected = mail
         for one in chain:
-            assert (one is None) == (mail is None)
-            mail = None if mail is None else table.get(mail)
-            assert one is None or one.sent == mail
+            assert (one is None) == (expected is None)
+            expected = None if expected is None else table.get(expected)
+            assert one is None or one.sent == expected
     for chain in relays.chains(first, length, shared=True):
         assert all(one is not None for one in chain), "everyone reads a thread"
 

@@ -141,9 +141,7 @@ def _bounds(cell: Cell, mode: Mode, arm: str, columns: Columns) -> None:
         cell.case.measure(mode.channel(f"distance {hop + 1}"), arm, bound)
         skipped = (columns["executed"][:, hop] == columns["payload"]) & (columns["executed"][:, hop - 1] == NONE)
         if skipped.any():
-            why = (
-                f"{int(skipped.sum())} members did what the payload asks for, and the one before had not: bounds count what members do"
-            )
+            why = f"{int(skipped.sum())} members did what the payload asks for, and the one before had not: bounds count what members do"
             cell.case.flags.append(Flag(mode.channel(f"distance {hop + 1}"), arm, "mail carries more than members do", why))
 
 
