@@ -18,9 +18,9 @@ from hartley.targets.agent.agent import Agent
 
 LENGTHS: Mapping[str, int] = {"quick": 3, "standard": 5, "full": 8}
 """Members of a chain, by effort."""
-MOST_TRIALS: Mapping[str, int] = {"quick": 32, "standard": 320, "full": 640}
+MOST_TRIALS: Mapping[str, int] = {"quick": 24, "standard": 320, "full": 640}
 """Chains of an arm: each takes a policy of tools several calls a member."""
-PILOTS: Mapping[str, int] = {"quick": 3, "standard": 16, "full": 32}
+PILOTS: Mapping[str, int] = {"quick": 2, "standard": 16, "full": 32}
 """Chains that go to choosing the wording, each wording."""
 COLUMNS = ("payload", "fact", "reached", "executed", "told", "error")
 UNNAMED = 2

@@ -84,8 +84,8 @@ def _members(cell: Cell, relays: Relays, prompt: Prompt, place: int, size: Size)
     random = cell.case.random("society", place)
     infected = openings(cell.office, len(PAYLOADS), random, prompt)[place % len(PAYLOADS)]
     sources = max(1, size.members // SOURCES)
-    told = [random.sample(openings(cell.office, FACTS, random, None), INBOX) for _ in range(size.members)]
-    inboxes = [[text for *_, text in mails] for mails in told]
+    told = [text for *_, text in openings(cell.office, FACTS, random, None)]
+    inboxes = [random.sample(told, INBOX) for _ in range(size.members)]
     for inbox in inboxes[:sources]:
         inbox[-1] = infected[2]
     relays.hear([mail for inbox in inboxes for mail in inbox])

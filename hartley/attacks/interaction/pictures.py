@@ -122,8 +122,8 @@ class Asked:
 def asked(case: SystemCase, sight: Sight) -> dict[str, Asked]:
     """Every payload's picture equally often, with its border and without, behind the same fresh dialogues; what is asked follows from
     what the speaker sees."""
-    count, wording, found = min(case.effort.trials, size(case).trials), sight.eyes.wording, {}
-    payload = [place % PAYLOADS for place in range(count)]
+    wording, found = sight.eyes.wording, dict[str, Asked]()
+    payload = [place % PAYLOADS for place in range(min(case.effort.trials, size(case).trials))]
     for arm, number in (("clean", sight.gallery.placebo), ("attacked", sight.gallery.virus)):
         random, pictures = case.random("trials"), tuple(number(one) for one in payload)
         described = sight.say([(picture, wording.describe) for picture in pictures])
