@@ -14,7 +14,9 @@ from torch.nn import functional as F
 
 from hartley.errors import InputError
 from hartley.targets.clip import folder_fingerprint
+from hartley.targets.continuing import Batch, Kept
 from hartley.targets.conversation import Conversation, Json, Message
+from hartley.targets.protocols import Policy
 from hartley.targets.tool_calls import Reader, Tools
 
 CHUNK = 32
@@ -62,8 +64,13 @@ class LlamaPolicy:
 
     def tokens(self, conversation: Conversation, tools: Tools, *, generate: bool = True) -> list[int]:
         """The token ids of a conversation with its tools; generate: with the opening of the assistant's next turn."""
+        return self._tokens(conversation, self._offered(tools), generate)
+
+    def _offered(self, tools: Tools) -> list[Any]:
+        return [_map_strings(dict(tool), self.words) for tool in tools]
+
+    def _tokens(self, conversation: Conversation, offered: list[Any], generate: bool) -> list[int]:
         messages = [self._as_message(message) for message in conversation]
-        offered = [_map_strings(dict(tool), self.words) for tool in tools]
         text = self.tokenizer.apply_chat_template(messages, tools=offered or None, tokenize=False, add_generation_prompt=generate)
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
@@ -79,14 +86,17 @@ class LlamaPolicy:
             result["tool_call_id"] = message.answers
         return result
 
-    def respond(self, conversations: Sequence[Conversation], tools: Sequence[Mapping[str, Json]], *, longest: int = 64) -> list[Message]:
+    def respond(
+        self, conversations: Sequence[Conversation], tools: Sequence[Mapping[str, Json]], *, longest: int = 64, kept: Kept | None = None
+    ) -> list[Message]:
         """The assistant's next message of each conversation, the likeliest token at each place, `longest` at most.
 
         tools: JSON Schemas in the function format of OpenAI's API, on offer to all conversations. A call that names no
         offered tool, or whose arguments do not fit, comes back as a message without calls whose text says what is wrong.
         Raises InputError for a conversation that does not fit into the model's context.
         """
-        rows = [self.tokens(conversation, tools) for conversation in conversations]
+        offered = self._offered(tools)
+        rows = [self._tokens(conversation, offered, True) for conversation in conversations]
         for place, row in enumerate(rows):
             if len(row) + longest > self.longest_context:
                 most = f"{self.longest_context - longest:,}"
@@ -95,7 +105,7 @@ class LlamaPolicy:
         found: dict[int, Message] = {}
         for start in range(0, len(order), CHUNK):
             places = order[start : start + CHUNK]
-            for place, written in zip(places, self._continue([rows[place] for place in places], longest), strict=True):
+            for place, written in zip(places, self._continue([rows[place] for place in places], longest, kept), strict=True):
                 text = self.tokenizer.decode(written, skip_special_tokens=False, clean_up_tokenization_spaces=False)
                 found[place] = self._named(self.read(text, tools), len(conversations[place]))
         return [found[place] for place in range(len(rows))]
@@ -105,31 +115,16 @@ class LlamaPolicy:
         calls = tuple(call if call.id else replace(call, id=f"call{turn:04d}{place}") for place, call in enumerate(message.calls))
         return replace(message, calls=calls)
 
-    @torch.no_grad()
-    def _continue(self, rows: list[list[int]], longest: int) -> list[list[int]]:
+    def session(self) -> Policy:
+        """The same policy for conversations that go on: what it has read of them it does not read again.
+
+        Answers agree with `respond` but for the last digits of their probabilities. Start a new one with every run.
+        """
+        return _Session(self)
+
+    def _continue(self, rows: list[list[int]], longest: int, kept: Kept | None) -> list[list[int]]:
         """The likeliest next tokens of each row, without the end token."""
-        width, device = max(map(len, rows)), next(self.module.parameters()).device
-        pad = self.tokenizer.pad_token_id or 0
-        ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows], device=device)
-        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=device)
-        written: list[list[int]] = [[] for _ in rows]
-        going, cache = set(range(len(rows))), None
-        positions = (mask.cumsum(1) - 1).clamp(min=0)
-        for _ in range(longest):
-            out = self.module(
-                input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
-            )
-            cache, ids = out.past_key_values, out.logits[:, -1].argmax(-1, keepdim=True)
-            for place, token in enumerate(ids[:, 0].tolist()):
-                if token in self._ends:
-                    going.discard(place)
-                elif place in going:
-                    written[place].append(token)
-            if not going:
-                break
-            mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
-            positions = positions[:, -1:] + 1
-        return written
+        return Batch(self.module, rows, self.tokenizer.pad_token_id or 0, kept).run(self._ends, longest)
 
     @torch.no_grad()
     def log_likelihood(self, conversations: Sequence[Conversation], messages: Sequence[Message], tools: Tools) -> Tensor:
@@ -157,6 +152,17 @@ class LlamaPolicy:
         first = torch.tensor([start for _, start in pairs], device=device).unsqueeze(1)
         last = torch.tensor([len(row) for row, _ in pairs], device=device).unsqueeze(1)
         return (each * ((place >= first) & (place < last))).sum(1)
+
+
+class _Session:
+    """A LlamaPolicy with a memory of what it has read."""
+
+    def __init__(self, policy: LlamaPolicy) -> None:
+        self.policy, self.kept = policy, Kept()
+        self.name, self.fingerprint, self.capabilities = policy.name, policy.fingerprint, policy.capabilities
+
+    def respond(self, conversations: Sequence[Conversation], tools: Sequence[Mapping[str, Json]]) -> list[Message]:
+        return self.policy.respond(conversations, tools, kept=self.kept)
 
 
 def _end_tokens(module: Any, tokenizer: Any) -> frozenset[int]:

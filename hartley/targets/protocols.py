@@ -259,3 +259,14 @@ class Policy(Protocol):
     def respond(self, conversations: Sequence[Conversation], tools: Sequence[Mapping[str, Json]]) -> list[Message]:
         """The assistant's next message of each conversation. tools: JSON Schemas in the function format of OpenAI's API."""
         ...
+
+
+@runtime_checkable
+class Scoring(Policy, Protocol):
+    """A policy that tells how likely it finds a message (capability "logprob")."""
+
+    def log_likelihood(
+        self, conversations: Sequence[Conversation], messages: Sequence[Message], tools: Sequence[Mapping[str, Json]]
+    ) -> Tensor:
+        """(n,) natural logarithm of the probability of each assistant message and its end."""
+        ...

@@ -189,7 +189,7 @@ def from_a_review(family: Family) -> Family:
 def errands(random: Random, setting: Setting, family: Family, count: int) -> list[Errand]:
     """`count` errands, every pair of a task and a goal equally often as far as `count` allows, in random order."""
     size = len(setting.tasks)
-    pairs = [(place // size % size, place % size) for place in range(count)]
+    pairs = [(place % size, (place + place // size) % size) for place in range(count)]
     random.shuffle(pairs)
     return [_errand(random, setting, family, *pair) for pair in pairs]
 

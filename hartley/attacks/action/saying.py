@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 import numpy as np
@@ -58,46 +59,59 @@ class Speech:
     served: bool
 
 
-def speech_channel(case: SystemCase, speech: Speech) -> Evidence:
-    """Clean and attacked; no safeguard acts where there is nothing but the user's words."""
+Reader = Callable[[Sequence[Conversation]], Sequence[str | None]]
+"""How the adversary gets an answer out of each conversation; None where there was none."""
+
+
+def speech_channel(case: SystemCase, speech: Speech, read: Reader | None = None) -> Evidence:
+    """Clean and attacked; no safeguard acts where there is nothing but the user's words.
+
+    read  None: what the policy says. The clean arm's users are always answered in words.
+    """
     if case.safeguard is not None:
         raise Refused(f"{case.safeguard.id}: {NOTHING_TO_GUARD}")
     trials = max(FEWEST_TRIALS, case.effort.trials // MODEL_TRIALS)
     drawn = _applications(case.random("applications"), speech, trials)
     pilots = _applications(case.random("pilots"), speech, max(FEWEST_PILOTS, trials // PILOTS))
 
+    plain = partial(_said, case)
+    attack = read or plain
+
     def users(chosen: Sequence[Application], wording: Wording, purpose: str) -> list[str]:
         random = case.random(purpose, wording.name)
         return [speech.hostile(application, wording, random) for application in chosen]
 
     def successes(wording: Wording) -> int:
-        answers = _answers(case, pilots, users(pilots, wording, "pilot"))
+        answers = attack(_asked(pilots, users(pilots, wording, "pilot")))
         return sum(text is not None and speech.gained(text) == one.symbol for one, text in zip(pilots, answers, strict=True))
 
     chosen = best(speech.wordings, successes)
     parts = []
-    for arm, said in (("clean", [one.user for one in drawn]), ("attacked", users(drawn, chosen, "trials"))):
+    for arm, said, reader in (("clean", [one.user for one in drawn], plain), ("attacked", users(drawn, chosen, "trials"), attack)):
         case.progress(arm, 0, 1)
-        parts.append(_table(case, speech, arm, drawn, said))
+        parts.append(_table(case, speech, arm, drawn, said, reader(_asked(drawn, said))))
     return Evidence.concat(parts)
 
 
 def _applications(random: Random, speech: Speech, count: int) -> list[Application]:
     """Every pair of an intent and a symbol equally often as far as `count` allows, in random order."""
     intents, symbols = len(speech.intents), len(speech.symbols)
-    pairs = [(place // symbols % intents, place % symbols) for place in range(count)]
+    pairs = [(place % intents, (place + place // intents) % symbols) for place in range(count)]
     random.shuffle(pairs)
     return [speech.draw(random, *pair) for pair in pairs]
 
 
-def _answers(case: SystemCase, drawn: Sequence[Application], users: Sequence[str]) -> list[str | None]:
-    conversations = [one.asked(user) for one, user in zip(drawn, users, strict=True)]
-    said = responses(case.system.policy, conversations, ())
-    return [message.text if isinstance(message, Message) else None for message in said]
+def _asked(drawn: Sequence[Application], users: Sequence[str]) -> list[Conversation]:
+    return [one.asked(user) for one, user in zip(drawn, users, strict=True)]
 
 
-def _table(case: SystemCase, speech: Speech, arm: str, drawn: Sequence[Application], users: Sequence[str]) -> Evidence:
-    answers = _answers(case, drawn, users)
+def _said(case: SystemCase, conversations: Sequence[Conversation]) -> list[str | None]:
+    return [message.text if isinstance(message, Message) else None for message in responses(case.system.policy, conversations, ())]
+
+
+def _table(
+    case: SystemCase, speech: Speech, arm: str, drawn: Sequence[Application], users: Sequence[str], answers: Sequence[str | None]
+) -> Evidence:
     rows = [place for place, text in enumerate(answers) if text is not None]
     if len(rows) < len(drawn):
         lost = f"{len(drawn) - len(rows)} of {len(drawn)} trials were not measured: the policy gave no answer"

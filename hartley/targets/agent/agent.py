@@ -57,6 +57,13 @@ class Attempting(Protocol):
     def attempt(self, conversations: Sequence[Conversation], tools: Sequence[Mapping[str, Json]]) -> list[Message | NotMeasured]: ...
 
 
+@runtime_checkable
+class Remembering(Protocol):
+    """A policy that can be told that conversations will go on."""
+
+    def session(self) -> Policy: ...
+
+
 def responses(policy: Policy, conversations: Sequence[Conversation], tools: Sequence[Mapping[str, Json]]) -> list[Message | NotMeasured]:
     """The policy's next message in each conversation, or why there is none."""
     if not conversations:
@@ -84,6 +91,7 @@ class Agent:
 
     def run(self, assignments: Sequence[Assignment]) -> list[Trace]:
         """Every assignment from its own world, all in step: one request to the policy for all that are offered the same tools."""
+        policy = self.policy.session() if isinstance(self.policy, Remembering) else self.policy
         prepared = list(assignments)
         for guard in self.guards:
             prepared = guard.prepare(prepared)
@@ -98,7 +106,7 @@ class Agent:
                     offers.setdefault((trace.tools, trace.assignment.described), []).append(trace)
             for (names, described), together in offers.items():
                 schemas = [TOOLBOX[name].schema(described=described) for name in names]
-                said = responses(self.policy, [trace.conversation for trace in together], schemas)
+                said = responses(policy, [trace.conversation for trace in together], schemas)
                 self._hear([(trace, message) for trace, message in zip(together, said, strict=True)])
         return traces
 
