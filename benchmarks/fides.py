@@ -20,7 +20,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from hartley.defenses.system.fides import Asked, refusals
 from hartley.errors import InputError
-from hartley.targets.agentdojo.environments import as_text
 from hartley.targets.agentdojo.ground_truth import GroundTruth
 from hartley.targets.agentdojo.guards import Answer, Watched, explained, from_text
 from hartley.targets.agentdojo.pipeline import planned_calls
@@ -62,7 +61,7 @@ def compare(suite: Suite) -> dict[tuple[str, str], Counter[str]]:
     for trial in [*trials(suite, policy, attacked=False), *trials(suite, policy, attacked=True)]:
         plan = policy.plan(suite.dojo.user_tasks[suite.users[trial.user]].PROMPT)
         mine = [(call.name, str(dict(call.arguments))) for call in plan.calls]
-        texts = [as_text(answer.result) for answer in trial.answers]
+        texts = [answer.text for answer in trial.answers]
         calls, we = asked(suite, trial, texts), ours(suite, policy, trial)
         for kind in ("shown", "hidden"):
             they = refusals(calls, READING, hiding=kind == "hidden")

@@ -132,8 +132,9 @@ def test_a_privileged_call_needs_trusted_words(banking: Suite) -> None:
         trials(banking, GroundTruth(banking), "flow-control", attacked=other != NONE, pairs=[(0, other)])[0] for other in (NONE, 5)
     )
     assert not paid.utility and not met.security and met.reached
-    assert all("trusted words do not explain it" in answer.why and "read_file" in answer.why for answer in met.answers if answer.why)
-    assert sum(bool(answer.why) for answer in met.answers) == 2
+    refused = [answer for answer in met.answers if answer.why]
+    assert len(refused) == 2, "the injected call, and the user's own, which needs the bill"
+    assert "trusted words do not explain it" in refused[0].why and "recipient stands in the answer of read_file" in refused[0].why
 
 
 class Dead:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from hartley.targets.agentdojo.environments import as_text
@@ -120,6 +121,7 @@ def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, list | tuple) else value for name, value in arguments.items()}
 
 
+@lru_cache(512)
 def _bare(text: str) -> str:
     """A text without anything that writing it as YAML, JSON or Python changes: escapes, blanks, marks."""
     return re.sub(r"[^A-Za-z0-9]", "", _ESCAPES.sub("", text))

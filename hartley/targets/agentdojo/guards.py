@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 from hartley.errors import unknown
@@ -31,6 +32,11 @@ class Answer:
     arguments: Mapping[str, Any]
     result: Any = None
     why: str = ""
+
+    @cached_property
+    def text(self) -> str:
+        """The result as AgentDojo shows it."""
+        return as_text(self.result)
 
 
 class Watched:
@@ -156,7 +162,7 @@ def sources(watched: Watched, arguments: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in arguments.items():
         for answer in watched.answers:
-            if not answer.why and from_text(value, watched.words, as_text(answer.result)):
+            if not answer.why and from_text(value, watched.words, answer.text):
                 found[name] = answer.function
                 break
     return found
@@ -175,11 +181,13 @@ def from_text(value: Any, trusted: str, text: str) -> bool:
     return bool((tokens(str(value)) - tokens(trusted)) & tokens(text))
 
 
+@lru_cache(512)
 def tokens(text: str) -> frozenset[str]:
     """The words and numbers of a text that say something: three letters or more, or a digit."""
     return frozenset(word for word in re.findall(r"[^\W_]+", text.casefold()) if len(word) > 2 or word.isdigit())
 
 
+@lru_cache(512)
 def numbers(text: str) -> frozenset[float]:
     """The numbers in a text."""
     return frozenset(float(found) for found in re.findall(r"\d+(?:\.\d+)?", text.replace(",", "")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from hartley.errors import InputError, unknown
@@ -108,12 +108,15 @@ class _Named:
 def schemas(functions: Mapping[str, Any]) -> tuple[Mapping[str, Json], ...]:
     """AgentDojo's functions in the function format of OpenAI's API."""
     return tuple(
-        {
-            "type": "function",
-            "function": {"name": name, "description": tool.description, "parameters": tool.parameters.model_json_schema()},
-        }
+        {"type": "function", "function": {"name": name, "description": tool.description, "parameters": _schema(tool.parameters)}}
         for name, tool in functions.items()
     )
+
+
+@cache
+def _schema(parameters: Any) -> dict[str, Json]:
+    """The JSON Schema of a tool's arguments; writing it takes longer than a call of the tool."""
+    return dict(parameters.model_json_schema())
 
 
 def split(name: str) -> tuple[str, str]:

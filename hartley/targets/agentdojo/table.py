@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from hartley.targets.agentdojo.ground_truth import GroundTruth
 from hartley.targets.agentdojo.pipeline import planned_tools
 from hartley.targets.agentdojo.suites import Suite
 from hartley.targets.agentdojo.trials import Trial
+from hartley.targets.protocols import Policy
 
 Columns = Mapping[str, NDArray[np.int64]]
 
@@ -72,6 +73,7 @@ def rates(evidence: Evidence) -> tuple[Rate, ...]:
     found: list[Rate | None] = []
     for arm in evidence.arms:
         rows = evidence.of(arm)
+        assert rows.effect is not None
         done = (rows.outcome == rows.intent).astype(int)
         if (rows.adversary == NONE).all():
             found.append(success_rate("AgentDojo utility", arm, done, headline=False, better="user"))
@@ -83,21 +85,26 @@ def rates(evidence: Evidence) -> tuple[Rate, ...]:
     return tuple(rate for rate in found if rate is not None)
 
 
-def bandwidths(suite: Suite, policy: Any = None) -> tuple[Bandwidth, dict[str, Bandwidth]]:
+def bandwidths(suite: Suite, policy: Policy | None = None) -> tuple[Bandwidth, dict[str, Bandwidth]]:
     """The bandwidth of a call, by the schemas of all tools, and by those that the allow-list leaves to each user task.
 
     policy   whose plan the allow-list follows; None: the scripted one.
     """
     offered = planned_tools(suite, GroundTruth(suite) if policy is None else policy)
     return tools_bandwidth(suite.tools, no_call=False), {
-        user: tools_bandwidth([tool for tool in suite.tools if tool["function"]["name"] in names], no_call=False)  # type: ignore[index,call-overload]
-        for user, names in offered.items()
+        user: tools_bandwidth([tool for tool in suite.tools if _name(tool) in names], no_call=False) for user, names in offered.items()
     }
 
 
-def which_tool_bits(suite: Suite, policy: Any = None) -> tuple[float, float]:
+def which_tool_bits(suite: Suite, policy: Policy | None = None) -> tuple[float, float]:
     """Bits of which tool is called, arguments aside: with all tools, and the mean over user tasks with the allow-list."""
     offered = planned_tools(suite, GroundTruth(suite) if policy is None else policy)
-    few = [tools_bandwidth(dict.fromkeys(names), no_call=False).bits if names else 0.0 for names in offered.values()]
-    every = tools_bandwidth(dict.fromkeys(str(tool["function"]["name"]) for tool in suite.tools), no_call=False)  # type: ignore[index,call-overload]
-    return float(every.bits or 0.0), float(np.mean([bits or 0.0 for bits in few]))
+
+    def bits(names: Iterable[str]) -> float:
+        return tools_bandwidth(dict.fromkeys(names), no_call=False).bits or 0.0
+
+    return bits(map(_name, suite.tools)), float(np.mean([bits(names) for names in offered.values()]))
+
+
+def _name(tool: Mapping[str, Any]) -> str:
+    return str(tool["function"]["name"])

@@ -45,7 +45,8 @@ class _Recorded:
     """A pipeline that keeps what passed through it, for one run."""
 
     def __init__(self, agent: Any) -> None:
-        self.agent, self.name, self.extra = agent, agent.name, {}
+        self.agent, self.name = agent, agent.name
+        self.extra: dict[str, Any] = {}
 
     def query(self, *given: Any) -> tuple[Any, ...]:
         passed: tuple[Any, ...] = self.agent.query(*given)
@@ -76,14 +77,14 @@ def trials(
     suite: Suite,
     policy: Policy,
     *safeguards: str,
-    attacked: bool,
+    attacked: bool = True,
     pairs: Sequence[tuple[int, int]] | None = None,
     at_once: int = 1,
     progress: Callable[[int, int], object] = lambda *_: None,
 ) -> list[Trial]:
     """The suite's trials, in the order of their tasks: with every injection task, or all user tasks alone.
 
-    pairs     only these (user task, injection task), or only these (user task, NONE).
+    pairs     only these (user task, injection task or NONE), whatever `attacked` says.
     at_once   pairs that run side by side, which helps where the policy waits for a server.
     """
     others = range(len(suite.injections)) if attacked else (NONE,)
