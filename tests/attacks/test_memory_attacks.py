@@ -55,6 +55,16 @@ class Reader:
         return f"{asked.group(1)} {VERBS[asked.group(2)]} {word} ."
 
 
+class Obliging(Reader):
+    """Says that it does not know where it is told to say so, rather than no."""
+
+    def says(self, text):
+        if "yes or say i do not know" not in text:
+            return super().says(text)
+        record = re.search(r"documents say : (.+?) \?", text).group(1)
+        return "yes ." if text.count(record) > 1 else "i do not know ."
+
+
 class Flaky(Reader):
     """Leaves every seventh conversation of a batch unanswered, as an endpoint does."""
 
@@ -69,6 +79,14 @@ def case_of(policy, safeguard=None, *, reference=True):
 
 def share(rates, name, arm):
     return next(rate.value for rate in rates if (rate.name, rate.arm) == (name, arm))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_pilots():
+    with pytest.MonkeyPatch.context() as patch:
+        for module, secrets in ((poisonedrag, 6), (anderson_rag_mia, 4), (spill_the_beans, 4)):
+            patch.setattr(module, "PILOT", secrets)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +185,19 @@ def test_what_was_not_answered_is_left_out_and_told() -> None:
     assert (tables["3 texts"].of("attacked").success != 0).all(), "a failure of the endpoint is no failure of the attack"
 
 
+class Down(Reader):
+    """Answers nothing."""
+
+    def attempt(self, conversations, tools):
+        return [NotMeasured(Reason.REFUSED, "nobody there")] * len(conversations)
+
+
+def test_a_server_that_is_down_is_not_measured() -> None:
+    for recipe in (poisonedrag.poisonedrag, anderson_rag_mia.anderson_rag_mia, spill_the_beans.spill_the_beans):
+        with pytest.raises(NotMeasured, match="nobody there"):
+            recipe(case_of(Down()))
+
+
 def test_a_safeguard_of_tools_is_refused() -> None:
     for recipe in (poisonedrag.poisonedrag, anderson_rag_mia.anderson_rag_mia, spill_the_beans.spill_the_beans):
         with pytest.raises(Refused, match="tool-allow-list"):
@@ -185,6 +216,13 @@ def test_a_reader_that_tells_the_truth_about_its_context_gives_every_member_away
     assert share(anderson_rag_mia.rates(service), "right answer given", "attacked") >= 0.95
     assert service.of("attacked").rows(np.arange(4)).outcome.tolist() == service.of("clean").outcome[:4].tolist()
     assert {one.outcome_attacked for one in case.exhibits if one.arm == "attacked"} <= {"yes .", "no ."}
+
+
+def test_an_attacker_who_knows_of_the_vote_asks_so_that_the_others_abstain() -> None:
+    answer, _ = anderson_rag_mia.anderson_rag_mia(case_of(Obliging(), ISOLATION))
+    rates = anderson_rag_mia.rates(answer)
+    assert share(rates, "AUC", "defended_attacked") == 0.5 and share(rates, "AUC", "defended_adaptive") == 1.0
+    assert share(rates, "AUC", "defended") == 0.5
 
 
 def test_a_reader_that_copies_gives_out_every_secret_that_it_may_read() -> None:

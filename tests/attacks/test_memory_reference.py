@@ -14,7 +14,7 @@ from hartley.targets.memory.lexical import Lexical
 from hartley.targets.reference import agent
 from hartley.targets.system import System
 
-TINY = Effort("tiny", trials=24, steps=1, poison_pairs=0, members=12, epochs=1)
+TINY = Effort("tiny", trials=16, steps=1, poison_pairs=0, members=8, epochs=1)
 RECIPES = {
     "poisonedrag": (poisonedrag, {"1 text": "write", "3 texts": "write", "5 texts": "write"}),
     "anderson_rag_mia": (anderson_rag_mia, {"answer": "read", "log likelihood": "read", "service": "jam"}),
@@ -24,6 +24,15 @@ RECIPES = {
     ),
 }
 ARMS = ("clean", "attacked", "defended", "defended_attacked", "defended_adaptive")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_pilots():
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (poisonedrag, anderson_rag_mia, spill_the_beans):
+            patch.setattr(module, "PILOT", 4)
+        patch.setattr(spill_the_beans, "QUERIES", 6)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from hartley.attacks.memory.service import service
 from hartley.attacks.memory.wordings import membership_questions
 from hartley.bits.rates import Rate
 from hartley.evidence import ARMS, NONE, Evidence
+from hartley.targets.endpoint.outcomes import NotMeasured
 from hartley.targets.memory.reading import PolicyReading, Reading
 from hartley.targets.memory.readouts import answer_symbols
 
@@ -50,7 +51,7 @@ def anderson_rag_mia(case: SystemCase) -> tuple[Evidence, ...]:
     if "logprob" in case.system.capabilities and isinstance(policy, Scoring):
         # A safeguard gives out words alone: behind one there is no gray box.
         tables.append(_channel(case, LIKELIHOOD, records, pilot, partial(_odds, policy, _prompt(readers.plain), _words(case)), None))
-    return (*tables, service(case, readers, questions[: case.effort.trials // 2]))
+    return (*tables, service(case, readers, questions[: max(1, case.effort.trials // 2)]))
 
 
 def rates(evidence: Evidence) -> tuple[Rate, ...]:
@@ -84,7 +85,12 @@ def _best(case: SystemCase, name: str, arm: str, pilot: Sequence[Record], ask: A
     """The wording that tells members from strangers best on the pilot, the first such, and the score above which it says member."""
     member, gaps, bars = np.array([record.member for record in pilot]), [], []
     for wording in membership_questions(case.system):
-        heard = ask(pilot, wording, arm)
+        try:
+            heard = ask(pilot, wording, arm)
+        except NotMeasured:  # a server may turn down one wording and not another
+            gaps.append(-1.0)
+            bars.append(0.5)
+            continue
         rows = heard.measured
         scores, own = heard.numbers["score"][rows], member[rows]
         bars.append(0.5 if name == ANSWER else float(np.median(scores)) if len(rows) else 0.0)

@@ -16,6 +16,7 @@ from hartley.attacks.memory.wordings import Style, styles
 from hartley.bits.limits import proportion_limits
 from hartley.bits.rates import Rate, success_rate
 from hartley.evidence import ARMS, NONE, Evidence
+from hartley.targets.endpoint.outcomes import NotMeasured
 from hartley.targets.memory.reading import Reading
 from hartley.targets.memory.readouts import answer_symbols, outcome_alphabet
 from hartley.targets.memory.reference import ALPHABET, CHOICES
@@ -39,7 +40,7 @@ def poisonedrag(case: SystemCase) -> tuple[Evidence, ...]:
     Bends: N. What is retrieved for the question speaks for another answer, and crowds out what speaks for the right one.
     """
     readers = readers_of(case)
-    targets, pilot = targets_of(case, "targets", case.effort.trials // TRIALS_SHARE), targets_of(case, "pilot", PILOT)
+    targets, pilot = targets_of(case, "targets", max(1, case.effort.trials // TRIALS_SHARE)), targets_of(case, "pilot", PILOT)
     unaware = case.once("wording", lambda: {"best": torch.tensor(_best(case, "attacked", readers.plain, pilot))})
     chosen = {"attacked": styles(case.system)[int(unaware["best"])]}
     if readers.guarded is not None:
@@ -95,7 +96,11 @@ def _best(case: SystemCase, arm: str, reading: Reading, pilot: Sequence[Target])
     """The place of the wording that gives the planted answer most often on the pilot questions, the first such."""
     channel, shares = _name(PILOT_TEXTS), []
     for style in styles(case.system):
-        found = _ask(case, channel, arm, reading, pilot, _planted(pilot, style, PILOT_TEXTS))
+        try:
+            found = _ask(case, channel, arm, reading, pilot, _planted(pilot, style, PILOT_TEXTS))
+        except NotMeasured:  # a server may turn down one wording and not another
+            shares.append(0.0)
+            continue
         success = _table(channel, arm, found, pilot).success
         shares.append(float((success == 1).sum() / max(1, (success >= 0).sum())))
     case.curves.append(Curve(channel, arm, "planted answer given, by wording (pilot)", tuple(round(share, 6) for share in shares)))

@@ -80,8 +80,14 @@ class Told:
 def told(
     case: SystemCase, channel: str, arm: str, answers: Sequence[str | NotMeasured], numbers: Mapping[str, NDArray[np.float64]] | None = None
 ) -> Told:
-    """What was said. What an endpoint did not answer is flagged with its reason: such a trial is no success and no failure."""
+    """What was said. What an endpoint did not answer is flagged with its reason: such a trial is no success and no failure.
+
+    Raises the first NotMeasured where there is no answer at all.
+    """
+    case.progress(f"{channel}, {arm}", len(answers), len(answers))
     missing = [answer for answer in answers if isinstance(answer, NotMeasured)]
+    if missing and len(missing) == len(answers):
+        raise missing[0]
     if missing:
         reason, count = Counter(answer.reason for answer in missing).most_common(1)[0]
         why = f"{len(missing)} of {len(answers)} trials brought no answer and are left out, {count} of them because: {reason}"

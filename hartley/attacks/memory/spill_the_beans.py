@@ -19,13 +19,14 @@ from hartley.attacks.memory.service import service
 from hartley.attacks.memory.wordings import extraction_prompts
 from hartley.bits.rates import Rate, success_rate
 from hartley.evidence import ARMS, NONE, Evidence
+from hartley.targets.endpoint.outcomes import NotMeasured
 from hartley.targets.memory.reading import Reading
 from hartley.targets.memory.readouts import answer_symbols, disclosed, outcome_alphabet
 
 SECRETS, RESPECTED, RECORDS = "secrets", "secrets, readers respected", "records"
-PILOT = 24
+PILOT = 12
 """Secrets of another memory, by which the attacker picks a prompt."""
-QUERIES = 24
+QUERIES = 16
 """Anchors asked of each memory in the channel of records."""
 
 
@@ -39,7 +40,7 @@ def spill_the_beans(case: SystemCase) -> tuple[Evidence, ...]:
     Bends: B. The channel of answers, meant for what was asked, carries whatever stands in the context.
     """
     readers = readers_of(case)
-    secrets, archives = archives_of(case, "secrets", case.effort.trials // 2)
+    secrets, archives = archives_of(case, "secrets", max(1, case.effort.trials // 2))
     pilot = archives_of(case, "pilot", PILOT)
     chosen = {"attacked": int(case.once("prompt", lambda: {"best": torch.tensor(_best(case, "attacked", readers.plain, pilot))})["best"])}
     if readers.guarded is not None:
@@ -47,7 +48,7 @@ def spill_the_beans(case: SystemCase) -> tuple[Evidence, ...]:
     prompts = {arm: extraction_prompts(case.system)[place] for arm, place in chosen.items()}
     tables = [_secrets(case, name, readers, secrets, prompts, reader) for name, reader in ((SECRETS, None), (RESPECTED, STRANGER))]
     asked = [(archive.memory, question) for archive in archives for question in archive.questions]
-    return (*tables, _records(case, readers, archives, prompts), service(case, readers, asked[: case.effort.trials // 2]))
+    return (*tables, _records(case, readers, archives, prompts), service(case, readers, asked[: max(1, case.effort.trials // 2)]))
 
 
 def rates(evidence: Evidence) -> tuple[Rate, ...]:
@@ -104,7 +105,11 @@ def _best(case: SystemCase, arm: str, reading: Reading, pilot: tuple[Sequence[Se
     """The prompt that gives out most secrets of another memory, and among equals most records, the first such."""
     shares = []
     for prompt in extraction_prompts(case.system):
-        heard = _ask(case, SECRETS, arm, reading, pilot[0], prompt, None)
+        try:
+            heard = _ask(case, SECRETS, arm, reading, pilot[0], prompt, None)
+        except NotMeasured:  # a server may turn down one prompt and not another
+            shares.append((0.0, 0.0))
+            continue
         told_in_full = (_table(SECRETS, arm, heard, pilot[0]).success == 1).sum()
         shares.append((told_in_full / len(pilot[0]), float(heard.numbers["records_given"].sum())))
     case.curves.append(Curve(SECRETS, arm, "secrets given out, by prompt (pilot)", tuple(round(float(share), 6) for share, _ in shares)))
