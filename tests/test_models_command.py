@@ -56,7 +56,11 @@ def test_the_encoder_s_row_is_what_its_files_say():
 def test_json_says_what_works_of_each_example_model():
     rows = {row["id"]: row for row in json.loads(run("--json"))["models"]}
     assert rows["minigpt-4"]["folders"] == [{"model_types": ["blip-2"], "classes": ["Blip2ForConditionalGeneration"]}]
-    assert rows["gpt-4"]["endpoint"] == rows["dall-e"]["endpoint"] == "comes with agents" and not rows["gpt-4"]["folders"]
+    assert (
+        rows["gpt-4"]["endpoint"] == "openai:MODEL as the policy of agents"
+        and not rows["dall-e"]["endpoint"]
+        and not rows["gpt-4"]["folders"]
+    )
     assert all(row["reference"] and row["does_not_work"] for row in rows.values())
 
 
@@ -123,3 +127,9 @@ def test_it_imports_no_model_library():
     code += "; print({'torch', 'transformers'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("set()")
+
+
+def test_servers_are_named_with_their_form():
+    assert json.loads(run("--json"))["endpoint"]["form"] == "openai:MODEL@URL"
+    (line,) = [line for line in run().splitlines() if line.startswith("openai:MODEL@URL")]
+    assert "OpenAI-compatible server" in line

@@ -11,19 +11,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hartley.errors import InputError
 from hartley.runs import levels
 from hartley.runs.allowance import Allowance
 from hartley.runs.parts import Parts
 from hartley.runs.plan import NO_DEFENSE, Cell, Plan, digest
-from hartley.targets.conversation import Conversation, Json, Message
+from hartley.targets.conversation import Conversation, Json, Message, ask
+from hartley.targets.endpoint.batch import first_failure
 from hartley.targets.endpoint.budget import Budget, OutOfBudget
 from hartley.targets.endpoint.estimate import Estimate, estimate
 from hartley.targets.endpoint.outcomes import NotMeasured
 
 if TYPE_CHECKING:
+    from hartley.targets.endpoint.client import EndpointPolicy
     from hartley.targets.endpoint.endpoint import Endpoint
     from hartley.targets.system import System
 
@@ -35,7 +37,6 @@ REHEARSED_TRIALS = 100
 REHEARSAL_SECONDS = 30.0
 DEFENDED_SHARE = 1.5
 """What a cell with a defense costs beside the one without, where there was no time to rehearse it: three arms beside two."""
-PROBES = 2
 _CHARACTERS_A_TOKEN = 3.5
 
 
@@ -85,12 +86,12 @@ def lines(plan: Plan, cells: Sequence[Cell], root: Path | None, parts: Parts) ->
     system, endpoint = systems.endpoint(plan.target, hurried(plan.endpoint))
     rehearsal = rehearse(plan, cells, system, parts)
     said = [f"estimate: about {rehearsal.requests:,} requests"]
-    policy: Any = system.policy
+    policy = cast("EndpointPolicy", system.policy)
     try:
         endpoint.budget = Budget(plan.endpoint.limits(), None if root is None else Store(root).endpoint_folder() / LEDGER)
-        for _ in range(PROBES):
-            policy.probe([TOOLBOX[name].schema() for name in PROBED_TOOLS])
-        found = costs(endpoint, rehearsal)
+        tools = [TOOLBOX[name].schema() for name in PROBED_TOOLS]
+        policy.probe(tools)
+        found = costs(endpoint, rehearsal, together(policy, tools))
         said = [f"estimate: about {found}", *_beyond(plan.endpoint, found, endpoint.budget)]
     except NotMeasured as failure:
         said.append(f"the server gave no answer to a first question: {words(failure)}")
@@ -167,12 +168,20 @@ def _rehearsed(cell: Cell, system: System, effort: Mapping[str, int], cached: Ca
     return True
 
 
-def costs(endpoint: Endpoint, rehearsal: Rehearsal) -> Estimate:
-    """What so many requests cost, by what the first questions took. What a server reads is scaled as it counts its tokens."""
+def together(policy: EndpointPolicy, tools: Sequence[Mapping[str, Json]]) -> float:
+    """Seconds until as many questions as may be under way at once are answered: a server may well take them one after the other."""
+    begin = time.monotonic()
+    count = policy.endpoint.settings.concurrency
+    first_failure(policy.attempt([ask(f"say {number}", pictures=0) for number in range(count)], tools))
+    return time.monotonic() - begin
+
+
+def costs(endpoint: Endpoint, rehearsal: Rehearsal, seconds: float) -> Estimate:
+    """What so many requests cost, when as many as go at once take so many seconds, by the tokens that the first ones were answered with."""
     probed = endpoint.estimate(1)
     return estimate(
         rehearsal.requests,
-        latency=probed.seconds,
+        latency=seconds,
         read=max(rehearsal.read, 1.0),
         written=max(float(probed.written), 1.0),
         concurrency=endpoint.settings.concurrency,

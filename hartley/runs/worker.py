@@ -127,11 +127,11 @@ def _answer(pipe: Connection, order: Mapping[str, Any], loaded: Loaded, parts: P
         result = execute(cell, loaded, Store(Path(order["root"])), progress, context=context, parts=parts, waiting=waiting)
     except InputError as error:
         return {"type": "input-error", "why": str(error)}
-    except Exception as error:  # a recipe may raise anything; the cell fails and the others go on
-        return {"type": "failed", "why": last_line(error), "trace": _trace()}
     except Silent as silence:
         Store(Path(order["root"])).write_cell(empty_result(cell, cell.key(context), NOT_MEASURED, one_line(silence)))
         return {"type": "finished", "status": NOT_MEASURED, "why": one_line(silence), "ends": silence.ends}
+    except Exception as error:  # a recipe may raise anything; the cell fails and the others go on
+        return {"type": "failed", "why": last_line(error), "trace": _trace()}
     return {"type": "finished", "status": result["status"], "why": result["why"], "ends": False}
 
 

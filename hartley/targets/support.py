@@ -59,8 +59,9 @@ TEN = (
         (),
         (),
         (),
-        "comes with agents",
-        "no weights are public; the pipelines of its successors in diffusers (unCLIP, Kandinsky) are not loaded",
+        "",
+        "no weights are public, and no endpoint that makes pictures is asked; the pipelines of its successors in diffusers (unCLIP, "
+        "Kandinsky) are not loaded",
     ),
     Support(
         "stable-diffusion",
@@ -98,7 +99,9 @@ TEN = (
         "",
         "text models other than LLaMA, vision towers other than CLIP's; LLaVA-NeXT and OneVision",
     ),
-    Support("gpt-4", ("reference:answerer",), (), (), (), "comes with agents", "gradients and weights: it can only be asked"),
+    Support(
+        "gpt-4", ("reference:answerer",), (), (), (), "openai:MODEL as the policy of agents", "gradients and weights: it can only be asked"
+    ),
     Support(
         "minigpt-4",
         ("reference:answerer",),
