@@ -17,6 +17,7 @@ from hartley.errors import InputError
 from hartley.evidence import ARMS, Evidence
 from hartley.runs.parts import Parts, Recipe
 from hartley.runs.resolve import Loaded
+from hartley.targets.agent.agent import responses
 from hartley.targets.conversation import Message, ask
 from hartley.targets.endpoint.client import EndpointPolicy
 from hartley.targets.endpoint.endpoint import Endpoint
@@ -219,7 +220,7 @@ def nothing(case):
 def asks(case):
     """A question a trial, none like another; what is not answered is left out."""
     questions = [ask(f"{case.stream[:8]} question {number}", pictures=0) for number in range(case.effort.trials)]
-    said = case.system.policy.attempt(questions, [])
+    said = responses(case.system.policy, questions, [])
     kept = np.array([place for place, message in enumerate(said) if isinstance(message, Message)], dtype=np.int64)
     if not len(kept):
         raise ZeroDivisionError("a recipe that stumbles over having nothing")
