@@ -436,3 +436,12 @@ def test_ctrl_c_ends_what_is_under_way(server: Counted) -> None:
         each(asked.endpoint, [interrupted, question])
     hold.set()
     assert [item.reason for item in outcomes if isinstance(item, NotMeasured)] == [Reason.STOPPED]
+
+
+def test_the_last_attempt_s_lack_of_time_does_not_hide_what_the_server_did(server: Counted) -> None:
+    clock = Clock()
+    server.plan = iter([(500, {}), (500, {})])
+    server.during = lambda: setattr(clock, "now", clock.now + (100.0 if len(server.asked) == 2 else 0.0))
+    with pytest.raises(NotMeasured) as caught:
+        policy(server, Settings(total=50.0), clock=clock).respond(questions(1), [])
+    assert caught.value.reason is Reason.SERVER_ERROR and caught.value.attempts == 2
