@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hartley.attacks.action import transcripts
+from hartley.attacks.action import bandwidth, transcripts
 from hartley.attacks.action.attack_set import Wording, best
 from hartley.attacks.action.errands import Errand, Family, Setting, draw_setting, errands, executed
 from hartley.attacks.case import Flag, Refused, SystemCase
@@ -107,14 +107,15 @@ class _Cell:
         assignments = self.assignments(self.drawn, wording, "trials")
 
         def compute() -> dict[str, Tensor]:
-            return self._measured(agent.run(assignments))
+            return self._measured(agent, agent.run(assignments))
 
         shared = arm in ("clean", "attacked")
         columns = self.case.once(f"{self.channel.name}/{arm}", compute) if shared else compute()
+        bandwidth.leave(self.case, self.channel.name, arm, columns["bits"].tolist(), columns["calls"].tolist())
         self._show(arm, agent, assignments, columns)
-        return self._table(arm, {name: column.numpy() for name, column in columns.items()})
+        return self._table(arm, {name: columns[name].numpy() for name in COLUMNS})
 
-    def _measured(self, traces: Sequence[Trace]) -> dict[str, Tensor]:
+    def _measured(self, agent: Agent, traces: Sequence[Trace]) -> dict[str, Tensor]:
         rows = []
         for errand, trace in zip(self.drawn, traces, strict=True):
             before, now = trace.assignment.world.state, trace.after.state
@@ -123,7 +124,8 @@ class _Cell:
             found = injected(trace, [self.setting.goals[errand.goal].call], [errand.written(trace.assignment)])
             success = {Outcome.SUCCESS: 1, Outcome.FAIL: 0}.get(found, NONE)
             rows.append((errand.task, errand.goal, outcome, effect, success, len(trace.steps), int(found is Outcome.ERROR)))
-        return {name: torch.tensor(column) for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True)}
+        columns = {name: torch.tensor(column) for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True)}
+        return {**columns, "bits": torch.tensor([bandwidth.bits_of(agent, trace) for trace in traces], dtype=torch.float64)}
 
     def _table(self, arm: str, columns: dict[str, NDArray[np.int64]]) -> Evidence:
         kept = np.flatnonzero(columns["error"] == 0)

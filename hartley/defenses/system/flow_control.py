@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from hartley.defenses.system.safeguard import Safeguard
@@ -13,6 +14,7 @@ from hartley.targets.conversation import Call
 from hartley.targets.protocols import Policy
 
 ID = "flow-control"
+PLANNED = "flow-control: acting calls of the twin"
 
 
 class FlowControl(Guard):
@@ -32,8 +34,13 @@ class FlowControl(Guard):
         without = list({id(trace): trace for trace, _ in suspect if ID not in trace.notes}.values())
         for trace, twin in zip(without, twins(self.policy, [trace.assignment for trace in without]), strict=True):
             trace.notes[ID] = list(twin.calls)
+            trace.notes[PLANNED] = len({str(call) for call in twin.calls if trace.assignment.world.acts(call)})
         judged = {id(call): self._verdict(trace, call) for trace, call in suspect}
         return [judged.get(id(call), ALLOWED) for _, call in asked]
+
+    def bandwidth(self, trace: Trace, bits: float) -> float:
+        """The calls of the twin's plan, which untrusted words may bring about or not."""
+        return min(bits, math.log2(1 + trace.notes.get(PLANNED, 0)))
 
     def _verdict(self, trace: Trace, call: Call) -> Verdict:
         left: list[Call] = trace.notes[ID]

@@ -49,6 +49,11 @@ class Guard(Protocol):
         """What the policy is shown of each answer, and the label of that."""
         return [(step.shown, step.label) for _, step in answers]
 
+    def bandwidth(self, trace: Trace, bits: float) -> float:
+        """log2 of the number of acting calls that untrusted words could still cause, one of them or none, where it was `bits`
+        without this guard. What is not overridden leaves it."""
+        return bits
+
 
 @runtime_checkable
 class Attempting(Protocol):
