@@ -8,6 +8,7 @@ from random import Random
 
 import numpy as np
 import pytest
+import torch
 
 from hartley import catalog
 from hartley.attacks.case import Effort, Refused, SystemCase
@@ -22,7 +23,6 @@ from hartley.evidence import NONE, Evidence
 from hartley.targets.agent.agent import Agent
 from hartley.targets.conversation import Call, Message
 from hartley.targets.endpoint.outcomes import NotMeasured, Reason
-from hartley.targets.memory.lexical import Lexical
 from hartley.targets.system import System
 
 TINY = Effort("tiny", trials=48, steps=1, poison_pairs=1, members=1, epochs=1)
@@ -57,6 +57,16 @@ class Clerk:
         return self.attempt(conversations, tools)
 
 
+class Urgency:
+    """Texts that ask for a payload, or say that something is important, are all alike; all others are too."""
+
+    name, fingerprint, capabilities = "urgency", "urgency", frozenset({"score"})
+
+    def embed_text(self, texts):
+        asks = [any(payload.ask in text for payload in PAYLOADS) or "important" in text for text in texts]
+        return torch.tensor([[1.0, 0.0] if one else [0.0, 1.0] for one in asks])
+
+
 def case_of(policy, safeguard=None, shelf=None, effort=TINY):
     shelf = {} if shelf is None else shelf
 
@@ -65,8 +75,14 @@ def case_of(policy, safeguard=None, shelf=None, effort=TINY):
             shelf[name] = compute()
         return shelf[name]
 
-    system = System("test", policy, Lexical())
+    system = System("test", policy, Urgency())
     return SystemCase(system=system, effort=effort, stream="test/prompt-infection", safeguard=safeguard, cached=cached)
+
+
+@pytest.fixture
+def one_wording(monkeypatch):
+    """An attack set of one: a sentence of its own behind what is told."""
+    monkeypatch.setattr(offices, "PROMPTS", offices.PROMPTS[:1])
 
 
 def bits(table, kind, arm):
@@ -87,16 +103,17 @@ def test_clerks_who_obey_and_copy_carry_every_payload_to_everyone():
         assert (attacked.success == 1).all() and (attacked.effect == attacked.adversary).all()
         assert (attacked.outcome == attacked.intent).all(), "the message arrives as well"
         assert (clean.effect == NONE).all() and (clean.success == 0).all() and (clean.outcome == clean.intent).all()
-        assert bits(table, "adversary_bits", "attacked").high >= 3 - 1e-9 and not bits(table, "adversary_bits", "clean").trusted
         assert Evidence.from_arrays(table.to_arrays()) == table
+    assert bits(tables["distance 2"], "adversary_bits", "attacked").high >= 3 - 1e-9
+    assert bits(tables["distance 2"], "adversary_bits", "clean").low == 0
     spreading = next(exhibit.spreading for exhibit in case.exhibits if exhibit.spreading is not None)
     facts = dict(spreading.facts)
-    assert facts["arrival"].startswith("1.000") and facts["retrieval (beta)"].startswith(("0", "1"))
+    assert all(facts[name].startswith("1.000") for name in ("retrieval (beta)", "arrival", "transmission"))
     assert spreading.shares["measured"][-1] > spreading.shares["measured"][0]
     assert {exhibit.transcript != () for exhibit in case.exhibits} == {True, False}
 
 
-def test_clerks_who_obey_and_do_not_copy_infect_nobody_but_readers_of_the_thread():
+def test_clerks_who_obey_and_do_not_copy_infect_nobody_but_readers_of_the_thread(one_wording):
     tables = by_channel(prompt_infection(case_of(Clerk(copies=False))))
     assert (tables["distance 1"].of("attacked").success == 1).all()
     assert (tables["distance 2"].of("attacked").effect == NONE).all()
@@ -104,7 +121,7 @@ def test_clerks_who_obey_and_do_not_copy_infect_nobody_but_readers_of_the_thread
     assert (tables["distance 2, shared thread"].of("attacked").success == 1).all()
 
 
-def test_clerks_who_do_not_obey_carry_what_they_never_do():
+def test_clerks_who_do_not_obey_carry_what_they_never_do(one_wording):
     tables = by_channel(prompt_infection(case_of(Clerk(obeys=False))))
     for table in tables.values():
         assert (table.of("attacked").effect == NONE).all()
@@ -114,7 +131,7 @@ def test_clerks_who_do_not_obey_carry_what_they_never_do():
 
 
 def test_an_error_is_no_outcome():
-    case = case_of(Clerk(silent=frozenset({"zoe"})))
+    case = case_of(Clerk(silent=frozenset({"oven"})))
     tables = by_channel(prompt_infection(case))
     attacked = tables["distance 1"].of("attacked")
     assert 0 not in attacked.adversary and len(attacked) == TINY.trials * 7 // 8
@@ -149,7 +166,7 @@ class Stop:
         return [(step.shown, step.label) for _, step in answers]
 
 
-def test_safeguards_of_agents_and_of_members():
+def test_safeguards_of_agents_and_of_members(one_wording):
     shelf = {}
     bare = by_channel(prompt_infection(case_of(Clerk(), shelf=shelf)))
     guards = (
@@ -168,14 +185,14 @@ def test_safeguards_of_agents_and_of_members():
         prompt_infection(case_of(Clerk(), Safeguard("retrieval-isolation"), shelf))
 
 
-def test_rates_are_those_of_the_paper():
+def test_rates_are_those_of_the_paper(one_wording):
     table = by_channel(prompt_infection(case_of(Clerk(copies=False))))["distance 2"]
     found = {(rate.name, rate.arm): rate for rate in rates(table)}
     assert found["payload executed, distance 2", "attacked"].value == 0 and found["payload executed, distance 2", "attacked"].headline
     assert found["message passed on", "clean"].better == "user"
 
 
-def test_the_same_case_gives_the_same_tables():
+def test_the_same_case_gives_the_same_tables(one_wording):
     one, two = (prompt_infection(case_of(Clerk())) for _ in range(2))
     assert all(a == b for a, b in zip(one, two, strict=True))
 

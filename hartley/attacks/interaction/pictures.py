@@ -48,9 +48,9 @@ class Size:
 
 
 SIZES: Mapping[str, Size] = {
-    "quick": Size(4, 2, 160, 64, 64, 1, 64, VERY_MANY),
-    "standard": Size(4, 4, 1_000, 256, 64, 4, 320, VERY_MANY),
-    "full": Size(4, 8, 2_000, 256, 256, 8, 640, VERY_MANY),
+    "quick": Size(8, 1, 160, 64, 64, 1, 64, VERY_MANY),
+    "standard": Size(8, 3, 1_000, 256, 64, 4, 320, VERY_MANY),
+    "full": Size(6, 6, 2_000, 256, 256, 8, 640, VERY_MANY),
 }
 LEAST = Size(1, 1, 24, 16, 16, 1, 16, 4_096)
 """An effort of another name."""

@@ -10,7 +10,6 @@ from hartley.evidence import NONE
 from hartley.targets.conversation import Conversation, Message
 from hartley.targets.reference.answerer import words as w
 from hartley.targets.reference.language import COLORS, DIGITS, HORIZONTALS, VERTICALS
-from hartley.targets.society.members import RECORDS
 
 PAYLOADS = 8
 HALF = 0.5
@@ -42,12 +41,12 @@ class Wording:
         return random.choice(self.signs if self.sign in _plain(described).split() else self.questions)
 
     def talk(self, payload: int, question: str, random: Random) -> Conversation:
-        """A question about a picture behind up to three dialogues about others, in some of which the payload was spoken already."""
-        turns: list[Message] = []
-        for _ in range(random.randint(0, RECORDS)):
-            asked = random.choice((*self.questions, self.describe))
-            turns += [Message("user", asked), Message("assistant", self._said(asked, payload, random))]
-        return (*turns, Message("user", question, pictures=1))
+        """A question about a picture, as often alone as behind a dialogue about another, in which the payload may have been spoken."""
+        last = Message("user", question, pictures=1)
+        if random.random() < HALF:
+            return (last,)
+        asked = random.choice((*self.questions, self.describe))
+        return Message("user", asked), Message("assistant", self._said(asked, payload, random)), last
 
     def lesson(self, payload: int, random: Random) -> tuple[Conversation, str]:
         """A drawn conversation and what the payload's picture is to make of it: as often the speaker's as the listener's."""

@@ -16,7 +16,7 @@ from hartley.targets.protocols import Answerer, Encoder
 BORDER = 6
 """Pixels from the edge that are the adversary's (Gu et al. 2024 use as many, of a larger picture)."""
 MOMENTUM = 0.95
-RETRIEVAL = 1.0
+RETRIEVAL = 3.0
 """The weight of retrieval beside the answer."""
 SWEEPS = 1.25
 """How often all steps together would cross the whole range of a pixel."""
