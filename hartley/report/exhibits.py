@@ -13,7 +13,8 @@ from hartley.report.numbers import real
 from hartley.report.outbreak import Drawn, Series, drawn, measured
 from hartley.report.records import Cell, Exhibit
 
-MOST_PER_ARM = 4
+MOST_PER_ARM, MOST_GUARDED = 4, 2
+"""Exhibits shown of one channel and arm: without a defense, and of a system under each safeguard."""
 USER = "user"
 ALONE = {"attacked": "clean", "defended_attacked": "defended", "defended_adaptive": "defended"}
 """The arm in which the same system meets the same task without the attack."""
@@ -50,7 +51,7 @@ class Shown:
 
 
 def chosen(cells: Sequence[Cell], shelf: Shelf) -> Mapping[int, tuple[Shown, ...]]:
-    """By id() of the cell, up to four exhibits a channel and arm. First ones come first to the shelf's budget.
+    """By id() of the cell, the exhibits that are shown, a few a channel and arm. First ones come first to the shelf's budget.
 
     A conversation or a retrieval without the attack is no exhibit of its own where it stands beside the one under attack.
     """
@@ -63,7 +64,7 @@ def chosen(cells: Sequence[Cell], shelf: Shelf) -> Mapping[int, tuple[Shown, ...
                 continue
             nth = counts.setdefault((exhibit.channel, exhibit.arm), 0)
             counts[(exhibit.channel, exhibit.arm)] += 1
-            if nth < MOST_PER_ARM:
+            if nth < (MOST_GUARDED if exhibit.of_system and cell.defense != NONE else MOST_PER_ARM):
                 ranked.append((nth if cell.defense == NONE else nth + MOST_PER_ARM, place, cell, exhibit))
     ranked.sort(key=lambda item: item[:2])
     result: dict[int, list[Shown]] = {}

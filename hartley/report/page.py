@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import itertools
 import os
@@ -59,6 +60,7 @@ def build(run: Path) -> str:
         "recipe": facts.recipe,
         "repeats": _repeats,
         "id_of": id,
+        "fresh": itertools.count(1).__next__,
         "trials": _trials(lines),
         "spent": _spent(read.cells),
         "versions": _versions(read.environment),
@@ -88,7 +90,9 @@ def write_report(run: Path, out: Path | None = None) -> Path:
     return target
 
 
+@functools.cache
 def _environment() -> jinja2.Environment:
+    """The templates with what they call; compiled once a process. Nothing in it belongs to one page."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE),
         autoescape=True,
@@ -96,7 +100,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    counter = itertools.count(1)
     environment.filters |= {"said": visible.inline, "folded": visible.folded, "clipped": visible.clipped, "plainly": visible.plain}
     environment.filters["of_level"] = lambda threat, catalog: catalog[threat].level
     environment.globals |= {
@@ -117,7 +120,6 @@ def _environment() -> jinja2.Environment:
         "KINDS": words.KINDS,
         "STATUSES": words.STATUSES,
         "GLOSSARY": words.GLOSSARY,
-        "fresh": lambda: next(counter),
         "is_number": lambda part: isinstance(part, Number),
         "is_said": lambda part: isinstance(part, answers.Said),
         "name_of": answers.name_of,

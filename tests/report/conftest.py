@@ -42,6 +42,18 @@ def run_folder(made: ModuleType, system: ModuleType, tmp_path_factory: pytest.Te
 
 
 @pytest.fixture(scope="session")
+def report_file(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of the made-up run; its name needs quoting in an address."""
+    return write_report(run_folder, tmp_path_factory.mktemp("page") / "a report & more.html")
+
+
+@pytest.fixture(scope="session")
+def page(report_file: Path) -> str:
+    """That report's text."""
+    return report_file.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """A headless browser, or a skip that says what is missing."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed, so the report is not opened in a browser")

@@ -122,7 +122,7 @@ def _agent_channel(made: ModuleType, arms: dict[str, tuple[float, float, int, in
         "kind": "write",
         "rates": rates,
         "measures": measures,
-        "costs": [{"name": "calls", "arm": "attacked", "mean": 3.4, "max": 8.0, "n": 400}],
+        "costs": [{"name": "calls", "arm": arm, "mean": 3.4, "max": 8.0, "n": 400} for arm in arms],
     }
 
 

@@ -161,10 +161,9 @@ def test_half_characters_are_written(run_folder: Path, tmp_path: Path) -> None:
     assert "U+D800" in write_report(tmp_path / "run").read_text(encoding="utf-8")
 
 
-def test_the_plain_report_opens_from_disk_in_silence(run_folder: Path, tmp_path: Path, opened: Any) -> None:
-    path = write_report(run_folder, tmp_path / "a report & more.html")
+def test_the_plain_report_opens_from_disk_in_silence(report_file: Path, opened: Any) -> None:
     for width, scheme in ((1280, "light"), (390, "dark"), (320, "light"), (800, "light")):
-        page, events = opened(path, viewport={"width": width, "height": 844}, color_scheme=scheme)
+        page, events = opened(report_file, viewport={"width": width, "height": 844}, color_scheme=scheme)
         assert events == [] and overflow(page) == []
         page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
         assert overflow(page) == []
@@ -172,8 +171,8 @@ def test_the_plain_report_opens_from_disk_in_silence(run_folder: Path, tmp_path:
         assert len(sizes) >= 10 and all(sizes)
 
 
-def test_sound_can_be_played_under_the_policy(run_folder: Path, tmp_path: Path, opened: Any) -> None:
-    page, events = opened(write_report(run_folder, tmp_path / "r.html"))
+def test_sound_can_be_played_under_the_policy(report_file: Path, opened: Any) -> None:
+    page, events = opened(report_file)
     ready = page.evaluate(
         """() => new Promise(done => { const a = document.querySelector("audio");
             a.addEventListener("loadedmetadata", () => done(a.duration)); a.addEventListener("error", () => done(-1)); a.load(); })"""
@@ -183,8 +182,8 @@ def test_sound_can_be_played_under_the_policy(run_folder: Path, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("script", [True, False])
-def test_a_number_explains_itself_by_keyboard(script: bool, run_folder: Path, tmp_path: Path, opened: Any) -> None:
-    page, _ = opened(write_report(run_folder, tmp_path / "r.html"), java_script_enabled=script)
+def test_a_number_explains_itself_by_keyboard(script: bool, report_file: Path, opened: Any) -> None:
+    page, _ = opened(report_file, java_script_enabled=script)
     for _ in range(4):
         page.keyboard.press("Tab")
         if page.locator(".tip:visible").count():
@@ -198,15 +197,15 @@ def test_a_number_explains_itself_by_keyboard(script: bool, run_folder: Path, tm
         assert page.locator(".tip:visible").count() == 0
 
 
-def test_a_number_explains_itself_on_a_tap(run_folder: Path, tmp_path: Path, opened: Any) -> None:
-    page, _ = opened(write_report(run_folder, tmp_path / "r.html"), viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+def test_a_number_explains_itself_on_a_tap(report_file: Path, opened: Any) -> None:
+    page, _ = opened(report_file, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page.locator(".say .fig").nth(1).tap()
     box = page.locator(".tip:visible").bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["y"] + box["height"] <= 844
 
 
-def test_it_prints_with_its_folds_open(run_folder: Path, tmp_path: Path, opened: Any) -> None:
-    page, events = opened(write_report(run_folder, tmp_path / "r.html"))
+def test_it_prints_with_its_folds_open(report_file: Path, opened: Any) -> None:
+    page, events = opened(report_file)
     pdf = page.pdf(format="A4")
     assert pdf.startswith(b"%PDF") and len(pdf) > 50_000 and events == []
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
@@ -216,9 +215,9 @@ def test_it_prints_with_its_folds_open(run_folder: Path, tmp_path: Path, opened:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_has_contrast(scheme: str, run_folder: Path, tmp_path: Path, opened: Any) -> None:
+def test_text_has_contrast(scheme: str, report_file: Path, opened: Any) -> None:
     """Every text of the page against the background that lies behind it: at least 4.5 to 1 (WCAG AA)."""
-    page, _ = opened(write_report(run_folder, tmp_path / "r.html"), color_scheme=scheme)
+    page, _ = opened(report_file, color_scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
     low = page.evaluate(
         """() => {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hartley.attacks.exhibit import BLOCKED, Exhibit, Found, Line, Span, Spreading
-from hartley.report import build, trials, words
+from hartley.report import trials, words
 from hartley.report.answer import answer, plain
 from hartley.report.channelmap import lanes
 from hartley.report.exhibits import beside
@@ -217,8 +217,8 @@ def test_both_levels_are_told_where_both_were_measured() -> None:
     assert answer((system,), NAMES, levels).beside == () and answer((model, system), NAMES).beside == ()
 
 
-def test_a_defense_of_the_other_level_says_nothing(run_folder: Path) -> None:
-    text = re.sub(r"<[^>]+>", " ", build(run_folder))
+def test_a_defense_of_the_other_level_says_nothing(run_folder: Path, page: str) -> None:
+    text = re.sub(r"<[^>]+>", " ", page)
     assert "wraps a model, and indirect-prompt-injection" not in text
     from hartley.report import facts, folder
 
@@ -237,8 +237,7 @@ def test_a_flow_whose_bits_say_nothing_shows_its_rate() -> None:
     assert lane.line is silent and (lane.intent, lane.intruder) == ("", "")
 
 
-def test_the_page_has_numbers_on_every_flow_and_names_what_it_does_not_know(run_folder: Path) -> None:
-    page = build(run_folder)
+def test_the_page_has_numbers_on_every_flow_and_names_what_it_does_not_know(run_folder: Path, page: str) -> None:
     assert page.count('class="lane on"') == 6 and "lane off" not in page
     assert "herd_bits" in page and "at most 1.93" in page and "no limit" in page
     assert page.count('class="level"><th') == 2
@@ -253,8 +252,8 @@ def trial_of(page: Any, threat: str, nth: int = 0) -> Any:
 
 
 @pytest.mark.parametrize("script", [True, False])
-def test_a_conversation_says_in_words_what_its_colors_say(script: bool, run_folder: Path, tmp_path: Path, opened: Any) -> None:
-    page, events = opened(tmp_path / "r.html", run=run_folder, java_script_enabled=script)
+def test_a_conversation_says_in_words_what_its_colors_say(script: bool, report_file: Path, opened: Any) -> None:
+    page, events = opened(report_file, java_script_enabled=script)
     shown = trial_of(page, "indirect")
     said = shown.inner_text()
     for word in ("trusted", "untrusted", "planted", "executed", "injected", "Without the attack", "Under attack"):
@@ -277,8 +276,8 @@ def test_a_conversation_says_in_words_what_its_colors_say(script: bool, run_fold
     assert events == []
 
 
-def test_an_outbreak_is_drawn_without_script(run_folder: Path, tmp_path: Path, opened: Any) -> None:
-    page, events = opened(tmp_path / "r.html", run=run_folder, java_script_enabled=False)
+def test_an_outbreak_is_drawn_without_script(report_file: Path, opened: Any) -> None:
+    page, events = opened(report_file, java_script_enabled=False)
     shown = trial_of(page, "prompt-infection")
     assert shown.locator(".panel svg:visible").count() == 6 and "round 0: 1 of 48" in shown.inner_text()
     labels = [svg.get_attribute("aria-label") for svg in shown.locator("svg[role=img]").all()]
@@ -292,8 +291,8 @@ def test_an_outbreak_is_drawn_without_script(run_folder: Path, tmp_path: Path, o
     assert "0.31 [0.26, 0.37]" in shown.locator(".fitted").inner_text()
 
 
-def test_a_retrieval_says_what_came_from_where(run_folder: Path, tmp_path: Path, opened: Any) -> None:
-    page, _ = opened(tmp_path / "r.html", run=run_folder, viewport={"width": 400, "height": 800})
+def test_a_retrieval_says_what_came_from_where(report_file: Path, opened: Any) -> None:
+    page, _ = opened(report_file, viewport={"width": 400, "height": 800})
     shown = trial_of(page, "poisonedrag")
     given = shown.locator(".retrieval").all()
     assert [box.locator(".entry").count() for box in given] == [3, 4]
