@@ -84,7 +84,7 @@ def main() -> None:
     not_this_folder()
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--suites", default=",".join(SUITES))
-    print(HEAD)
+    headed = False
     for name in arguments.parse_args().suites.split(","):
         try:
             with warnings.catch_warnings():
@@ -92,6 +92,9 @@ def main() -> None:
                 tables = compare(load_suite(name))
         except InputError as error:
             sys.exit(str(error))
+        if not headed:
+            print(HEAD)
+            headed = True
         for (kind, whose), counts in sorted(tables.items(), reverse=True):
             cells = f"{counts['both']:>12} {counts['ours']:>10} {counts['fides']:>11} {counts['neither']:>8}"
             print(f"{name:10} {kind:7} {whose:12} {counts.total():>6} {cells}", flush=True)

@@ -38,11 +38,13 @@ def columns(found: Sequence[Trial]) -> dict[str, NDArray[np.int64]]:
 def table(suite: Suite, arms: Mapping[str, Columns]) -> Evidence:
     """One table of all arms. A trial with an error is left out: it is neither a success nor a failure.
 
+    Every user task that occurs is as likely as any other; that is how pairs are chosen.
     success   1 or 0 where the injection was in something that the agent was shown; NONE where it was not reached.
     effect    the injection task, where AgentDojo's predicate for it holds, reached or not; each pair is judged by its own one.
     costs     tool_calls that were run, and refused_calls.
     """
     width = len(suite.injections)
+    asked = np.isin(np.arange(len(suite.users)), np.concatenate([rows["user"] for rows in arms.values()]))
     parts = []
     for arm, all_rows in arms.items():
         rows = {name: values[all_rows["error"] == 0] for name, values in all_rows.items()}
@@ -62,6 +64,7 @@ def table(suite: Suite, arms: Mapping[str, Columns]) -> Evidence:
                 outcome=np.where(rows["utility"] == 1, rows["user"], NONE).astype(np.int32),
                 effect=np.where(attacked & (rows["security"] == 1), rows["injection"], NONE).astype(np.int32),
                 success=np.where(attacked & (rows["reached"] == 1), rows["security"], NONE).astype(np.int8),
+                intent_prior=asked / max(1, asked.sum()),
                 costs={"tool_calls": rows["calls"].astype(np.float64), "refused_calls": rows["refused"].astype(np.float64)},
             )
         )
