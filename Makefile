@@ -12,7 +12,7 @@ export PIP_REQUIRE_VIRTUALENV = 1
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-scan: .venv/core ## attack the reference encoder and write a report to runs/scan
+scan: .venv/core ## attack the reference models and the agents built on them, and write a report to runs/scan
 	$(BIN)/hartley scan --budget quick --out runs/scan
 
 test: check ## check, then all tests but the slow ones
