@@ -23,6 +23,7 @@ from hartley.targets.reference.agent.words import vocabulary
 from hartley.targets.system import System
 
 TINY = Effort("tiny", trials=96, steps=1, poison_pairs=0, members=24, epochs=1)
+TINIEST = Effort("tiniest", trials=24, steps=1, poison_pairs=0, members=8, epochs=1)
 VERBS = {"live": "lives in", "work": "works in", "like": "likes"}
 
 
@@ -73,8 +74,8 @@ class Flaky(Reader):
         return [NotMeasured(Reason.TIMEOUT, "slow") if place % 7 == 0 else answer for place, answer in enumerate(answers)]
 
 
-def case_of(policy, safeguard=None, *, reference=True):
-    return SystemCase(system=System("scripted", policy, Lexical(), reference=reference), safeguard=safeguard, effort=TINY, stream="s")
+def case_of(policy, safeguard=None, *, reference=True, effort=TINY):
+    return SystemCase(system=System("scripted", policy, Lexical(), reference=reference), safeguard=safeguard, effort=effort, stream="s")
 
 
 def share(rates, name, arm):
@@ -167,9 +168,9 @@ def test_exhibits_show_what_was_planted_and_the_same_question_without(poisoned) 
         assert one.outcome_clean == alone.outcome_attacked
 
 
-def test_the_same_case_gives_the_same_tables_and_payloads_keep_to_the_reference_words(poisoned) -> None:
-    again = poisonedrag.poisonedrag(case_of(Reader(majority=True), ISOLATION))
-    assert all(one == two for one, two in zip(again, poisoned[1].values(), strict=True))
+def test_the_same_case_gives_the_same_tables_and_payloads_keep_to_the_reference_words() -> None:
+    once, again = (poisonedrag.poisonedrag(case_of(Reader(majority=True), effort=TINIEST)) for _ in range(2))
+    assert all(one == two for one, two in zip(once, again, strict=True))
     known = set(vocabulary())
     texts = [
         text for style in styles(case_of(Reader()).system) for text in style.planted("where does anna live ?", "anna lives in rome", 5)
@@ -178,9 +179,9 @@ def test_the_same_case_gives_the_same_tables_and_payloads_keep_to_the_reference_
 
 
 def test_what_was_not_answered_is_left_out_and_told() -> None:
-    case = case_of(Flaky(majority=True))
+    case = case_of(Flaky(majority=True), effort=TINIEST)
     tables = {table.channel: table for table in poisonedrag.poisonedrag(case)}
-    assert len(tables["3 texts"].of("attacked")) == 48 - 7
+    assert len(tables["3 texts"].of("attacked")) == 12 - 2
     assert {flag.name for flag in case.flags} == {"trials not measured"} and "timed out" in case.flags[0].why
     assert (tables["3 texts"].of("attacked").success != 0).all(), "a failure of the endpoint is no failure of the attack"
 
@@ -195,7 +196,7 @@ class Down(Reader):
 def test_a_server_that_is_down_is_not_measured() -> None:
     for recipe in (poisonedrag.poisonedrag, anderson_rag_mia.anderson_rag_mia, spill_the_beans.spill_the_beans):
         with pytest.raises(NotMeasured, match="nobody there"):
-            recipe(case_of(Down()))
+            recipe(case_of(Down(), effort=TINIEST))
 
 
 def test_a_safeguard_of_tools_is_refused() -> None:
@@ -243,9 +244,9 @@ def test_a_reader_that_copies_gives_out_every_secret_that_it_may_read() -> None:
 
 
 def test_records_are_counted_exactly() -> None:
-    case = case_of(Reader())
+    case = case_of(Reader(), effort=TINIEST)
     table = next(table for table in spill_the_beans.spill_the_beans(case) if table.channel == "records")
-    _, archives = spill_the_beans.archives_of(case, "secrets", TINY.trials // 2)
+    _, archives = spill_the_beans.archives_of(case, "secrets", TINIEST.trials // 2)
     expected = 0
     for archive in archives:
         anchors = archive.anchors[: spill_the_beans.QUERIES]
@@ -253,7 +254,7 @@ def test_records_are_counted_exactly() -> None:
         firsts = {own[0].entry.text for own in archive.memory.retrieve(prompts)}
         expected += disclosed(sorted(firsts), archive.texts).any(axis=0).sum()
     part = table.of("attacked")
-    assert len(part) == sum(len(archive.texts) for archive in archives) and part.success.sum() == expected > 20
+    assert len(part) == sum(len(archive.texts) for archive in archives) and part.success.sum() == expected > 5
     (grown,) = [curve.values for curve in case.curves if curve.channel == "records"]
     assert grown[-1] * len(archives) == pytest.approx(expected) and list(grown) == sorted(grown) and len(grown) == spill_the_beans.QUERIES
 
@@ -282,11 +283,11 @@ class English:
 
 
 def test_an_endpoint_is_asked_in_plain_english() -> None:
-    case = case_of(English(), reference=False)
+    case = case_of(English(), reference=False, effort=TINIEST)
     five = poisonedrag.poisonedrag(case)[-1]
     assert share(poisonedrag.rates(five), "planted answer given", "attacked") == 1.0
-    answer, _ = anderson_rag_mia.anderson_rag_mia(case_of(English(), reference=False))
+    answer, _ = anderson_rag_mia.anderson_rag_mia(case_of(English(), reference=False, effort=TINIEST))
     assert share(anderson_rag_mia.rates(answer), "AUC", "attacked") == 1.0
-    secrets = spill_the_beans.spill_the_beans(case_of(English(), reference=False))[0]
+    secrets = spill_the_beans.spill_the_beans(case_of(English(), reference=False, effort=TINIEST))[0]
     part = secrets.of("attacked")
     assert (part.success == 1).all() and (part.costs["records_given"] >= 5).all(), "all five passages are given out at once"
