@@ -55,7 +55,7 @@ def defenses() -> Mapping[str, Facts]:
 
 def levels() -> Mapping[str, str]:
     """MODEL or SYSTEM for every threat and defense of the catalog, by id."""
-    return {row.id: row.level for row in (*catalog.threats(), *catalog.defenses())}
+    return {row.id: row.level for row in catalog.threats()} | {row.id: row.level for row in catalog.defenses()}
 
 
 def unknown(identifier: str, flow: str = "") -> Facts:

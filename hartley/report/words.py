@@ -207,6 +207,9 @@ def statement(number: Number) -> str:
         return f"The point is withheld; what can be said: {number.interval}{unit}.{trials}"
     if number.exact:
         return f"It is {figure(number.low or 0.0, number.unit)}{unit}, counted exactly.{trials}"
+    if number.name == "bandwidth_bits" and number.interval:
+        mean = figure(number.value, number.unit)
+        return f"The mean over the tasks is {mean}{unit}; from the least to the most it is {number.interval}.{trials}"
     span = f", with an interval of {number.interval}{unit}" if number.interval else ", without an interval"
     doubt = "" if number.trusted else " The point did not pass the rules of trust."
     return f"The point is {figure(number.value, number.unit)}{unit}{span}.{trials}{doubt}"

@@ -164,6 +164,8 @@ def test_a_limit_reads_as_one() -> None:
     assert (free.point, unknown.point) == ("no limit", "not measured") and "no limit" in words.statement(free)
     counted = of_bits({"kind": "bandwidth_bits", "value": 12.5, "low": 12.5, "high": 12.5, "trusted": True}, "clean")
     assert counted.exact and counted.interval == "" and "counted exactly" in words.statement(counted)
+    mean = of_bits({"kind": "bandwidth_bits", "value": 12.5, "low": 8.0, "high": 20.0, "n": 300, "trusted": True}, "clean")
+    assert "mean over the tasks is 12.50 bits" in words.statement(mean) and "interval" not in words.statement(mean)
 
 
 def numbers(*given: tuple[str, str, float, float]) -> dict[tuple[str, str], Number]:
