@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from hartley.targets.endpoint.endpoint import Endpoint
     from hartley.targets.system import System
 
-STEPS = 3.0
-"""Requests that an agent with tools takes on a task, on average: a call, another one, its closing words."""
+STEPS = 5.0
+"""Requests that an agent with tools takes on a task: looking, reading, acting, its closing words, and what an injection adds."""
 GROWTH = 1.2
 """How much longer an agent's average request is than its first, since every step adds to the conversation."""
 REHEARSED_TRIALS = 100

@@ -110,17 +110,33 @@ def _answer(pipe: Connection, order: Mapping[str, Any], loaded: Loaded, parts: P
     from hartley.runs.execute import execute, one_line
 
     last = 0.0
+    at = ("", 0, 1)
+    turn = threading.Lock()
 
     def progress(what: str, step: int, steps: int) -> None:
-        nonlocal last
+        nonlocal last, at
+        at = (what, step, steps)
         now = time.monotonic()
         if now - last >= STEP_SECONDS or step == steps:
-            last = now
-            send(pipe, {"type": "step", "what": what, "step": int(step), "steps": int(steps)})
+            with turn:
+                last = now
+                send(pipe, {"type": "step", "what": what, "step": int(step), "steps": int(steps)})
+
+    def heard() -> None:
+        """A server has answered; asked from many threads."""
+        nonlocal last
+        with turn:
+            now = time.monotonic()
+            if now - last >= STEP_SECONDS:
+                last = now
+                what = f"{at[0] or 'trying the server out'}, {loaded.endpoint.answered if loaded.endpoint else 0:,} answers,"
+                send(pipe, {"type": "step", "what": what, "step": int(at[1]), "steps": int(at[2])})
 
     def waiting(begins: bool) -> None:
         send(pipe, {"type": "waiting", "begins": begins})
 
+    if loaded.endpoint is not None:
+        loaded.endpoint.watch = heard
     cell = Cell(**order["cell"])
     context = Context.from_environment(order["environment"])
     try:

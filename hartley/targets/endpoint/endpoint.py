@@ -45,7 +45,7 @@ class Endpoint:
     clock, sleep   seconds that only go up, and how to let some pass; replaced in tests.
     jitter         draws from [0, 1), so that many clients do not come back at the same moment.
     answered, lost what the server has answered and what was given up, `found` what the cache answered; last_failure: why the last one
-                   was given up, None once the server has answered again.
+                   was given up, None once the server has answered again. watch: called after each answer, in whatever thread.
     Raises InputError for a malformed name, a missing key, and when the official client is not installed.
     """
 
@@ -87,6 +87,7 @@ class Endpoint:
         self.answered = 0
         self.lost = 0
         self.last_failure: NotMeasured | None = None
+        self.watch: Callable[[], None] = _unwatched
 
     def __repr__(self) -> str:
         return f"Endpoint({str(self.address)!r})"
@@ -139,6 +140,7 @@ class Endpoint:
         with self._lock:
             self.answered += 1
             self.last_failure = None
+        self.watch()
         return answer
 
     def _patiently(self, send: Send, body: Mapping[str, Json], check: Check, guess: int, most: int) -> dict[str, Json]:
@@ -244,6 +246,10 @@ def _open(address: EndpointName, key: Any, settings: Settings, clock: Callable[[
     # The client gets a stand-in; the key itself is known to the transport alone.
     client = OpenAI(api_key="none", admin_api_key="none", base_url=address.url, http_client=http, max_retries=0, timeout=timeout)
     return client, lines
+
+
+def _unwatched() -> None:
+    """Nobody watches."""
 
 
 def _bytes(value: Json | Mapping[str, Json]) -> int:
