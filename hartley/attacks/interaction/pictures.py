@@ -48,7 +48,7 @@ class Size:
 
 
 SIZES: Mapping[str, Size] = {
-    "quick": Size(8, 1, 160, 64, 64, 1, 64, VERY_MANY),
+    "quick": Size(8, 1, 160, 64, 64, 1, 96, VERY_MANY),
     "standard": Size(8, 3, 1_000, 256, 64, 4, 320, VERY_MANY),
     "full": Size(6, 6, 2_000, 256, 256, 8, 640, VERY_MANY),
 }
