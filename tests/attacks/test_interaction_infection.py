@@ -235,7 +235,8 @@ def test_openings_are_balanced_and_prompts_fit_the_agents_words():
             if prompt is None:
                 assert office.fact_in(text) == fact and PAYLOADS[payload].ask not in text
             else:
-                assert PAYLOADS[payload].ask in text and office.fact_in(text) in (fact, NONE)
+                assert PAYLOADS[payload].ask in text and office.fact_in(text) == fact
+        assert len({text for *_, text in mails}) > 56, "trials differ"
     assert set(" ".join(office.routine).split()) <= known
     assert office.fact_in(None) == NONE and office.fact_in(" ".join(office.words[:2])) == NONE
 
