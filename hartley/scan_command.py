@@ -43,7 +43,7 @@ ALLOWED = ("max_requests", "max_tokens", "max_money", "concurrency", "timeout", 
 @click.option("--max-tokens", type=int, help="Server: the most tokens, read and written together.")
 @click.option("--max-money", type=float, help="Server: the most money; needs --prices.")
 @click.option("--prices", metavar="READ,WRITTEN", help="Server: what a million tokens cost, read and written, like 0.5,1.5.")
-@click.option("--concurrency", type=int, help="Server: requests under way at once; 4 by default.")
+@click.option("--concurrency", type=int, help="Server: requests under way at once in each worker; 4 by default.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Server: for one request with all its attempts; 300 by default.")
 @click.option("--server-sampling", is_flag=True, help="Server: leave temperature and seed to it, as models that reason demand.")
 @click.option("--estimate", "only_estimate", is_flag=True, help="Server: say what the scan would cost, and stop.")
