@@ -17,7 +17,7 @@ from hartley.targets.system import System
 TINY = Effort("tiny", trials=16, steps=1, poison_pairs=0, members=8, epochs=1)
 RECIPES = {
     "poisonedrag": (poisonedrag, {"1 text": "write", "3 texts": "write", "5 texts": "write"}),
-    "anderson_rag_mia": (anderson_rag_mia, {"answer": "read", "log likelihood": "read", "service": "jam"}),
+    "anderson_rag_mia": (anderson_rag_mia, {"answer": "read", "log likelihood": "read", "lookup": "read", "service": "jam"}),
     "spill_the_beans": (
         spill_the_beans,
         {"secrets": "read", "secrets, readers respected": "read", "records": "read", "service": "jam"},
@@ -66,8 +66,8 @@ def test_a_memory_recipe_repeats_itself_and_meets_isolation_with_the_same_attack
     assert {table.channel: table.kind for table in tables} == {table.channel: table.kind for table in bare} == channels
     for table, plain in zip(tables, bare, strict=True):
         assert plain.arms == ARMS[:2]
-        # A safeguard gives out words alone, so that behind one there is no gray box.
-        assert table.arms == (ARMS[:2] if table.channel == "log likelihood" else ARMS)
+        # A safeguard gives out words alone, so that behind one there is no gray box; a lookup has no wording to choose.
+        assert table.arms == {"log likelihood": ARMS[:2], "lookup": ARMS[:4]}.get(table.channel, ARMS)
         assert all(table.of(arm) == plain.of(arm) for arm in plain.arms)
         assert Evidence.from_arrays(table.to_arrays()) == table
         assert {"utility_bits", "adversary_bits", "margin_bits"} <= {bits.kind for _, bits in for_evidence(plain)}

@@ -13,8 +13,8 @@ from hartley.attacks.case import Curve, SystemCase
 from hartley.attacks.engine.membership import membership_rates
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.exhibit import Exhibit
-from hartley.attacks.memory.readers import Told, readers_of, told, told_once
-from hartley.attacks.memory.records import Record, Scoring, found, log_odds, question_about, records_of
+from hartley.attacks.memory.readers import Readers, Told, readers_of, told, told_once
+from hartley.attacks.memory.records import Record, Scoring, facts_of, found, log_odds, question_about, records_of
 from hartley.attacks.memory.service import CHANNEL as SERVICE
 from hartley.attacks.memory.service import service
 from hartley.attacks.memory.wordings import membership_questions
@@ -22,9 +22,9 @@ from hartley.bits.rates import Rate
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.endpoint.outcomes import NotMeasured
 from hartley.targets.memory.reading import PolicyReading, Reading
-from hartley.targets.memory.readouts import answer_symbols
+from hartley.targets.memory.readouts import answer_symbols, disclosed
 
-ANSWER, LIKELIHOOD = "answer", "log likelihood"
+ANSWER, LIKELIHOOD, LOOKUP = "answer", "log likelihood", "lookup"
 ALPHABET = ("non-member", "member")
 NO_YES = ("no", "yes")
 SCORES = np.array([0.0, 1.0, 0.5, 0.5])
@@ -38,7 +38,8 @@ Ask = Callable[[Sequence[Record], str, str], Told]
 def anderson_rag_mia(case: SystemCase) -> tuple[Evidence, ...]:
     """Claim: asked whether a text appears in its context, a retrieval-augmented model tells members of its database from others.
     Does: asks so, in the best of four wordings (picked on other memories), about records that are in the memory and others of
-    the same law; reads the answer (black box) and, where the policy gives it, the log odds of yes against no (gray box).
+    the same law; reads the answer (black box) and, where the policy gives it, the log odds of yes against no (gray box). Beside
+    it, for readers that cannot judge what is in their context: asks an ordinary question that the record answers (lookup).
     Left out: the paper's ensemble over prompts; its documents are e-mails and articles, ours one-line records of purchases.
     Bends: N. The retrieved record stands in the context, and the answer to a question about the context says so.
     """
@@ -51,6 +52,7 @@ def anderson_rag_mia(case: SystemCase) -> tuple[Evidence, ...]:
     if "logprob" in case.system.capabilities and isinstance(policy, Scoring):
         # A safeguard gives out words alone: behind one there is no gray box.
         tables.append(_channel(case, LIKELIHOOD, records, pilot, partial(_odds, policy, _prompt(readers.plain), _words(case)), None))
+    tables.append(_lookup(case, readers, facts_of(case, "facts", case.effort.members)))
     return (*tables, service(case, readers, questions[: max(1, case.effort.trials // 2)]))
 
 
@@ -79,6 +81,22 @@ def _channel(case: SystemCase, name: str, records: Sequence[Record], pilot: Sequ
         for arm in [arm for arm in heard if arm not in ("clean", "defended")]:
             _exhibit(case, evidence.of(arm), arm, heard, records, wording[arm])
     return evidence
+
+
+def _lookup(case: SystemCase, readers: Readers, records: Sequence[Record]) -> Evidence:
+    """An ordinary question for each record: who answers with it has it. There is no wording to choose, and so no adaptive arm."""
+
+    def ask(reading: Reading, arm: str) -> Told:
+        questions = [record.question for record in records]
+        passages = [record.passages(record.question, arm) for record in records]
+        heard = told(case, LOOKUP, arm, reading(questions, passages))
+        given = [disclosed([answer or ""], [record.text])[0, 0] for answer, record in zip(heard.answers, records, strict=True)]
+        return Told(heard.answers, {"score": np.array(given, np.float64)})
+
+    heard = {arm: told_once(case, f"{LOOKUP}/{arm}", partial(ask, readers.plain, arm)) for arm in ("clean", "attacked")}
+    if readers.guarded is not None:
+        heard |= {arm: ask(readers.guarded, arm) for arm in ("defended", "defended_attacked")}
+    return Evidence.concat([_table(LOOKUP, arm, own, records, 0.5) for arm, own in heard.items()])
 
 
 def _best(case: SystemCase, name: str, arm: str, pilot: Sequence[Record], ask: Ask) -> dict[str, torch.Tensor]:
