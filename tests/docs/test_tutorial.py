@@ -64,7 +64,8 @@ def test_the_tutorial_runs_from_its_first_command_to_its_last(tmp_path: Path) ->
             done = [run_block(block, tmp_path, environment) for block in others]
         finally:
             serving.send_signal(signal.SIGINT)
-    assert serving.returncode == 0
+            last = serving.stdout.read()
+    assert (last, serving.returncode) == ("stopped\n", 0)
     assert [one.returncode for one in done] == [0, 0, 0, 0], [one.stdout + one.stderr for one in done]
     estimate, notes, injection, check = done
     assert re.search(r"estimate: about [0-9,]+ requests: about .*, [0-9,]+ tokens", estimate.stdout)
