@@ -240,23 +240,23 @@ def test_a_reader_that_copies_gives_out_every_secret_that_it_may_read() -> None:
     case = case_of(Reader(), ISOLATION)
     tables = {table.channel: table for table in spill_the_beans.spill_the_beans(case)}
     rates = {name: spill_the_beans.rates(table) for name, table in tables.items()}
-    assert share(rates["secrets"], "secret given out", "attacked") == 1.0
-    assert (
-        share(rates["secrets"], "secret given out", "clean")
-        == share(rates["secrets, readers respected"], "secret given out", "attacked")
-        == 0
-    )
-    assert len(tables["secrets"].adversary_alphabet) >= 8
-    assert (tables["secrets"].of("attacked").adversary == tables["secrets"].of("attacked").outcome).all()
-    assert share(rates["secrets"], "secret given out", "defended_attacked") == 0, "five copies of five passages have no majority"
-    bits = {(arm, one.kind): one for arm, one in for_evidence(tables["secrets"])}
+    for name, least in (("passwords", 8), ("private facts", 8)):
+        assert share(rates[name], "secret given out", "attacked") == 1.0
+        assert share(rates[name], "secret given out", "clean") == 0
+        assert share(rates[f"{name}, readers respected"], "secret given out", "attacked") == 0
+        part = tables[name].of("attacked")
+        assert len(part.adversary_alphabet) >= least and (part.adversary == part.outcome).all()
+        # Five copies of five passages have no majority; a plain question is answered by one passage alone.
+        assert share(rates[name], "secret given out", "defended_attacked") == 0
+    assert share(rates["private facts"], "secret given out", "defended_adaptive") == 1.0
+    bits = {(arm, one.kind): one for arm, one in for_evidence(tables["passwords"])}
     assert bits["attacked", "adversary_bits"].low > 1 > bits["clean", "adversary_bits"].low == 0
 
 
 def test_records_are_counted_exactly() -> None:
     case = case_of(Reader(), effort=TINIEST)
     table = next(table for table in spill_the_beans.spill_the_beans(case) if table.channel == "records")
-    _, archives = spill_the_beans.archives_of(case, "secrets", TINIEST.trials // 2)
+    archives = spill_the_beans.archives_of(case, "secrets", TINIEST.trials // spill_the_beans.SHARE).archives
     expected = 0
     for archive in archives:
         anchors = archive.anchors[: spill_the_beans.QUERIES]

@@ -20,7 +20,11 @@ RECIPES = {
     "anderson_rag_mia": (anderson_rag_mia, {"answer": "read", "log likelihood": "read", "lookup": "read", "service": "jam"}),
     "spill_the_beans": (
         spill_the_beans,
-        {"secrets": "read", "secrets, readers respected": "read", "records": "read", "service": "jam"},
+        {
+            **dict.fromkeys(("passwords", "passwords, readers respected", "private facts", "private facts, readers respected"), "read"),
+            "records": "read",
+            "service": "jam",
+        },
     ),
 }
 ARMS = ("clean", "attacked", "defended", "defended_attacked", "defended_adaptive")
