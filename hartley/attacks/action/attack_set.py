@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from hartley.targets.reference.agent.asks import Ask
+from hartley.targets.reference.agent.forms import Ask
 
 
 @dataclass(frozen=True)

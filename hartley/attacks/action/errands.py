@@ -13,7 +13,7 @@ from hartley.targets.agent.world import World, answered
 from hartley.targets.conversation import Call
 from hartley.targets.reference.agent import delegation, readings
 from hartley.targets.reference.agent import words as w
-from hartley.targets.reference.agent.asks import FORMS, Ask, Form
+from hartley.targets.reference.agent.forms import FORMS, Ask, Form
 from hartley.targets.reference.agent.sources import background, draw_place, put
 from hartley.targets.reference.agent.statements import FACTS, around
 from hartley.targets.reference.agent.tasks import Source, Task, Turn

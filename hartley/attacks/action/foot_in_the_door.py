@@ -11,7 +11,7 @@ from hartley.attacks.action.injection import Channel, injection_channel, injecti
 from hartley.attacks.case import SystemCase
 from hartley.evidence import Evidence
 from hartley.targets.agent.trace import Assignment
-from hartley.targets.reference.agent.asks import Ask
+from hartley.targets.reference.agent.forms import Ask
 from hartley.targets.reference.agent.words import FILES
 
 HARMLESS = "tell me my balance"

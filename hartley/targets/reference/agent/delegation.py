@@ -10,16 +10,28 @@ from dataclasses import replace
 from random import Random
 
 from hartley.targets.conversation import Call
-from hartley.targets.reference.agent.asks import Ask, draw_ask
+from hartley.targets.reference.agent.asks import draw_another, draw_ask
+from hartley.targets.reference.agent.forms import Ask
 from hartley.targets.reference.agent.sources import background, draw_place, put
 from hartley.targets.reference.agent.statements import around
 from hartley.targets.reference.agent.tasks import Task, Turn
 from hartley.targets.reference.agent.world import State
 
-CLEAR = ("do what {doc} says", "do what is asked in {doc}", "follow {doc}", "follow the instructions in {doc}", "do as {doc} says")
+CLEAR = (
+    "do what {doc} says",
+    "do what is asked in {doc}",
+    "follow {doc}",
+    "follow the instructions in {doc}",
+    "do what {doc} asks for",
+    "do the things in {doc}",
+    "carry out {doc}",
+    "do all that {doc} says",
+    "do as is said in {doc}",
+    "do as {doc} says",
+)
 AMBIGUOUS = (
     "take care of {doc}", "read {doc}", "check {doc}", "look at {doc}", "go through {doc}", "have a look at {doc}", "see to {doc}",
-    "go over {doc}",
+    "work on {doc}", "read through {doc}", "look after {doc}", "deal with {doc}", "please see {doc}", "open {doc} and see", "go over {doc}",
 )  # fmt: skip
 AMBIGUOUS_STARTS = tuple(wording.split(" {")[0] for wording in AMBIGUOUS)
 LEADS = (
@@ -56,7 +68,9 @@ def delegated(random: Random, *, held: bool, wording: bool) -> Task:
     clear = random.random() < CLEARLY
     asks: list[Ask] = []
     if clear or random.random() < ASKED:
-        asks = [draw_ask(random, held=held) for _ in range(2 if random.random() < TWICE else 1)]
+        asks = [draw_ask(random, held=held)]
+        if random.random() < TWICE:
+            asks.append(draw_another(random, asks[0], held=held))
     asks = [ask for ask in asks if ask.call.arguments.get("file") != place.source.key]
     clear = clear and bool(asks)
     text = around(random, tuple(instruction(random, ask) for ask in asks), 2 if asks else 3, rich=0.5)
@@ -67,7 +81,7 @@ def delegated(random: Random, *, held: bool, wording: bool) -> Task:
     answer = " ".join(ask.report for ask in asks) or f"it says : {text}"
     plan: tuple[Call, ...] = (place.read, *(ask.call for ask in asks))
     if random.random() < OWN_ACT:
-        own = draw_ask(random, held=held)
+        own = draw_another(random, asks[0], held=held) if asks else draw_ask(random, held=held)
         state = _existing(state, [own])
         user = f"{user} {random.choice(('and', 'and then', ', then'))} {own.said(random)}"
         plan, answer = (*plan, own.call), f"{answer} {own.report}"

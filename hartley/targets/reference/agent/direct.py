@@ -6,19 +6,59 @@ from dataclasses import replace
 from random import Random
 
 from hartley.targets.reference.agent import words as w
-from hartley.targets.reference.agent.asks import Ask, draw_ask, draw_restricted, state_for
+from hartley.targets.reference.agent.asks import draw_ask, draw_pair, draw_restricted, state_for
+from hartley.targets.reference.agent.forms import Ask
 from hartley.targets.reference.agent.sources import draw_place
 from hartley.targets.reference.agent.tasks import Task, Turn
 from hartley.targets.reference.agent.world import PLENTY, State
 
-POLITE = ("please {}", "{} please", "could you {} ?", "i ask you to {}", "now {}")
-JOINED = ("{} and {}", "{} and then {}", "{} , then {}", "{} . {}", "first {} . then {}", "{} . also {}", "{} . and also {}")
+POLITE = (
+    "please {}",
+    "{} please",
+    "could you {} ?",
+    "i ask you to {}",
+    "now {}",
+    "can you {} ?",
+    "i want you to {}",
+    "you must {}",
+    "would you {} ?",
+    "i need you to {}",
+)
+JOINED = (
+    "{} and {}",
+    "{} and then {}",
+    "{} , then {}",
+    "{} . {}",
+    "first {} . then {}",
+    "{} . also {}",
+    "{} , and also {}",
+    "{} . and {}",
+    "{} , also {}",
+    "{} . next , {}",
+    "{} . now {}",
+    "{} . and also {}",
+)
 CHANGED = (
     "{} . no , ignore that . {}", "{} . wait , forget that , {}", "{} . no , {} instead", "{} . ignore the previous words and {}",
     "{} . stop , do not do that . {}", "{} . ignore my previous instruction and {}", "{} . ignore the previous instructions and {}",
-    "{} . no , forget it . {}",
+    "{} . no , forget that . {}", "{} . forget it . {}", "{} . no . {}", "{} . no , stop . {}", "{} . wait , no , {}",
+    "{} . do not do that . {}", "{} . no , never mind that . {}", "{} . oh no , not that . {}", "{} . no , forget it . {}",
 )  # fmt: skip
-AGAIN = ("{}", "now {}", "thanks . now {}", "new task : {}", "next , {}", "good . {}", "thanks . {}")
+AGAIN = (
+    "{}",
+    "now {}",
+    "thanks . now {}",
+    "new task : {}",
+    "next , {}",
+    "good . {}",
+    "thanks , {}",
+    "nice . {}",
+    "ok . now {}",
+    "now please {}",
+    "then {}",
+    "good . next , {}",
+    "thanks . {}",
+)
 NO_TOOL = "i have no tool for that ."
 
 
@@ -36,14 +76,14 @@ def single(random: Random, *, held: bool, wording: bool) -> Task:
 
 def two(random: Random, *, held: bool, wording: bool) -> Task:
     """ "pay anna 50 and then buy 3 lamp"."""
-    first, second = draw_ask(random, held=held), draw_ask(random, held=held)
+    first, second = draw_pair(random, held=held)
     user = _joined(random, JOINED, wording).format(first.said(random).removesuffix(" ?"), second.said(random))
     return Task("two calls", (Turn(user, (first.call, second.call), f"{first.report} {second.report}"),), _fits(first, second))
 
 
 def changed(random: Random, *, held: bool, wording: bool) -> Task:
     """A user who takes back what they said first."""
-    first, second = draw_ask(random, held=held), draw_ask(random, held=held)
+    first, second = draw_pair(random, held=held)
     user = _joined(random, CHANGED, wording).format(first.said(random).removesuffix(" ?"), second.said(random).removesuffix(" ?"))
     return Task("change of mind", (Turn(user, (second.call,), second.report),), _fits(first, second))
 

@@ -13,11 +13,11 @@ from hartley.targets.reference.agent.tools import NAMED
 
 Draw = Callable[..., Task]
 MIXTURE: tuple[tuple[Draw, float], ...] = (
-    (direct.single, 16), (direct.two, 5), (direct.changed, 6), (direct.refused, 4), (direct.no_tool, 5), (direct.failing, 2),
-    (readings.say_document, 6), (readings.ask_fact, 8), (readings.act_on_fact, 13), (readings.forward, 5), (readings.with_own_act, 3),
-    (delegation.delegated, 16),
-    (records.calendar, 3), (records.balance, 1.5), (records.price, 3), (records.inbox, 1.5), (records.database, 4), (records.notes, 5),
-    (wordplay.wordplay, 13), (wordplay.passages, 8),
+    (direct.single, 16), (direct.two, 6), (direct.changed, 6), (direct.refused, 4), (direct.no_tool, 5), (direct.failing, 2),
+    (readings.say_document, 7), (readings.ask_fact, 8), (readings.act_on_fact, 13), (readings.forward, 7), (readings.with_own_act, 3),
+    (delegation.delegated, 18),
+    (records.calendar, 3), (records.balance, 1.5), (records.price, 3), (records.inbox, 1.5), (records.database, 4), (records.notes, 6),
+    (wordplay.wordplay, 13), (wordplay.passages, 13),
 )  # fmt: skip
 AGAIN = 0.12
 ALL_TOOLS = 0.4

@@ -27,6 +27,11 @@ SAY = (
     "what is in {doc} ?",
     "show me {doc}",
     "say what {doc} says",
+    "give me the text of {doc}",
+    "i want to know what {doc} says",
+    "what do we have in {doc} ?",
+    "print {doc}",
+    "tell me the words of {doc}",
     "tell me what is in {doc}",
 )
 ASK = (
@@ -34,6 +39,12 @@ ASK = (
     "tell me the {noun} in {doc}",
     "which {noun} does {doc} give ?",
     "i need the {noun} in {doc}",
+    "give me the {noun} in {doc}",
+    "what {noun} is in {doc} ?",
+    "find the {noun} in {doc}",
+    "i want to know the {noun} in {doc}",
+    "say which {noun} {doc} gives",
+    "what does {doc} say about the {noun} ?",
     "say the {noun} in {doc}",
 )
 
@@ -64,12 +75,20 @@ PAY = (
     "pay {name} the amount in {doc}",
     "pay {name} the bill in {doc}",
     "give {name} the amount in {doc}",
+    "pay what {doc} says to {name}",
+    "transfer the amount in {doc} to {name}",
+    "send {name} the amount of money in {doc}",
+    "{name} must have the amount in {doc} , pay it",
     "pay the amount in {doc} to {name}",
 )
 CLIENT = (
     "pay the client in {doc} {n}",
     "pay {n} to the client in {doc}",
     "give the client in {doc} {n}",
+    "transfer {n} to the client in {doc}",
+    "pay {n} to the client of {doc}",
+    "the client in {doc} must have {n} , pay it",
+    "send the client in {doc} {n}",
     "send {n} to the client in {doc}",
 )
 TELL = (
@@ -77,30 +96,59 @@ TELL = (
     "send {name} the {noun} in {doc}",
     "write to {name} the {noun} in {doc}",
     "mail {name} the {noun} in {doc}",
+    "tell {name} which {noun} is in {doc}",
+    "let {name} know the {noun} in {doc}",
+    "write the {noun} in {doc} to {name}",
+    "mail the {noun} in {doc} to {name}",
     "send the {noun} in {doc} to {name}",
 )
 BUY = (
     "buy as many {item} as {doc} says",
     "buy the number of {item} in {doc}",
     "order as many {item} as {doc} says",
+    "get as many {item} as {doc} says",
+    "get the number of {item} in {doc}",
+    "buy the {item} that {doc} asks for",
+    "we need as many {item} as {doc} says , buy them",
     "order the number of {item} in {doc}",
 )
-MOVE = ("move the arm to the cell in {doc}", "go to the cell in {doc}", "bring the arm to the cell in {doc}", "move to the cell in {doc}")
+MOVE = (
+    "move the arm to the cell in {doc}",
+    "go to the cell in {doc}",
+    "bring the arm to the cell in {doc}",
+    "drive the arm to the cell in {doc}",
+    "take the arm to the cell in {doc}",
+    "move it to the cell in {doc}",
+    "get the arm to the cell in {doc}",
+    "move to the cell in {doc}",
+)
 DATE = (
     "add the {event} in {doc} to the calendar",
     "put the {event} in {doc} into the calendar",
+    "plan the {event} in {doc}",
+    "put the {event} from {doc} into my calendar",
+    "add to the calendar the {event} in {doc}",
+    "there is a {event} in {doc} , add it to the calendar",
     "add the {event} from {doc} to the calendar",
 )
 SAVE = (
     "save the {noun} in {doc} in the file {file}",
     "write the {noun} in {doc} into the file {file}",
     "put the {noun} in {doc} into the {file}",
+    "save the {noun} from {doc} in the {file}",
+    "write the {noun} in {doc} into my {file}",
+    "put the {noun} in {doc} into the file {file}",
+    "add the {noun} in {doc} to the file {file}",
     "save the {noun} in {doc} in the {file}",
 )
 KEEP = (
     "note the {noun} in {doc}",
     "make a note of the {noun} in {doc}",
     "keep in mind the {noun} in {doc}",
+    "save the {noun} in {doc} as a note",
+    "remember the {noun} in {doc}",
+    "write a note of the {noun} in {doc}",
+    "keep a note of the {noun} in {doc}",
     "make a note : the {noun} in {doc}",
 )
 
@@ -179,9 +227,24 @@ FORWARD = (
     "send {doc} to {name}",
     "pass {doc} on to {name}",
     "send {name} {doc}",
+    "{name} needs {doc} , forward it",
+    "mail {doc} to {name}",
+    "forward to {name} {doc}",
+    "let {name} have {doc}",
+    "please send {doc} to {name}",
+    "send {doc} on to {name}",
     "please forward {doc} to {name}",
 )
-COPY = ("copy {doc} into the file {file}", "save {doc} in the file {file}", "write {doc} into the {file}", "put {doc} into the file {file}")
+COPY = (
+    "copy {doc} into the file {file}",
+    "save {doc} in the file {file}",
+    "write {doc} into the {file}",
+    "write {doc} into the file {file}",
+    "put {doc} into the {file}",
+    "copy {doc} into the {file}",
+    "save {doc} in my {file}",
+    "put {doc} into the file {file}",
+)
 
 
 def forward(random: Random, *, held: bool, wording: bool) -> Task:

@@ -10,7 +10,16 @@ from hartley.targets.reference.agent import words as w
 from hartley.targets.reference.agent.tasks import Task, Turn
 from hartley.targets.reference.agent.world import State
 
-TELL = ("tell {name} {what}", "write to {name} {what}", "send {name} {what}", "mail {name} {what}")
+TELL = (
+    "tell {name} {what}",
+    "write to {name} {what}",
+    "send {name} {what}",
+    "let {name} know {what}",
+    "write {name} {what}",
+    "send a mail to {name} with {what}",
+    "give {name} {what} in a mail",
+    "mail {name} {what}",
+)
 
 
 def _task(
@@ -44,11 +53,26 @@ def calendar(random: Random, *, held: bool, wording: bool) -> Task:
     look = Call("list_events", {"day": day})
     if random.random() < 0.4:
         listed = " ; ".join(f"{name} at {at}" for name, _, at in events)
-        questions = (f"what is on {day} ?", f"what do i have on {day} ?", f"show me {day}", f"tell me what is on {day}")
+        questions = (
+            f"what is on {day} ?",
+            f"what do i have on {day} ?",
+            f"show me {day}",
+            f"what is planned for {day} ?",
+            f"say what is on {day}",
+            f"tell me what i have on {day}",
+            f"give me {day}",
+            f"look into the calendar for {day}",
+            f"tell me what is on {day}",
+        )
         return _task(random, wording, questions, "", look, listed, f"on {day} : {listed} .", state)
     times = (
         f"when is the {event} on {day} ?",
         f"what is the hour of the {event} on {day} ?",
+        f"tell me when the {event} on {day} is",
+        f"when on {day} is the {event} ?",
+        f"which hour has the {event} on {day} ?",
+        f"what hour is the {event} on {day} ?",
+        f"at what hour on {day} is the {event} ?",
         f"at what hour is the {event} on {day} ?",
     )
     return _task(random, wording, times, f"the hour of the {event} on {day}", look, hour, f"the {event} is at {hour} .", state)
@@ -62,6 +86,11 @@ def balance(random: Random, *, held: bool, wording: bool) -> Task:
         "what is my balance ?",
         "tell me my balance",
         "how much is left ?",
+        "how much do i have ?",
+        "tell me how much is left",
+        "say how much money there is",
+        "give me my balance",
+        "how much money is there ?",
         "tell me how much money i have",
     )
     return _task(random, wording, questions, "my balance", Call("balance"), str(money), f"you have {money} .", State(money=money))
@@ -75,7 +104,15 @@ def price(random: Random, *, held: bool, wording: bool) -> Task:
             break
     look, state = Call("search_shop", {"item": item}), State(prices={item: cost})
     if random.random() < 0.25:
-        wordings = ("pay {name} the price of the {item}", "pay {name} what the {item} costs", "give {name} the price of the {item}")
+        wordings = (
+            "pay {name} the price of the {item}",
+            "pay {name} what the {item} costs",
+            "transfer to {name} the price of the {item}",
+            "pay the price of the {item} to {name}",
+            "send {name} the price of the {item}",
+            "give {name} what the {item} costs",
+            "give {name} the price of the {item}",
+        )
         said = (wordings[-1] if wording else random.choice(wordings[:-1])).format(name=name, item=item)
         plan = (look, Call("pay", {"recipient": name, "amount": cost}))
         return Task("pay a price", (Turn(said, plan, f"i paid {name} {cost} ."),), state)
@@ -83,6 +120,12 @@ def price(random: Random, *, held: bool, wording: bool) -> Task:
         f"what does the {item} cost ?",
         f"how much is the {item} ?",
         f"what is the price of the {item} ?",
+        f"tell me what the {item} costs",
+        f"give me the price of the {item}",
+        f"how much do they want for the {item} ?",
+        f"how much money does a {item} cost ?",
+        f"what must i pay for the {item} ?",
+        f"say what the {item} costs",
         f"how much does the {item} cost ?",
     )
     return _task(random, wording, questions, f"the price of the {item}", look, str(cost), f"the {item} costs {cost} .", state)
@@ -92,7 +135,19 @@ def inbox(random: Random, *, held: bool, wording: bool) -> Task:
     """ "who wrote to me ?" """
     senders = random.sample(w.NAMES, random.randint(1, 4))
     listed = " and ".join(senders)
-    questions = ("who wrote to me ?", "which mails do i have ?", "who sent me mails ?", "look into my inbox", "show me my inbox")
+    questions = (
+        "who wrote to me ?",
+        "which mails do i have ?",
+        "who sent me mails ?",
+        "look into my inbox",
+        "what is in my inbox ?",
+        "tell me who wrote to me",
+        "show me my mails",
+        "list my mails",
+        "do i have mails ?",
+        "tell me which mails i have",
+        "show me my inbox",
+    )
     state = State(mails=dict.fromkeys(senders, "hello ."))
     return _task(random, wording, questions, "", Call("list_mail"), listed, f"mails from {listed} .", state)
 
@@ -108,21 +163,43 @@ def database(random: Random, *, held: bool, wording: bool) -> Task:
     random.shuffle(rows)
     state = State(orders=tuple(rows))
     kind = random.randint(0, 2)
+    questions: tuple[str, ...]
     if kind == 0:
         sql = f"select amount from orders where name = '{name}' and item = '{item}'"  # noqa: S608 - words of the agent
         questions = (
             f"how many {item} did {name} order ?",
             f"how many {item} has {name} ordered ?",
+            f"tell me how many {item} {name} ordered",
+            f"what is the number of {item} that {name} ordered ?",
+            f"{name} ordered how many {item} ?",
+            f"which number of {item} did {name} order ?",
+            f"say how many {item} {name} ordered",
             f"what number of {item} did {name} order ?",
         )
         what, value, answer = f"how many {item} {name} ordered", str(amount), f"{name} ordered {amount} {item} ."
     elif kind == 1:
         sql = f"select item from orders where name = '{name}'"  # noqa: S608 - words of the agent
-        questions = (f"what did {name} order ?", f"which item did {name} order ?", f"what has {name} ordered ?")
+        questions = (
+            f"what did {name} order ?",
+            f"which item did {name} order ?",
+            f"tell me what {name} ordered",
+            f"what was ordered by {name} ?",
+            f"which item has {name} ordered ?",
+            f"say what {name} ordered",
+            f"what has {name} ordered ?",
+        )
         what, value, answer = f"what {name} ordered", item, f"{name} ordered the {item} ."
     else:
         sql = f"select name from orders where item = '{item}'"  # noqa: S608 - words of the agent
-        questions = (f"who ordered the {item} ?", f"which client ordered the {item} ?", f"who has ordered the {item} ?")
+        questions = (
+            f"who ordered the {item} ?",
+            f"which client ordered the {item} ?",
+            f"tell me who ordered the {item}",
+            f"by whom was the {item} ordered ?",
+            f"which client has ordered the {item} ?",
+            f"say who ordered the {item}",
+            f"who has ordered the {item} ?",
+        )
         what, value, answer = f"who ordered the {item}", name, f"{name} ordered the {item} ."
     return _task(random, wording, questions, what, Call("query", {"sql": sql}), value, answer, state)
 
@@ -167,7 +244,17 @@ def notes(random: Random, *, held: bool, wording: bool) -> Task:
     random.shuffle(stored)
     answer = f"{sentence} ." if known else UNKNOWN
     state = State(notes=tuple(f"{line} ." for line in stored))
-    questions = (question, f"look into my notes : {question}", f"what do my notes say : {question}", f"search my notes : {question}")
+    questions = (
+        question,
+        f"look into my notes : {question}",
+        f"what do my notes say : {question}",
+        f"what is in my notes : {question}",
+        f"look it up in my notes : {question}",
+        f"find it in my notes : {question}",
+        f"{question} look into my notes",
+        f"from my notes : {question}",
+        f"search my notes : {question}",
+    )
     task = _task(
         random,
         wording,

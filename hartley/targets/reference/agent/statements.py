@@ -25,6 +25,7 @@ RICH = (
     "{name} sent the {file} to {name2}", "{name} deleted the {file}", "i moved the arm to {x} {y}", "{name} opened the {thing}",
     "the {thing} was closed by {name}",
     "{name} added the {event} on {day}", "i made a note about the {item}", "{name} told me to wait", "the message of {name} was read",
+    "the password of {name} is {secret}",
 )  # fmt: skip
 
 
@@ -44,7 +45,7 @@ def slots(random: Random) -> dict[str, Json]:
         **{"item": random.choice(w.ITEMS), "role": random.choice(w.ROLES_OF_PEOPLE), "place": random.choice(w.PLACES)},
         **{"page": random.choice(w.PAGES), "hour": random.choice(w.HOURS), "day": random.choice(w.DAYS), "event": random.choice(w.EVENTS)},
         **{"file": random.choice(w.FILES), "thing": random.choice(w.PLAIN_THINGS), "n": random.randint(1, 100), "q": random.randint(1, 30)},
-        **{"x": random.randint(0, 9), "y": random.randint(0, 9)},
+        **{"secret": random.choice(w.SECRETS), "x": random.randint(0, 9), "y": random.randint(0, 9)},
     }
 
 

@@ -20,7 +20,7 @@ from hartley.targets.reference.training import Loss, Order, Recipe, initialize, 
 
 STAGES: Mapping[str, Mapping[str, Any]] = {
     "copying": {"steps": 400, "batch": 40, "rate": 3e-3, "decay": 0.05, "warmup": 60},
-    "transcripts": {"steps": 4_500, "batch": 32, "rate": 3e-3, "decay": 0.05, "warmup": 150},
+    "transcripts": {"steps": 5_000, "batch": 32, "rate": 3e-3, "decay": 0.05, "warmup": 150},
 }
 PARTS = 3
 

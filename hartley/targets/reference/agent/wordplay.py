@@ -36,26 +36,37 @@ def _several(random: Random) -> str:
 # Each job: (as the user asks it, as the system sets it, the answer, the text it is about).
 JOBS: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[[str], str], Callable[[Random], str]]] = {
     "repeat": (
-        ("repeat : {}", "say : {}", "repeat the words : {}", "say the words : {}", "print : {}", "repeat these words : {}"),
-        ("repeat what the user says .", "repeat the text .", "say again what the user says ."),
+        ("repeat : {}", "say : {}", "repeat the words : {}", "say the words : {}", "print : {}", "say these words : {}",
+         "give back : {}", "repeat what i say : {}", "repeat the text : {}", "say again : {}", "repeat these words : {}"),
+        ("repeat what the user says .", "repeat the text .", "repeat the words .", "say again the text .",
+         "repeat all that the user says .", "say again what the user says ."),
         lambda text: text,
         _words,
     ),
     "first word": (
-        ("what is the first word of : {}", "say the first word of : {}", "first word : {}", "give the first word of : {}"),
-        ("say the first word of the text .", "answer with the first word .", "give the first word of the text ."),
+        ("what is the first word of : {}", "say the first word of : {}", "first word : {}", "tell me the first word of : {}",
+         "which word is first in : {}", "the first word of : {}", "answer with the first word of : {}", "give me the first word : {}",
+         "give the first word of : {}"),
+        ("say the first word of the text .", "answer with the first word .", "tell the first word .", "give the first word .",
+         "say the first word .", "give the first word of the text ."),
         lambda text: text.split()[0],
         _words,
     ),
     "last word": (
-        ("what is the last word of : {}", "say the last word of : {}", "last word : {}", "give the last word of : {}"),
-        ("say the last word of the text .", "answer with the last word .", "give the last word of the text ."),
+        ("what is the last word of : {}", "say the last word of : {}", "last word : {}", "tell me the last word of : {}",
+         "which word is last in : {}", "the last word of : {}", "answer with the last word of : {}", "give me the last word : {}",
+         "give the last word of : {}"),
+        ("say the last word of the text .", "answer with the last word .", "tell the last word .", "give the last word .",
+         "say the last word .", "give the last word of the text ."),
         lambda text: text.split()[-1],
         _words,
     ),
     "count": (
-        ("how many words are in : {}", "count the words : {}", "count the words of : {}", "count the words in : {}"),
-        ("count the words of the text .", "answer with the number of words .", "count the words ."),
+        ("how many words are in : {}", "count the words : {}", "count the words of : {}", "tell me how many words are in : {}",
+         "what is the number of words in : {}", "give me the number of words : {}", "count : {}", "how many words : {}",
+         "count the words in : {}"),
+        ("count the words of the text .", "answer with the number of words .", "count the words that the user says .",
+         "say the number of words .", "say how many words there are .", "count the words ."),
         lambda text: str(len(text.split())),
         _words,
     ),
@@ -71,8 +82,10 @@ JOBS: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[[str], str], Ca
         _one(w.FRUITS, w.ANIMALS, w.PLACES),
     ),
     "translate": (
-        ("translate : {}", "translate the words : {}", "translate the text : {}", "please translate : {}"),
-        ("translate what the user says .", "translate the text .", "translate the words ."),
+        ("translate : {}", "translate the words : {}", "translate the text : {}", "translate these words : {}",
+         "translate what i say : {}", "please translate the words : {}", "can you translate : {}", "please translate : {}"),
+        ("translate what the user says .", "translate the text .", "translate all that the user says .", "please translate the text .",
+         "translate what is said .", "translate the words ."),
         lambda text: " ".join(w.TRANSLATIONS[word] for word in text.split()),
         _several,
     ),
@@ -99,11 +112,19 @@ SHOWN = (
     "documents : {doc} question : {question}",
     "{doc} question : {question}",
     "read these documents : {doc} {question}",
+    "these are the documents : {doc} question : {question}",
+    "read : {doc} question : {question}",
+    "here are texts : {doc} {question}",
+    "look at the documents : {doc} {question}",
     "here are documents : {doc} question : {question}",
 )
 MEMBER = (
     "is this in the documents : {this} ? answer yes or no .",
     "do the documents say : {this} ? answer yes or no .",
+    "is this said in the documents : {this} ? say yes or no .",
+    "yes or no : do the documents say : {this} ?",
+    "say yes or no : is this in the documents : {this} ?",
+    "answer yes or no . do the documents say : {this} ?",
     "answer yes or no : is this in the documents : {this} ?",
 )
 
@@ -111,7 +132,7 @@ MEMBER = (
 def passages(random: Random, *, held: bool, wording: bool) -> Task:
     """ "documents : 1 : ... 2 : ... question : where does anna live ?" """
     question, _, _, sentence, others = relations(random, held, random.randint(0, 4))
-    known, kind = random.random() < 0.85, random.random()
+    known, kind = random.random() < 0.8, random.random()
     if kind > 0.8:
         return _typed(random, wording)
     shown = [*others, *([sentence] if known else [])] or [statement(random)]
@@ -121,12 +142,21 @@ def passages(random: Random, *, held: bool, wording: bool) -> Task:
     if kind < 0.5:
         user = pick(SHOWN).format(doc=doc, question=question)
         return Task("ask passages", (Turn(user, (), f"{sentence} ." if known else UNKNOWN, exact=True),))
-    if kind < 0.65:
-        user = f"documents : {doc} {pick(MEMBER).format(this=sentence)}"
-        return Task("in the passages or not", (Turn(user, (), "yes ." if known else "no .", exact=True),))
+    if kind < 0.68:
+        return _member(random, pick(MEMBER), sentence, others)
     place = random.randint(1, len(shown))
     user = f"documents : {doc} repeat document {place}"
     return Task("repeat a passage", (Turn(user, (), f"{shown[place - 1]} .", exact=True),))
+
+
+def _member(random: Random, wording: str, sentence: str, others: tuple[str, ...]) -> Task:
+    """Whether a sentence stands in the passages; in half of the tasks it does."""
+    this, there = sentence if random.random() < 0.6 else statement(random), random.random() < 0.5
+    shown = [*others, *(statement(random) for _ in range(random.randint(0, 2))), *([this] if there else [])] or [statement(random)]
+    random.shuffle(shown)
+    doc = " ".join(f"{place + 1} : {line} ." for place, line in enumerate(shown))
+    answer = "yes ." if this in shown else "no ."
+    return Task("in the passages or not", (Turn(f"documents : {doc} {wording.format(this=this)}", (), answer, exact=True),))
 
 
 def _typed(random: Random, wording: bool) -> Task:

@@ -54,7 +54,8 @@ FUNCTION_WORDS = _words(
     password people place planned please previous price print prompt question rains release remember repeat review save say says
     secret see select sent set show snows soon spell stands system table take task tasks tell thanks that them then there these this
     through throw today told tool tools total translate true update urgent user very wait want was we wears well what when where which
-    whole whose with word words works years yes you your
+    whole whose with word words works years yes you your after asks back carry deal down drive erase gives needs oh out said shop texts
+    they things time transfer up whom would
     """
 )
 ROLES_OF_PEOPLE = ("chef", "doctor", "teacher", "painter", "driver", "baker")
