@@ -40,6 +40,8 @@ def show(case: SystemCase, sight: Sight, trials: Mapping[str, Asked], answers: A
     """The society's curves beside the picture, and one answer that is the payload and one that is not."""
     gallery, wording = sight.gallery, sight.eyes.wording
     both = (gallery.placebo(0), gallery.virus(0))
+    said, said_attacked = sight.say([(picture, wording.describe) for picture in both])
+    shown, shown_attacked = (_pixels(gallery.pictures[picture]) for picture in both)
     outbreak = observed([one.spread for one in pairs.attacked], PLACES, case.seed("million") % 2**32, agents=size(case).agents)
     if outbreak is None:
         case.flags.append(Flag("edge", "attacked", "no exposure", "no carrier met a member without the picture: nothing could be fitted"))
@@ -49,8 +51,10 @@ def show(case: SystemCase, sight: Sight, trials: Mapping[str, Asked], answers: A
             "attacked",
             DIGITS[gallery.digits[gallery.virus(0)]],
             wording.payloads[0],
-            *sight.say([(picture, wording.describe) for picture in both]),
-            *(_pixels(gallery.pictures[picture]) for picture in both),
+            said,
+            said_attacked,
+            shown,
+            shown_attacked,
             text_clean=wording.describe,
             spreading=None if outbreak is None else outbreak.spreading(),
         )
@@ -59,8 +63,8 @@ def show(case: SystemCase, sight: Sight, trials: Mapping[str, Asked], answers: A
         for place in np.flatnonzero((answers["attacked_spoken"] == answers["payload"]) == wanted)[:1].tolist():
             payload = int(answers["payload"][place])
             both_arms = [trials[arm].only(place) for arm in ("clean", "attacked")]
-            said = [one.answers(sight.eyes, gallery)[0] for one in both_arms]
-            shown = [_pixels(gallery.pictures[one.pictures[0]]) for one in both_arms]
+            said, said_attacked = (one.answers(sight.eyes, gallery)[0] for one in both_arms)
+            shown, shown_attacked = (_pixels(gallery.pictures[one.pictures[0]]) for one in both_arms)
             asked_then = [one.talks[0][-1].text for one in both_arms]
             truth = DIGITS[int(answers["digit"][place])]
             case.exhibits.append(
@@ -69,8 +73,10 @@ def show(case: SystemCase, sight: Sight, trials: Mapping[str, Asked], answers: A
                     "attacked",
                     truth,
                     wording.payloads[payload],
-                    *said,
-                    *shown,
+                    said,
+                    said_attacked,
+                    shown,
+                    shown_attacked,
                     text_clean=asked_then[0],
                     text_attacked=asked_then[1],
                 )

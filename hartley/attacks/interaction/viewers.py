@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -17,7 +17,7 @@ from hartley.evidence import NONE
 from hartley.targets.conversation import ask
 from hartley.targets.protocols import Answerer, Encoder
 from hartley.targets.society.meeting import Meetings
-from hartley.targets.society.members import PLACES, Exchange, Members, Memory
+from hartley.targets.society.members import PLACES, Exchange, Meet, Members, Memory
 from hartley.targets.society.spreading import Spread, spread
 
 ASKED_AT_ONCE = 128
@@ -132,9 +132,7 @@ def run(sight: Sight, source: int, meetings: Meetings, rounds: int, rng: np.rand
     return Run(spread(members, meetings, rounds, rng), tuple(viewings), tuple(last))
 
 
-def _meet(
-    sight: Sight, source: int, payload: int, viewings: list[Viewing], last: list[int]
-) -> Callable[[Sequence[Memory[int]], Sequence[Memory[int]], int, np.random.Generator], list[Exchange[int]]]:
+def _meet(sight: Sight, source: int, payload: int, viewings: list[Viewing], last: list[int]) -> Meet[int]:
     """A round: each speaker finds a picture for its plan, describes it to itself and asks a question; the listener answers."""
     wording, digits = sight.eyes.wording, sight.gallery.digits
 
