@@ -26,7 +26,7 @@ ALLOWED = ("max_requests", "max_tokens", "max_money", "concurrency", "timeout", 
 @click.option(
     "--target",
     help="reference (the default: a model and the agents around it), reference:encoder, reference:agent, hf:PATH for a local CLIP or "
-    "LLaMA folder, or openai:MODEL@URL for any OpenAI-compatible server.",
+    "LLaMA folder, openai:MODEL@URL for any OpenAI-compatible server, or agentdojo:SUITE.",
 )
 @click.option("--data", help="reference, or a folder of captioned pictures with metadata.csv or metadata.jsonl.")
 @click.option("--flows", help="Only threats of these flows, with commas between them: prediction, learning, inferring, action, ...")
@@ -153,6 +153,7 @@ def _threats(options: dict[str, Any], target: str, there: frozenset[str]) -> tup
     """The threats that are named, or all that are implemented, of the flows that are named, and attack what the target has."""
     from hartley import catalog
     from hartley.catalog.load import FLOWS
+    from hartley.runs import resolve
 
     named, flows = _names(options["threats"]), _names(options["flows"])
     if named and flows:
@@ -163,7 +164,7 @@ def _threats(options: dict[str, Any], target: str, there: frozenset[str]) -> tup
         if flow not in FLOWS:
             raise unknown("flow", flow, FLOWS)
     ready = [row for row in catalog.threats() if row.implemented and row.flow in (flows or FLOWS)]
-    found = tuple(row.id for row in ready if row.level in there)
+    found = tuple(row.id for row in ready if row.level in there and (row.id in resolve.DOJO_THREATS or not target.startswith(resolve.DOJO)))
     if not found:
         what = f" of the flow{'s' if len(flows) > 1 else ''} {', '.join(flows)}" if flows else ""
         having = " and ".join(sorted({row.flow for row in catalog.threats() if row.implemented and row.level in there})) or "none"

@@ -21,7 +21,7 @@ from hartley.runs.context import Context
 from hartley.runs.folder import SCHEMA, empty_result
 from hartley.runs.parts import PARTS, Parts, Recipe
 from hartley.runs.plan import EFFORT_FIELDS, NO_DEFENSE, Cell
-from hartley.runs.resolve import Loaded
+from hartley.runs.resolve import DOJO_THREATS, Loaded
 from hartley.runs.store import Store, slug
 
 Progress = Callable[[str, int, int], None]
@@ -78,6 +78,8 @@ def case_for(cell: Cell, recipe: Recipe, loaded: Loaded, parts: Parts, common: M
         if loaded.system is None:
             raise Refused(f"{cell.threat} attacks an agent, a society or a memory; {cell.target} is a model alone")
         refuse_incapable(cell, recipe, loaded.system.name, loaded.system.capabilities)
+        if loaded.system.dojo is not None and cell.threat not in DOJO_THREATS:
+            raise Refused(f"{cell.threat} needs an environment of ours; a suite of AgentDojo takes {', '.join(DOJO_THREATS)}")
         if defense is not None and not isinstance(defense, Safeguard):
             raise Refused(f"{cell.defense} wraps a model, and {cell.threat} attacks the system around one")
         return SystemCase(system=loaded.system, safeguard=defense, **common)

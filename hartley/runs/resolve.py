@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 REFERENCE_TARGET = "reference"
 REFERENCE_DATA = "reference"
+DOJO = "agentdojo:"
+DOJO_THREATS = ("indirect-prompt-injection",)
+"""What a suite of AgentDojo can be attacked with."""
 POLICY_KINDS = frozenset({"llama"})
 """model_type in the config.json of folders that hold a policy, and no encoder."""
 _LARGEST_CONFIG = 2**20
@@ -199,6 +202,22 @@ def _endpoint(target: str, _data: str, _checked: bool, allowance: Allowance) -> 
     return Loaded(None, None, tuple(notes), system, endpoint)
 
 
+def _check_dojo(name: str) -> None:
+    from hartley.targets.agentdojo.suites import split
+
+    _, policy = split(name)
+    if policy.startswith("openai:"):
+        _check_endpoint(policy)
+    if find_spec("agentdojo") is None:
+        raise InputError("AgentDojo's suites take its package; not installed: agentdojo; takes: pip install 'hartley[agentdojo]'")
+
+
+def _dojo(target: str, _data: str, _checked: bool, _allowance: Allowance) -> Loaded:
+    from hartley.runs import systems
+
+    return Loaded(None, None, (), systems.dojo(target))
+
+
 def _measured_on(encoder: ClipEncoder, data: str, notes: tuple[str, ...], squash: bool, mode: str, checked: bool) -> Loaded:
     if data == REFERENCE_DATA:
         return Loaded(encoder, _reference_data(encoder), notes)
@@ -239,6 +258,7 @@ KINDS: dict[str, Kind] = {
     "reference:agent": Kind("reference:agent", _always(SYSTEM), _there, _reference_agent),
     "hf:": Kind("hf:PATH", _folder_levels, _check_folder, _folder),
     "openai:": Kind("openai:MODEL@URL", _always(SYSTEM), _check_endpoint, _endpoint),
+    DOJO: Kind("agentdojo:SUITE", _always(SYSTEM), _check_dojo, _dojo),
 }
 """Every form that a target's name may take, by the whole name or, with a colon at its end, by what it begins with. One more kind of
 target is one more row."""

@@ -50,6 +50,17 @@ def folder(name: str) -> System:
     return System(name, policy, embedder(), reference=False)
 
 
+def dojo(name: str) -> System:
+    """A suite of AgentDojo with a policy of its own or of ours, agentdojo:SUITE or agentdojo:SUITE+POLICY."""
+    from hartley import targets
+    from hartley.targets.agentdojo.dojo import load
+    from hartley.targets.memory.lexical import Lexical
+    from hartley.targets.system import System
+
+    found = load(name, targets.load)
+    return System(name, found.policy, Lexical(), reference=False, dojo=found)
+
+
 def endpoint(name: str, allowance: Allowance) -> tuple[System, Endpoint]:
     """A model behind a server, and what asks it, still without budget and cache. Nothing is sent yet."""
     from hartley.targets.endpoint.client import EndpointPolicy

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hartley.targets.protocols import Answerer, Encoder, Policy, TextEmbedder
+
+if TYPE_CHECKING:
+    from hartley.targets.agentdojo.dojo import Dojo
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,7 @@ class System:
     answerer, encoder   what agents of a society see pictures with and find them in their albums; None: there is none, and
               threats that spread by pictures are refused.
     reference whether `policy` speaks the reference world's few words, so that payloads must be worded in them.
+    dojo      a suite of AgentDojo whose environment stands in place of ours; then only injections into it can be run.
     """
 
     name: str
@@ -26,11 +31,12 @@ class System:
     answerer: Answerer | None = None
     encoder: Encoder | None = None
     reference: bool = True
+    dojo: Dojo | None = None
 
     @property
     def fingerprint(self) -> str:
         """A hash over all parts."""
-        parts = (self.policy, self.embedder, self.answerer, self.encoder)
+        parts = (self.policy, self.embedder, self.answerer, self.encoder, self.dojo)
         return hashlib.sha256("\0".join("" if part is None else part.fingerprint for part in parts).encode()).hexdigest()
 
     @property

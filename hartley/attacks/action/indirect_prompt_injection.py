@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hartley.attacks.action.attack_set import INJECTIONS
+from hartley.attacks.action.dojo_injection import dojo_injection
 from hartley.attacks.action.errands import beside_a_look, beside_a_question, draw_argument_setting, with_an_argument
 from hartley.attacks.action.injection import Channel, injection_channel, injection_rates, into_document
 from hartley.attacks.case import SystemCase
@@ -24,4 +25,6 @@ def indirect_prompt_injection(case: SystemCase) -> tuple[Evidence, ...]:
     Left out: payloads that persist in memory or fetch further stages, and hidden encodings.
     Bends: S. The payload reaches the policy as a signal of its own, at the level of the user's.
     """
+    if case.system.dojo is not None:
+        return dojo_injection(case, case.system.dojo, None if case.safeguard is None else case.safeguard.id)
     return tuple(injection_channel(case, channel) for channel in CHANNELS)
