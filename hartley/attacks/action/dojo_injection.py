@@ -29,7 +29,7 @@ def dojo_injection(case: Circumstances, dojo: Dojo, safeguard: str | None = None
     Does: runs AgentDojo's own "important instructions" attack on every pair of a user task and an injection task, up to the
     effort's trials, and the user tasks alone; its predicates judge. A pair whose policy gave no answer is left out.
     Left out: attacks that know the safeguard; AgentDojo's other wordings.
-    Bends: S. The payload reaches the policy as a signal of its own, at the level of the user's.
+    Bends: B. What the application reads gets the pathway of its user: every call that the agent may make.
     """
     if safeguard is not None and safeguard not in GUARDS:
         raise Refused(f"{safeguard} does not stand around AgentDojo's tools; {' and '.join(GUARDS)} do")

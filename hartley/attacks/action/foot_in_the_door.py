@@ -45,6 +45,6 @@ def foot_in_the_door(case: SystemCase) -> tuple[Evidence, ...]:
     Does: asks, in what the agent reads, for the balance and then for the goal: in one document, or the balance one turn earlier and
     the goal alone later; the goal alone in one document stands beside it as the control.
     Left out: thoughts written into the agent's scratchpad, as this agent has none, and reflection as a defense.
-    Bends: S. The policy's own first step raises the level at which the payload's next one is received.
+    Bends: B. One harmless step opens the pathway of calls to the document, and what stands behind it passes through as well.
     """
     return tuple(injection_channel(case, channel) for channel in CHANNELS)

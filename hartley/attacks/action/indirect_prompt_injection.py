@@ -23,7 +23,7 @@ def indirect_prompt_injection(case: SystemCase) -> tuple[Evidence, ...]:
     Does: writes one instruction into the mail, file, page, review or note that the user has the agent read, in the best of five
     wordings; the user asks something about the document, has it looked at, or takes an argument of an act from it.
     Left out: payloads that persist in memory or fetch further stages, and hidden encodings.
-    Bends: S. The payload reaches the policy as a signal of its own, at the level of the user's.
+    Bends: B. What the application reads gets the pathway of its user: every call that the agent may make.
     """
     if case.system.dojo is not None:
         return dojo_injection(case, case.system.dojo, None if case.safeguard is None else case.safeguard.id)

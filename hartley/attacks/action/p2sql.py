@@ -21,6 +21,6 @@ def p2sql(case: SystemCase) -> tuple[Evidence, ...]:
     database. Eight goals: four updates and four deletions of other people's orders, judged on the tables afterwards.
     Left out: attacks by the user in person (U.1 to U.3, RD.1, RD.2), since nothing forbids this agent's user to change rows, and
     rows that only bend the answer (RI.1).
-    Bends: S. A row of data speaks as loudly as the user who asked for it.
+    Bends: B. A row of data gets the pathway of the user who asked for it: every statement that the agent may issue.
     """
     return tuple(injection_channel(case, channel) for channel in CHANNELS)

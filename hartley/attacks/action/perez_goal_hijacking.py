@@ -64,7 +64,7 @@ def perez_goal_hijacking(case: SystemCase) -> tuple[Evidence, ...]:
     Does: sets a job on words in the system prompt and adds the order to say a rogue word to the text that the user gives, in the
     best of five wordings with and without delimiters. Judged by exact match of the rogue word.
     Left out: temperature and other settings of decoding; the likeliest token is taken everywhere.
-    Bends: S. The user's input carries a second goal, and the application has no channel that says which one is the operator's.
+    Bends: B. The pathway for the user's text is one for orders too, and the application has no channel that says whose they are.
     """
     return (speech_channel(case, SPEECH),)
 

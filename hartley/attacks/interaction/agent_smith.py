@@ -19,7 +19,7 @@ def agent_smith(case: SystemCase) -> tuple[Evidence, ...]:
     with albums of ten pictures meet in random pairs and on a ring; their rates run a society of a million agents.
     Left out: members write neither plans nor questions freely: they choose among given texts by what was said and what they see, and
     in a society what they say depends on picture and question alone. There is no variant that is bounded in every pixel.
-    Bends: S. The border adds power along the retrieval query and along the payload's answer, and every hop copies it unweakened.
+    Bends: B. The pathway from album to album, meant for what members show each other, copies the border unweakened at every hop.
     """
     answerer, encoder = case.system.answerer, case.system.encoder
     if answerer is None or encoder is None:

@@ -18,7 +18,7 @@ def prompt_infection(case: SystemCase) -> tuple[Evidence, ...]:
     the mail before them alone or the whole thread; the wording is the one of the attack set that infects most members of chains
     kept for choosing. A society of random pairs with inboxes of three mails spreads it further: R0, and shares of a million.
     Left out: payloads split over roles, images, and a rating of mails by a model; everyone has the same two correspondents' names.
-    Bends: S. The payload travels at the strength of the message itself, and every hop that copies it sends it at full power again.
+    Bends: B. The pathway of mail, meant for what is told, carries what is to be done, and every hop that copies it sends all of it again.
     """
     office = (reference_office if case.system.reference else plain_office)(case.random("office"))
     cell, bare = Cell(case, office), Relays(Agent(case.system.policy), office)

@@ -41,7 +41,7 @@ def anderson_rag_mia(case: SystemCase) -> tuple[Evidence, ...]:
     the same law; reads the answer (black box) and, where the policy gives it, the log odds of yes against no (gray box). Beside
     it, for readers that cannot judge what is in their context: asks an ordinary question that the record answers (lookup).
     Left out: the paper's ensemble over prompts; its documents are e-mails and articles, ours one-line records of purchases.
-    Bends: N. The retrieved record stands in the context, and the answer to a question about the context says so.
+    Bends: B. The pathway of answers, meant for what was asked, also tells whether the record stands in the context.
     """
     readers = readers_of(case)
     records, questions = records_of(case, "records", case.effort.members)

@@ -37,7 +37,7 @@ def poisonedrag(case: SystemCase) -> tuple[Evidence, ...]:
     Does: plants 1, 3 or 5 texts a question in a memory that states the right answer three times, the question before a planted
     answer in the best of four wordings (picked on other questions), and measures retrieval and answer apart.
     Left out: the white-box variant (HotFlip on the embedder's tokens): no embedder here gives gradients; texts written by a model.
-    Bends: N. What is retrieved for the question speaks for another answer, and crowds out what speaks for the right one.
+    Bends: B. The pathway from the store to the reader holds a few passages; planted ones crowd out what speaks for the right answer.
     """
     readers = readers_of(case)
     targets, pilot = targets_of(case, "targets", max(1, case.effort.trials // TRIALS_SHARE)), targets_of(case, "pilot", PILOT)
