@@ -1,6 +1,6 @@
 """Societies of a million agents: time, memory and the published curve, and the measured tiers beside the full simulation.
 
-    python benchmarks/society.py [speed] [graphs] [match] [--seeds 200]
+    python benchmarks/society.py [speed] [graphs] [match] [models] [--seeds 200]
 
 speed   1,000,000 agents, 32 rounds of perfect pairing, an initial share of 1/1024. Each line is a process of its own; CPU
         seconds and peak memory are those of the whole process, imports included (resource.getrusage).
@@ -9,6 +9,8 @@ match   members with real albums, run one by one, against the one-payload tier w
         runs, and against the album tier with a table of similarities: each one's curves in the other's 95% band. Once with
         an adversarial picture that nearly always wins retrieval, and once with one that often loses to harmless pictures;
         these replicate too, so that a retrieval counted over all rounds, and not for each, misses the curve (no bar).
+        These members look through their albums, but what they say is drawn.
+models  the same for the members of the threat agent-smith, who see and speak with the reference encoder and answerer.
 Exits with 1 when a bar is missed.
 """
 
@@ -22,8 +24,9 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(threads, "1")
@@ -34,12 +37,17 @@ from hartley.targets.society.albums import Albums, drawn_albums, planted  # noqa
 from hartley.targets.society.meeting import AllEdges, RandomPairs  # noqa: E402
 from hartley.targets.society.population import Population  # noqa: E402
 from hartley.targets.society.registers import Registers  # noqa: E402
-from hartley.targets.society.spreading import Events, Spread, spread  # noqa: E402
+from hartley.targets.society.spreading import Events, Spread, by_round, spread, total  # noqa: E402
+
+if TYPE_CHECKING:
+    from hartley.targets.society.fit import Rates
 
 AGENTS, ROUNDS, SHARE = 1_000_000, 32, 1024
-IMAGES, PLANS, SPACE = 256, 1024, 32
-VIRUS = IMAGES - 1
+IMAGES, PLANS, SPACE, VIRUS = 256, 1024, 32, 255
 WIDTHS = (86, 42, 24, 8)
+Run = Callable[[int, list[int]], Spread]
+"""(agents, seed) to a full run."""
+Tier = Callable[[int, np.random.Generator], Population]
 
 
 class Table:
@@ -155,35 +163,52 @@ def graphs(table: Table, seeds: int) -> None:
 
 
 def match(table: Table, seeds: int) -> None:
-    from hartley.targets.society.fit import fit, rates
-    from hartley.targets.society.spreading import by_round, total
-
     for name, strength in (("strong picture", 3.0), ("weak picture", 1.0)):
         images, plans = pictures(np.random.default_rng(11), strength)
-        calibration = [full(images, plans, 256, [1, seed]) for seed in range(max(4, seeds // 2))]
-        rounds = by_round(calibration)
-        found = rates(total(rounds))
-        for what in ("retrieval", "asks", "answers", "arrival", "transmission", "recovery"):
-            table.line(f"{name}, counted on {len(calibration)} full runs of 256: {what}", str(getattr(found, what)))
-        early, late = (rates(total(part)).retrieval for part in (rounds[:8], rounds[-8:]))
-        table.line(f"{name}: retrieval in the first and the last 8 rounds", f"{early.value:.3f}, {late.value:.3f}")
-        gap = fit(calibration[0], RandomPairs(256).radius()).gap
-        table.line(f"{name}: mean field with constant recovery, largest gap to a run", f"{gap:.3f}")
+        run = partial(full, images, plans)
+        rounds, found = counted(table, name, run, seeds)
         similarity, payload_of = plans @ images.T, np.append(np.full(VIRUS, -1), 0)
         alphas = {"asks": found.asks.value or 0.0, "answers": found.answers.value or 0.0}
-        tiers: dict[str, Callable[[int, np.random.Generator], Population]] = {
-            "one payload": partial(registers, rounds),
-            "one payload, constant beta": partial(registers, [total(rounds)]),
-            "real albums": partial(real_albums, similarity, payload_of, alphas),
-        }
-        for agents in (64, 256):
-            whole = [full(images, plans, agents, [5, agents, seed]) for seed in range(seeds)]
-            for tier, society in tiers.items():
-                quick = []
-                for seed in range(seeds):
-                    rng = np.random.default_rng([3, seed])
-                    quick.append(spread(society(agents, rng), RandomPairs(agents), ROUNDS, rng))
-                compare(table, f"{name}, {agents} agents, {tier}", whole, quick, required="constant" not in tier)
+        beside(table, name, run, {**of_one_payload(rounds), "real albums": partial(real_albums, similarity, payload_of, alphas)}, seeds)
+
+
+def models(table: Table, seeds: int) -> None:
+    from society_parts.models import members
+
+    run = members(ROUNDS)
+    beside(table, "models", run, of_one_payload(counted(table, "models", run, seeds)[0]), seeds)
+
+
+def counted(table: Table, name: str, run: Run, seeds: int) -> tuple[Sequence[Events], Rates]:
+    """The counts of full runs of their own, round by round, and the shares behind all of them."""
+    from hartley.targets.society.fit import fit, rates
+
+    calibration = [run(256, [1, seed]) for seed in range(max(4, seeds // 2))]
+    rounds = by_round(calibration)
+    found = rates(total(rounds))
+    for what in ("retrieval", "asks", "answers", "arrival", "transmission", "recovery"):
+        table.line(f"{name}, counted on {len(calibration)} full runs of 256: {what}", str(getattr(found, what)))
+    early, late = (rates(total(part)).retrieval for part in (rounds[:8], rounds[-8:]))
+    table.line(f"{name}: retrieval in the first and the last 8 rounds", f"{early.value:.3f}, {late.value:.3f}")
+    gap = fit(calibration[0], RandomPairs(256).radius()).gap
+    table.line(f"{name}: mean field with constant recovery, largest gap to a run", f"{gap:.3f}")
+    return rounds, found
+
+
+def of_one_payload(rounds: Sequence[Events]) -> dict[str, Tier]:
+    return {"one payload": partial(registers, rounds), "one payload, constant beta": partial(registers, [total(rounds)])}
+
+
+def beside(table: Table, name: str, run: Run, tiers: Mapping[str, Tier], seeds: int) -> None:
+    """Full runs of 64 and 256 agents beside as many of each tier."""
+    for agents in (64, 256):
+        whole = [run(agents, [5, agents, seed]) for seed in range(seeds)]
+        for tier, society in tiers.items():
+            quick = []
+            for seed in range(seeds):
+                rng = np.random.default_rng([3, seed])
+                quick.append(spread(society(agents, rng), RandomPairs(agents), ROUNDS, rng))
+            compare(table, f"{name}, {agents} agents, {tier}", whole, quick, required="constant" not in tier)
 
 
 def registers(rounds: Sequence[Events], agents: int, rng: np.random.Generator) -> Population:
@@ -243,7 +268,7 @@ def compare(table: Table, name: str, whole: list[Spread], quick: list[Spread], *
         )
 
 
-PARTS = {"speed": speed, "graphs": graphs, "match": match}
+PARTS = {"speed": speed, "graphs": graphs, "match": match, "models": models}
 
 
 def main() -> int:

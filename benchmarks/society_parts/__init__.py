@@ -1,0 +1,1 @@
+"""What benchmarks/society.py takes from the attacks."""
