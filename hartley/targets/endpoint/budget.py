@@ -134,11 +134,13 @@ class Budget:
             yield charge
         finally:
             with self._changed:
-                with self._counted() as count:
-                    now = count[0]
-                    count[0] = Spent(now.requests, now.read - read + charge.cost.read, now.written - written + charge.cost.written)
-                self._under_way -= 1
-                self._changed.notify_all()
+                try:
+                    with self._counted() as count:
+                        now = count[0]
+                        count[0] = Spent(now.requests, now.read - read + charge.cost.read, now.written - written + charge.cost.written)
+                finally:  # those who wait go on, whatever became of the ledger
+                    self._under_way -= 1
+                    self._changed.notify_all()
 
     def _reserve(self, most: Spent) -> OutOfBudget | None:
         with self._counted() as count:
@@ -165,7 +167,7 @@ class Budget:
         try:
             descriptor = os.open(self._ledger, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise InputError(f"cannot keep the budget's ledger at {self._ledger}: {error.strerror}") from None
+            raise self._unkept(error) from None
         with os.fdopen(descriptor, "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # gone with the process that holds it, even one that was killed
             count = [self._recorded(file.read())]
@@ -174,7 +176,13 @@ class Budget:
             if count[0] != before:
                 # One line of a fixed length in one write: what is killed in between leaves the old line or the new one.
                 line = json.dumps({"requests": count[0].requests, "read": count[0].read, "written": count[0].written})
-                os.pwrite(file.fileno(), f"{line:<126}\n".encode(), 0)
+                try:
+                    os.pwrite(file.fileno(), f"{line:<126}\n".encode(), 0)
+                except OSError as error:
+                    raise self._unkept(error) from None
+
+    def _unkept(self, error: OSError) -> InputError:
+        return InputError(f"cannot keep the budget's ledger at {self._ledger}: {error.strerror}")
 
     def _recorded(self, content: bytes) -> Spent:
         if not content:

@@ -172,7 +172,9 @@ class EndpointEmbedder:
         vectors = [vector for part in found for vector in part]
         if len({len(vector) for vector in vectors}) > 1:
             raise NotMeasured(Reason.SCHEMA, "the embeddings differ in size")
-        return torch.nn.functional.normalize(torch.tensor(vectors, dtype=torch.float64), dim=-1).float()
+        whole = torch.tensor(vectors, dtype=torch.float64)
+        # no entry above 1, so that no length overflows or vanishes
+        return torch.nn.functional.normalize(whole / whole.abs().amax(dim=-1, keepdim=True), dim=-1).float()
 
 
 def _chat(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Mapping
 from typing import NoReturn
 from urllib.parse import quote
@@ -17,6 +18,7 @@ SHORTEST_SECRET = 8
 """Shorter ones are stand-ins, like "none" or "EMPTY", for servers that need no key; to take them out of answers would change answers."""
 
 _LONGEST_HINT = 12
+_ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(/))")
 _LOGGERS = ("httpx2", "httpcore2.connection", "httpcore2.http11", "httpcore2.http2", "httpcore2.proxy", "httpcore2.socks", "openai")
 
 
@@ -44,21 +46,28 @@ class Key:
         return f"Bearer {self._value}"
 
     def hide(self, text: str) -> str:
-        """The text with `HIDDEN` wherever the key stands in it, whole or only its beginning."""
+        """The text with `HIDDEN` wherever the key stands in it, whole or only its beginning, as it is or in JSON's escapes."""
+        if not self._marks:
+            return text
+        if "\\" in text:  # JSON within a string, such as a call's arguments, has its escapes still before it
+            plain = _ESCAPED.sub(lambda found: found[2] or chr(int(found[1], 16)), text)
+            if (hidden := self._hidden(plain)) != plain:
+                return hidden
+        return self._hidden(text)
+
+    def _hidden(self, text: str) -> str:
         for mark in self._marks:
             text = text.replace(mark, HIDDEN)
-        if self._marks and (start := self._value[:_LONGEST_HINT]) in text and len(self._value) > 2 * _LONGEST_HINT:
-            text = self._without_beginnings(text, start)
-        return text
+        if len(self._value) <= 2 * _LONGEST_HINT:
+            return text
+        # Each piece after a beginning goes on without what follows in the key too; one pass, since a server may repeat it without end.
+        first, *others = text.split(self._value[:_LONGEST_HINT])
+        return first + "".join(HIDDEN + piece[self._followed(piece) :] for piece in others)
 
-    def _without_beginnings(self, text: str, start: str) -> str:
-        place = 0
-        while (place := text.find(start, place)) >= 0:
-            pairs = enumerate(zip(text[place:], self._value, strict=False))
-            same = next((count for count, (one, other) in pairs if one != other), len(self._value))
-            text = f"{text[:place]}{HIDDEN}{text[place + same :]}"
-            place += len(HIDDEN)
-        return text
+    def _followed(self, piece: str) -> int:
+        """How many letters of the piece are those that follow the key's beginning."""
+        pairs = enumerate(zip(piece, self._value[_LONGEST_HINT:], strict=False))
+        return next((count for count, (one, other) in pairs if one != other), min(len(piece), len(self._value) - _LONGEST_HINT))
 
 
 def key_for(name: EndpointName, environment: Mapping[str, str] = os.environ) -> Key:

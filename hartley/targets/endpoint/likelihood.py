@@ -8,6 +8,7 @@ Source: vllm/entrypoints/openai/chat_completion/protocol.py, version 0.15. Our o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,7 +31,10 @@ def answer_logarithm(without: Mapping[str, Json], whole: Mapping[str, Json]) -> 
     before, after = _tokens(without), _tokens(whole)
     if [token for token, _ in after[: len(before)]] != [token for token, _ in before] or len(after) <= len(before):
         raise NotMeasured(Reason.SCHEMA, "the conversation with the answer does not begin as the one without it")
-    return sum(logarithm for _, logarithm in after[len(before) :])
+    total = sum(logarithm for _, logarithm in after[len(before) :])
+    if not math.isfinite(total):
+        raise NotMeasured(Reason.NOT_FINITE, "the answer's logarithm is too large for a float")
+    return total
 
 
 def _tokens(body: Mapping[str, Json]) -> list[tuple[str, float]]:
@@ -49,4 +53,7 @@ def _token(entry: Any) -> tuple[str, float]:
     logarithm = scored.get("logprob") if isinstance(scored, dict) else None
     if isinstance(logarithm, bool) or not isinstance(logarithm, int | float):
         raise NotMeasured(Reason.SCHEMA, "the server's scores have another form")
-    return token or "", float(logarithm)
+    try:
+        return token or "", float(logarithm)
+    except OverflowError:
+        raise NotMeasured(Reason.NOT_FINITE, "a score is too large for a float") from None

@@ -68,7 +68,6 @@ def read(content: bytes) -> Asked:
         if conversation[-1].role != "assistant" or len(conversation) < 2:
             refuse("without add_generation_prompt the last message is the assistant's")
         answer, conversation = conversation[-1].text, conversation[:-1]
-    stop = body.get("stop") or ()
     options = body.get("stream_options") or {}
     return Asked(
         model=body["model"],
@@ -76,7 +75,7 @@ def read(content: bytes) -> Asked:
         pictures=tuple(pictures),
         tools=_tools(body),
         longest=_longest(body),
-        stop=(stop,) if isinstance(stop, str) else tuple(text for text in stop if isinstance(text, str) and text),
+        stop=_stop(body),
         streamed=body.get("stream") is True,
         counted=isinstance(options, dict) and options.get("include_usage") is True,
         scored=scored,
@@ -111,6 +110,14 @@ def _longest(body: Mapping[str, Any]) -> int:
                 refuse(f"{name} is no whole number above 0")
             return min(value, LONGEST)
     return LONGEST
+
+
+def _stop(body: Mapping[str, Any]) -> tuple[str, ...]:
+    stop = body.get("stop") or []
+    marks = [stop] if isinstance(stop, str) else stop
+    if not isinstance(marks, list) or not all(isinstance(mark, str) for mark in marks):
+        refuse("stop is no text and no list of texts")
+    return tuple(filter(None, marks))
 
 
 def _tools(body: Mapping[str, Any]) -> tuple[Mapping[str, Json], ...]:

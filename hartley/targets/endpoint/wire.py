@@ -14,6 +14,9 @@ from hartley.targets.tool_calls import MALFORMED, MalformedCallError, typed_call
 
 Tools = Sequence[Mapping[str, Json]]
 
+MOST_TOKENS = 10**9
+"""More than any server reads or writes for one request."""
+
 
 def to_messages(conversation: Conversation, pictures: Sequence[str] = ()) -> list[dict[str, Json]]:
     """The turns in OpenAI's form. pictures: data URLs, shown in order by the messages that say so.
@@ -153,11 +156,11 @@ def _vector(item: Mapping[str, Any]) -> list[float]:
 
 
 def usage(body: Mapping[str, Json]) -> tuple[int, int] | None:
-    """Tokens in and out that the server counted; None where it does not say."""
+    """Tokens in and out that the server counted; None where it does not say, or more than `MOST_TOKENS`."""
     counts = body.get("usage")
     if not isinstance(counts, dict):
         return None
     read, written = counts.get("prompt_tokens"), counts.get("completion_tokens", 0)
-    if any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in (read, written)):
+    if any(isinstance(n, bool) or not isinstance(n, int) or not 0 <= n <= MOST_TOKENS for n in (read, written)):
         return None
     return cast(tuple[int, int], (read, written))

@@ -1,0 +1,149 @@
+"""Answers that are made to break whoever reads them, and a ledger that fails under requests that wait: nothing hangs, nothing leaks."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from hartley.errors import InputError
+from hartley.targets.conversation import Message, ask
+from hartley.targets.endpoint.budget import Budget, Limits
+from hartley.targets.endpoint.client import EndpointEmbedder
+from hartley.targets.endpoint.keys import HIDDEN, Key
+from hartley.targets.endpoint.likelihood import answer_logarithm
+from hartley.targets.endpoint.outcomes import NotMeasured, Reason
+from hartley.targets.endpoint.served import Refused, read
+from hartley.targets.endpoint.strict import read_object
+from hartley.targets.endpoint.wire import to_message, usage
+
+SECRET = "sk-canary-0123456789-abcdefghij-KLMNOP/qr"
+KEY = Key(SECRET)
+ESCAPED = "".join(f"\\u{ord(letter):04x}" for letter in SECRET)
+TOOLS = [{"type": "function", "function": {"name": "say", "parameters": {"properties": {"words": {"type": "string"}}}}}]
+
+
+@pytest.mark.parametrize(
+    "arguments", [f'{{"words": "{SECRET}"}}', f'{{"words": "{ESCAPED}"}}', json.dumps({"words": SECRET}).replace("/", r"\/")]
+)
+def test_a_key_in_a_call_s_arguments_is_hidden_whatever_its_escapes(arguments: str) -> None:
+    function = {"name": "say", "arguments": arguments}
+    body = {"choices": [{"message": {"content": None, "tool_calls": [{"id": "1", "function": function}]}}]}
+    (call,) = to_message(read_object(json.dumps(body).encode(), KEY.hide), TOOLS).calls
+    assert call.arguments == {"words": HIDDEN}
+
+
+def test_a_key_in_escapes_is_hidden_in_what_is_no_json() -> None:
+    with pytest.raises(NotMeasured) as caught:
+        read_object(f"Hello, {ESCAPED}!".encode(), KEY.hide)
+    assert caught.value.detail == f"it says: Hello, {HIDDEN}!"
+
+
+def test_escapes_without_a_key_stay_as_they_are() -> None:
+    for text in (r"a \u0041 b \/ c", r"\ud800", "\\", r"\u00", f"{SECRET[:8]}\\n"):
+        assert KEY.hide(text) == text
+    assert Key("none").hide(r"none \u006e") == r"none \u006e"
+
+
+@pytest.mark.parametrize("cut", [12, 13, 20, len(SECRET) - 1, len(SECRET)])
+def test_a_beginning_of_the_key_is_hidden_as_far_as_it_goes(cut: int) -> None:
+    assert KEY.hide(f"a {SECRET[:cut]}! b {SECRET[:cut]}") == f"a {HIDDEN}! b {HIDDEN}"
+    assert KEY.hide(SECRET[:11]) == SECRET[:11]
+
+
+def test_a_key_s_beginning_repeated_without_end_takes_time_in_proportion() -> None:
+    """A server has the key, and could otherwise keep us busy for hours with one answer."""
+    begun = time.process_time()
+    hidden = KEY.hide((SECRET[:14] + " ") * 200_000)
+    assert hidden == f"{HIDDEN} " * 200_000
+    assert time.process_time() - begun < 10
+
+
+@pytest.mark.parametrize("count", [10**10, 10**400])
+def test_a_count_of_tokens_that_cannot_be_is_none(count: int) -> None:
+    assert usage({"usage": {"prompt_tokens": count, "completion_tokens": 1}}) is None
+    assert usage({"usage": {"prompt_tokens": 1, "completion_tokens": count}}) is None
+
+
+def scored(*logarithms: Any) -> dict[str, Any]:
+    return {"prompt_logprobs": [None, *({str(place): {"logprob": one}} for place, one in enumerate(logarithms))]}
+
+
+@pytest.mark.parametrize("logarithms", [(-(10**400),), (-1e308, -1e308)])
+def test_a_score_that_no_float_holds_is_not_measured(logarithms: tuple[Any, ...]) -> None:
+    with pytest.raises(NotMeasured) as caught:
+        answer_logarithm({"prompt_logprobs": [None]}, scored(*logarithms))
+    assert caught.value.reason is Reason.NOT_FINITE
+
+
+class Vectors:
+    """What an embedder needs of an endpoint, with one answer."""
+
+    class Address:
+        model = "m"
+
+    address, settings = Address(), type("Settings", (), {"concurrency": 1})()
+
+    def __init__(self, vector: list[float]) -> None:
+        self._vector = vector
+
+    def ask(self, *_: Any, **__: Any) -> dict[str, Any]:
+        return {"data": [{"index": 0, "embedding": self._vector}]}
+
+
+@pytest.mark.parametrize("size", [1e308, 1e-320])
+def test_an_embedding_of_any_size_keeps_its_direction(size: float) -> None:
+    found = EndpointEmbedder(Vectors([size, 0.0, -size])).embed_text(["a"])  # type: ignore[arg-type]
+    assert torch.allclose(found, torch.tensor([[0.5**0.5, 0.0, -(0.5**0.5)]]))
+
+
+def test_a_ledger_that_fails_lets_those_who_wait_go_on(tmp_path: Path) -> None:
+    budget, under_way = Budget(Limits(requests=1), tmp_path / "ledger"), threading.Event()
+    ends: list[BaseException] = []
+
+    def request(hold: float) -> None:
+        try:
+            with budget.charge(1, 1) as charge:
+                under_way.set()
+                time.sleep(hold)
+                (tmp_path / "ledger").write_text("nonsense")
+                charge.costs(0, 0)
+        except BaseException as error:
+            ends.append(error)
+
+    threads = [threading.Thread(target=request, args=(0.3,), daemon=True)]
+    threads[0].start()
+    under_way.wait(60)
+    threads.append(threading.Thread(target=request, args=(0.0,), daemon=True))  # waits for what the first may cost
+    threads[1].start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    assert [type(error) for error in ends] == [InputError, InputError] and all("is damaged" in str(error) for error in ends)
+
+
+def test_a_ledger_on_a_full_disk_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    budget = Budget(Limits(), tmp_path / "ledger")
+
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(InputError, match=r"cannot keep the budget's ledger at .*: No space left on device"), budget.charge(1, 1):
+        raise AssertionError("nothing is sent that cannot be counted")
+
+
+@pytest.mark.parametrize("stop", [5, True, {"a": 1}, ["a", 5]])
+def test_our_server_refuses_stops_that_are_none(stop: Any) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stop": stop}
+    with pytest.raises(Refused, match="stop is no text"):
+        read(json.dumps(body).encode())
+    assert read(json.dumps({**body, "stop": ["a", ""]}).encode()).stop == ("a",)
+    assert read(json.dumps(body | {"stop": "z"}).encode()).conversation == (Message("user", "hi"),) == ask("hi", pictures=0)
