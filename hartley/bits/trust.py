@@ -13,6 +13,8 @@ FORMS_BITS = 0.1
 TRIALS_PER_INPUT = 10
 TRIALS_PER_CELL = 5
 """Floors of a table of counts: trials with every input, and trials in all for every occupied cell."""
+NOTHING_DETECTED = "no channel detected"
+"""How the reason begins where the null of independence is not rejected."""
 
 
 def first(reasons: Iterable[str]) -> str:
@@ -25,7 +27,7 @@ def not_detected(p: float, high: float | None) -> str:
     if p <= GATE:
         return ""
     rest = "" if high is None else f"; if there is one it carries less than {high:.3f} bits"
-    return f"no channel detected (permutation p = {p:.3f}){rest}"
+    return f"{NOTHING_DETECTED} (permutation p = {p:.3f}){rest}"
 
 
 def too_few_trials(fewest: int, n: int, occupied: int) -> str:

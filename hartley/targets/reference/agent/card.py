@@ -127,9 +127,9 @@ defended on any machine in minutes; it is of no use for anything else.
 ## Recipe
 - {copying.steps:,} steps of copying: words in any order, then pieces of them again. Then {recipe.steps:,} steps of
   {recipe.batch} transcripts, cross-entropy of what the assistant says and calls; AdamW {recipe.rate:g}, decay {recipe.decay:g},
-  cosine; seed {recipe.seed}.
-- Initialization by fan-in; attention starts with a head that looks one word back and heads that look behind the last
-  time that the present word stood, without which copying from the context is learned many times later.
+  cosine; seed {recipe.seed}. Tasks of two requests are drawn more often than they are measured, long copies less often.
+- Initialization by fan-in; attention starts with heads that look one and two words back and heads that look behind the last
+  time that the present words stood, without which copying from the context is learned many times later.
 - Weights are stored as fp16. Training took {record["training_cpu_seconds"] / 60:.0f} minutes of one processor thread.
 - `python -m hartley.targets.reference.train agent` makes it again: on one machine the same weights, elsewhere abilities
   within {TOLERANCE:g} of these.
@@ -137,6 +137,7 @@ defended on any machine in minutes; it is of no use for anything else.
 ## Measured on held-out combinations and wordings
 Shares by the stored weights, with exact 95% intervals. A task is a success when the state of the world is the one that the
 right calls leave, and the closing words say what they must. All tools are on offer; a quarter of the tasks is in new wordings.
+An extra call is one that the task does not need as it stands: a needed call with a wrong argument counts as well.
 
 {table(_abilities(record["abilities"]), AT_LEAST, AT_MOST)}
 
