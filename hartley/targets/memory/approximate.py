@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import os
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,9 +20,11 @@ from hartley.targets.memory.faults import told
 from hartley.targets.memory.index import Hits
 from hartley.targets.memory.similarity import COSINE, Similarity
 from hartley.targets.memory.store import Store
-from hartley.targets.memory.vectors import checked, lengths
+from hartley.targets.memory.vectors import checked, lengths, refuse_damaged
 
-FILE, CARD = "faiss.index", "faiss.json"
+FILE, CARD, PART = "faiss.index", "faiss.json", ".part-faiss-"
+OLD_SECONDS = 3600.0
+"""So old, an unfinished part belongs to nobody who is alive."""
 FEWEST_A_LIST = 39
 """Below so many training vectors a list, faiss warns that its clusters mean little."""
 TRAINED_A_LIST = 64
@@ -48,7 +51,10 @@ class Faiss:
 
     @classmethod
     def over(cls, store: Store, similarity: Similarity, *, lists: int | None = None, probes: int = 32, seed: int = 0) -> Faiss:
-        """The index of a store's entries: the one in its folder when it fits them and the settings, otherwise a new one, kept there."""
+        """The index of a store's entries: the one in its folder when it fits them and the settings, otherwise a new one, kept there.
+
+        Raises InputError when an entry's vector is damaged, and when the folder does not take the index.
+        """
         index = cls(store.dimension, similarity, lists=lists, probes=probes, seed=seed)
         if len(store) and not index._found(store):
             index._make(store)
@@ -89,9 +95,11 @@ class Faiss:
         """Writes it into the store's folder, whole or not at all; nothing for a store in memory."""
         if store.folder is None or self._index is None:
             return
-        path, part = store.folder / FILE, store.folder / f".part-{FILE}"
+        # a part of its own, so that two processes that keep it at once do not write into one
+        path, part = store.folder / FILE, store.folder / f"{PART}{os.getpid()}"
         if self._kept_for == store.fingerprint and path.is_file():
             return
+        _sweep(store.folder)
         try:
             with told(path):
                 try:
@@ -128,6 +136,8 @@ class Faiss:
 
     def _make(self, store: Store) -> None:
         count = len(store)
+        for ids, vectors in store.chunks(CHUNK):
+            refuse_damaged(ids, lengths(vectors))
         rows = np.flatnonzero(store.ids >= 0)
         most = TRAINED_A_LIST * self._lists_for(count)
         if count > most:
@@ -158,6 +168,14 @@ def _library() -> ModuleType:
     except ImportError:
         raise InputError("an approximate index needs faiss: pip install 'hartley[index]'; the exact one needs nothing") from None
     return faiss
+
+
+def _sweep(folder: Path) -> None:
+    """Deletes what killed processes left unfinished."""
+    for left in folder.glob(f"{PART}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > OLD_SECONDS:
+                left.unlink()
 
 
 def _sha256(path: Path) -> str:

@@ -12,7 +12,7 @@ from hartley.errors import InputError
 from hartley.targets.memory.index import NOBODY, Hits
 from hartley.targets.memory.similarity import COSINE, Similarity
 from hartley.targets.memory.store import Store
-from hartley.targets.memory.vectors import checked, lengths
+from hartley.targets.memory.vectors import checked, lengths, refuse_damaged
 
 QUERIES = 64
 SMALLEST_BLOCK = 256
@@ -53,8 +53,7 @@ class Exact:
         """The index of a store's entries, whose mapped vectors are searched where they lie. Raises InputError when one is damaged."""
         index, ids, vectors = cls(store.dimension, similarity), store.ids.copy(), store.vectors
         long = lengths(vectors)
-        if len(bad := np.flatnonzero((ids >= 0) & ~np.isfinite(long))):
-            raise InputError(f"the vector of entry {ids[bad[0]]} is not finite, so its file is damaged; write the entries again")
+        refuse_damaged(ids, long)
         if len(ids):
             index._append(ids, vectors, long)
         return index

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,8 @@ class Retriever:
     def __post_init__(self) -> None:
         if self.k < 1:
             raise InputError(f"a retriever gives the {self.k} nearest entries; at least 1 is accepted")
+        if self.least is not None and math.isnan(self.least):
+            raise InputError("a retriever's lowest score is NaN, which no score is above; a number, or None, is accepted")
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,11 @@ class Memory:
         self.embedder, self.query_embedder, self.retriever = embedder, query_embedder or embedder, retriever or Retriever()
         self.store = Store(folder, dimension=_dimension(embedder), embedder=embedder.fingerprint)
         self._over = index
-        self._reindex()
+        try:
+            self._reindex()
+        except BaseException:
+            self.store.close()
+            raise
 
     @property
     def name(self) -> str:
@@ -141,7 +148,7 @@ class Memory:
         self._renew()
         wanted, most = np.asarray(_detached(vectors), np.float32), self.retriever.k if k is None else k
         found: list[tuple[Passage, ...]] = [()] * len(wanted)
-        left, depth = np.arange(len(wanted)), most
+        left, depth = np.arange(len(wanted)), min(most, max(len(self.index), 1))
         while len(left):
             hits = self.index.search(wanted[left], depth)
             unfinished = []
@@ -175,9 +182,11 @@ class Memory:
 
     def close(self) -> None:
         """Keeps the index beside the store where it can be kept, and closes the files."""
-        if isinstance(self.index, Kept):
-            self.index.keep(self.store)
-        self.store.close()
+        try:
+            if isinstance(self.index, Kept):
+                self.index.keep(self.store)
+        finally:
+            self.store.close()
 
     def __enter__(self) -> Memory:
         return self

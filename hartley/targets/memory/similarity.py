@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,7 @@ class Similarity:
     clip: float | None = None
 
     def __post_init__(self) -> None:
-        if self.clip is not None and (self.cosine or not self.clip > 0):
+        if self.clip is not None and (self.cosine or not 0 < self.clip < math.inf):
             raise InputError(f"the length of entries is limited to {self.clip}; a positive limit, with the dot product, is accepted")
 
     def entry_factors(self, lengths: NDArray[np.float64]) -> NDArray[np.float64]:

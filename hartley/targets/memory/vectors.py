@@ -45,6 +45,12 @@ def lengths(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
     return found
 
 
+def refuse_damaged(ids: NDArray[np.int64], long: NDArray[np.float64]) -> None:
+    """Raises InputError when the vector of an entry (ids at least 0), of that length, is not finite: it was stored finite."""
+    if len(bad := np.flatnonzero((ids >= 0) & ~np.isfinite(long))):
+        raise InputError(f"the vector of entry {ids[bad[0]]} is not finite, so its file is damaged; write the entries again")
+
+
 class Vectors(Protocol):
     """Where the vectors of a store lie, row by row. A row may be written anew while no entry points to it."""
 
@@ -99,7 +105,10 @@ class OnDisk:
 
     def __init__(self, path: Path, dimension: int) -> None:
         self._path, self._dimension, self._stride = path, dimension, 4 * dimension
+        new = not path.exists()
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        if new:  # a file whose name is not on the disk yet would be gone after a power cut, whatever was written into it
+            _sync_folder(path.parent)
 
     @property
     def whole_rows(self) -> int:
@@ -130,3 +139,11 @@ class OnDisk:
         if self._file >= 0:
             os.close(self._file)
         self._file = -1
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
