@@ -1,5 +1,8 @@
 """The user's edge list: three ways to separate columns, and one line for whatever is wrong with it."""
 
+import os
+import time
+
 import pytest
 
 from hartley.errors import InputError
@@ -74,3 +77,34 @@ def test_unknown_and_repeated_names_and_missing_files(written, tmp_path):
         read_edges(tmp_path / "none.csv")
     with pytest.raises(InputError, match="cannot be read"):
         read_edges(tmp_path)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in (tmp_path / "pipe.csv", "/dev/zero", "a\0b"):
+        with pytest.raises(InputError, match="cannot be read"):
+            read_edges(path)
+
+
+def test_a_file_too_large_is_told_before_it_is_read(tmp_path):
+    with (tmp_path / "edges.csv").open("wb") as file:
+        file.truncate(2**31)
+    with pytest.raises(InputError, match="holds 2,147,483,648 bytes; up to 1,073,741,824"):
+        read_edges(tmp_path / "edges.csv")
+
+
+@pytest.mark.parametrize("line", ["{0},{0}\n", "a,b,{0}\n", "a,b,.5\n", "{0},b\n", '"{0}\n'])
+def test_a_hostile_name_makes_no_long_or_colored_message(written, line):
+    """A name of a megabyte with codes for a terminal in it."""
+    name = "\x1b[31m\u202e" * 125_000
+    text = "a,b,.6\n" + line if line == "a,b,.5\n" else line.format(name)
+    with pytest.raises(InputError) as caught:
+        read_edges(written(text), nodes=["a", "b"])
+    assert len(str(caught.value)) < 500 and str(caught.value).isprintable()
+
+
+def test_many_edges_are_read_in_seconds(written):
+    text = "\n".join(f"agent {i % 9973},agent {i // 9973 + 9973}" for i in range(300_000))
+    begun = time.process_time()
+    graph = read_edges(written(text))
+    assert graph.arcs == 600_000 and time.process_time() - begun < 15

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import csv
 import math
+import stat
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain as chained
 from pathlib import Path
 
+from hartley.data.metadata import shown
 from hartley.errors import InputError, unknown
 from hartley.targets.society.graph import Graph, from_arcs
 
+LARGEST_FILE = 2**30
+"""Bytes: some 50 million edges."""
 HEADS = (("source", "target"), ("source", "target", "share"), ("from", "to"), ("from", "to", "share"))
 """First lines that are taken for headings, in any case of letters."""
 
@@ -22,13 +27,13 @@ def read_edges(path: str | Path, *, nodes: Sequence[str] | None = None, directed
     (source,target,share), empty lines and lines that begin with # are skipped; an edge that is there twice counts once.
     nodes     the names of all agents, in their order; None: the names on the lines, in order of appearance.
     directed  True: the first name speaks to the second only.
-    InputError, in one line with the file and the line number, for a file that cannot be read, is no text or has no
+    InputError, in one line with the file and the line number, for what is no file, cannot be read, is too large, is no text or has no
     edge, for a line with too few or too many columns, an empty name, a self loop, a name that is not among `nodes`, a
     share that is no number from 0 to 1 or is missing, and an edge that is there with two different shares.
     """
     if nodes is not None and len(set(nodes)) < len(nodes):
-        twice = next(name for i, name in enumerate(nodes) if name in nodes[:i])
-        raise InputError(f"nodes: {twice!r} is there twice, takes different names")
+        twice = next(name for name, count in Counter(nodes).items() if count > 1)
+        raise InputError(f"nodes: {shown(twice)} is there twice, takes different names")
     index = {name: i for i, name in enumerate(nodes or ())}
     tails: list[int] = []
     heads: list[int] = []
@@ -44,13 +49,13 @@ def read_edges(path: str | Path, *, nodes: Sequence[str] | None = None, directed
         width = len(cells)
         a, b = (_node(name, index, nodes, where) for name in cells[:2])
         if a == b:
-            raise InputError(f"{where}: {cells[0]!r} is joined to itself; takes two different nodes")
+            raise InputError(f"{where}: {shown(cells[0])} is joined to itself; takes two different nodes")
         share = _share(cells[2], where) if width == 3 else 1.0
         pair = (a, b) if directed or a < b else (b, a)
         if pair in seen:
             if seen[pair][1] != share:
                 raise InputError(
-                    f"{where}: {cells[0]!r} and {cells[1]!r} have share {share:g}, but {seen[pair][1]:g} on line {seen[pair][0]}"
+                    f"{where}: {shown(cells[0])} and {shown(cells[1])} have share {share:g}, but {seen[pair][1]:g} on line {seen[pair][0]}"
                 )
             continue
         seen[pair] = (line, share)
@@ -65,11 +70,16 @@ def read_edges(path: str | Path, *, nodes: Sequence[str] | None = None, directed
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """(line number, cells) of every line that holds an edge."""
     try:
+        found = path.stat()
+        if stat.S_ISREG(found.st_mode) and found.st_size > LARGEST_FILE:
+            raise InputError(f"{path}: holds {found.st_size:,} bytes; up to {LARGEST_FILE:,} are accepted")
+        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for, and a device has no end
+            raise InputError(f"{path}: cannot be read (no file)")
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path}: no UTF-8 text") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
+        raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if "\0" in text:
         raise InputError(f"{path}: no text: it holds null bytes")
     lines = ((i, line.strip()) for i, line in enumerate(text.split("\n"), start=1))
@@ -97,7 +107,7 @@ def _node(name: str, index: dict[str, int], nodes: Sequence[str] | None, where: 
     if name in index:
         return index[name]
     if nodes is not None:
-        raise InputError(f"{where}: {unknown('node', name, nodes)}")
+        raise InputError(f"{where}: {unknown('node', name[:80], nodes)}")
     index[name] = len(index)
     return index[name]
 
@@ -108,5 +118,5 @@ def _share(cell: str, where: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 <= value <= 1:
-        raise InputError(f"{where}: share {cell!r}, takes a number from 0 to 1")
+        raise InputError(f"{where}: share {shown(cell)}, takes a number from 0 to 1")
     return value
