@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 
 ENDPOINT_CELL_SECONDS = 4 * 3600.0
 """A cell that waits for a server takes as long as the server does; its answers are kept, so that nothing is asked twice."""
+QUICKLY = {
+    **dict.fromkeys(("co-attack", "sga", "crossfire", "p2sql", "foot-in-the-door", "perez-goal-hijacking", "perez-prompt-leaking"), ()),
+    **dict.fromkeys(("agent-smith", "spill-the-beans", "anderson-rag-mia"), ()),
+    "adversarial-illusions": ("bit-reduction", "jpeg"),
+    "badclip": ("alignment-filter", "embedding-noise"),
+    "ko-vlm-mia": ("embedding-noise",),
+    "indirect-prompt-injection": ("tool-allow-list", "flow-control", "quarantine", "spotlighting"),
+    "prompt-infection": ("flow-control", "spotlighting"),
+    "poisonedrag": ("spotlighting", "retrieval-isolation"),
+}
+"""What the quick scan of the reference family measures under which defenses: one threat a flow, so that it ends in three minutes.
+Naming threats, defenses or flows measures all pairs of them."""
 ALLOWED = ("max_requests", "max_tokens", "max_money", "concurrency", "timeout", "prices", "server_sampling")
 
 
@@ -31,7 +43,11 @@ ALLOWED = ("max_requests", "max_tokens", "max_money", "concurrency", "timeout", 
 @click.option("--data", help="reference, or a folder of captioned pictures with metadata.csv or metadata.jsonl.")
 @click.option("--flows", help="Only threats of these flows, with commas between them: prediction, learning, inferring, action, ...")
 @click.option("--threats", help="Ids with commas between them; by default all that are implemented for such a target.")
-@click.option("--defenses", help="Ids with commas between them, or none; by default all that go with the threats.")
+@click.option(
+    "--defenses",
+    help="Ids with commas between them, or none; by default all that go with the threats. A quick scan of the whole reference "
+    "family measures them on one threat a flow, unless flows, threats or defenses are named.",
+)
 @click.option("--budget", help="quick (the default), standard or full.")
 @click.option("--trials", type=int, help="Trials in each arm, instead of the budget's (quick: 200).")
 @click.option("--seeds", help="Whole numbers with commas between them; 0 by default.")
@@ -133,6 +149,8 @@ def _from_options(options: dict[str, Any]) -> Plan:
     threats = _threats(options, target, there)
     fitting = (row.id for row in catalog.defenses() if row.implemented and any(levels.go_together(one, row.id) for one in threats))
     defenses = () if options["defenses"] == NO_DEFENSE else _names(options["defenses"]) or tuple(fitting)
+    quick = (options["budget"] or "quick") == "quick" and target == resolve.REFERENCE_TARGET
+    shortened = quick and not (options["flows"] or options["threats"] or options["defenses"])
     try:
         seeds = tuple(int(text) for text in _names(options["seeds"])) or (0,)
     except ValueError:
@@ -142,6 +160,7 @@ def _from_options(options: dict[str, Any]) -> Plan:
         target=target,
         data=data or resolve.REFERENCE_DATA,
         defenses=defenses,
+        only={threat: QUICKLY[threat] for threat in threats if threat in QUICKLY} if shortened else {},
         seeds=seeds,
         budget=options["budget"] or "quick",
         effort={} if options["trials"] is None else {"trials": options["trials"]},

@@ -37,6 +37,17 @@ def test_the_default_is_everything_on_the_reference_family() -> None:
     assert of(found) == {"model", "system"}
 
 
+def test_the_quick_scan_of_everything_defends_one_threat_a_flow() -> None:
+    cells = plan().cells()
+    defended = {cell.threat for cell in cells if cell.defense != "none"}
+    flows = [catalog.threat(name).flow for name in defended]
+    assert sorted(flows) == sorted({catalog.threat(name).flow for name in plan().threats}), "one of each"
+    assert {cell.defense for cell in cells} == {"none", *plan().defenses}, "each defense at least once"
+    assert {cell.threat for cell in cells} == set(plan().threats)
+    for given in ({"budget": "standard"}, {"flows": "action"}, {"defenses": "jpeg"}, {"threats": "sga"}, {"target": "reference:encoder"}):
+        assert plan(**given).only == {}
+
+
 def test_only_what_the_target_has_is_attacked() -> None:
     assert of(plan(target="reference:encoder")) == {"model"}
     assert of(plan(target="reference:agent")) == of(plan(target=SERVER)) == {"system"}

@@ -209,13 +209,15 @@ def _favoring_adversary(guard: Guard, arm: str) -> float:
 def _missing(folder: Folder) -> Iterable[Cell]:
     """What the plan asks for and no file of the run answers."""
     threats, defenses, seeds = (_strings(folder.plan.get(name)) for name in ("threats", "defenses", "seeds"))
+    only = folder.plan.get("only")
+    met = {threat: _strings(names) for threat, names in only.items()} if isinstance(only, Mapping) else {}
     target, budget = str(folder.plan.get("target", "")), str(folder.plan.get("budget", ""))
     have = {(cell.threat, cell.defense, cell.seed) for cell in folder.cells}
     targets = {cell.target for cell in folder.cells}
     budgets = {cell.budget for cell in folder.cells}
     for threat in threats:
         for seed in seeds or sorted({cell.seed for cell in folder.cells}):
-            for defense in (NONE, *defenses):
+            for defense in (NONE, *met.get(threat, defenses)):
                 if (threat, defense, seed) not in have:
                     where = next(iter(targets)) if len(targets) == 1 else target
                     effort = next(iter(budgets)) if len(budgets) == 1 else budget

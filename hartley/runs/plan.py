@@ -105,6 +105,7 @@ class Plan:
     seeds                whole numbers from 0; budget: quick, standard or full; effort: numbers that replace the budget's.
     cell_limit_seconds   after this long a cell is stopped. It decides no result: a run may be resumed with another one.
     endpoint             what a target behind a server may cost; a run may be resumed with another one as well.
+    only                 by threat, the defenses that it meets; a threat that is not named meets all of its level.
     """
 
     threats: tuple[str, ...]
@@ -116,6 +117,7 @@ class Plan:
     cell_limit_seconds: float = DEFAULT_LIMIT_SECONDS
     effort: Mapping[str, int] = field(default_factory=dict)
     endpoint: Allowance = field(default_factory=Allowance)
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("target", "data"):
@@ -124,6 +126,7 @@ class Plan:
             object.__setattr__(self, name, _distinct(name, getattr(self, name), "names"))
             for value in getattr(self, name):
                 _text(name, value)
+        object.__setattr__(self, "only", _only(self.only, self.threats, self.defenses))
         object.__setattr__(self, "seeds", _distinct("seeds", self.seeds, "whole numbers"))
         for seed in self.seeds:
             if not _whole(seed) or not 0 <= seed < 2**63:
@@ -167,7 +170,7 @@ class Plan:
 
     def to_toml(self) -> str:
         """TOML that `from_toml` reads back equal."""
-        tables = {"effort": self.effort, "endpoint": self.endpoint.to_table()}
+        tables = {"only": self.only, "effort": self.effort, "endpoint": self.endpoint.to_table()}
         lines = [f"{item.name} = {_toml(getattr(self, item.name))}" for item in fields(self) if item.name not in tables]
         for name, table in tables.items():
             if table:
@@ -197,7 +200,7 @@ class Plan:
             for threat in self.threats
             for seed in self.seeds
             for defense in (NO_DEFENSE, *self.defenses)
-            if defense == NO_DEFENSE or levels.go_together(threat, defense)
+            if defense == NO_DEFENSE or (levels.go_together(threat, defense) and defense in self.only.get(threat, self.defenses))
         )
 
     def differs(self, other: Plan) -> tuple[str, ...]:
@@ -237,6 +240,22 @@ def _distinct(name: str, values: Iterable[Any], what: str) -> tuple[Any, ...]:
     if name == "defenses" and NO_DEFENSE in values:
         raise InputError(f"plan: defenses cannot name {NO_DEFENSE!r}: every threat is measured without a defense anyway")
     return tuple(values)
+
+
+def _only(given: object, threats: tuple[str, ...], defenses: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    if not isinstance(given, Mapping):
+        raise InputError(f"plan: only takes a table of lists of defenses by threat, got {given!r}")
+    found = {}
+    for threat, names in given.items():
+        if threat not in threats:
+            raise InputError(f"plan: only names threat {threat!r}, which the plan does not measure; it measures {', '.join(threats)}")
+        found[threat] = _distinct(f"only.{threat}", names, "names")
+        for name in found[threat]:
+            if name not in defenses:
+                raise InputError(
+                    f"plan: only.{threat} names defense {name!r}, which is none of the plan's: {', '.join(defenses) or 'none'}"
+                )
+    return {threat: found[threat] for threat in threats if threat in found}
 
 
 def _effort(given: object) -> dict[str, int]:

@@ -61,7 +61,7 @@ class Batch:
     """Rows of tokens being continued together; `kept` lends what is known of them and gets back what was read."""
 
     def __init__(self, module: Any, rows: Sequence[Sequence[int]], pad: int, kept: Kept | None) -> None:
-        from transformers import DynamicCache
+        from hartley.targets.roomy_cache import roomy
 
         self.module, self.rows, self.kept = module, rows, kept
         known = [None if kept is None else kept.take(row) for row in rows]
@@ -74,7 +74,7 @@ class Batch:
         past = torch.tensor([[0] * (max(lengths) - length) + [1] * length for length in lengths], dtype=torch.long).view(len(rows), -1)
         self.mask = torch.cat([past, fresh], dim=1)
         self.positions = (self.mask.cumsum(1) - 1).clamp(min=0)[:, past.shape[1] :]
-        self.cache: Any = DynamicCache()
+        self.cache: Any = roomy()
         if max(lengths):
             first = next(read for read in known if read is not None)
             for layer in range(len(first.layers)):

@@ -70,9 +70,13 @@ class LlamaPolicy:
         return [_map_strings(dict(tool), self.words) for tool in tools]
 
     def _tokens(self, conversation: Conversation, offered: list[Any], generate: bool) -> list[int]:
-        messages = [self._as_message(message) for message in conversation]
-        text = self.tokenizer.apply_chat_template(messages, tools=offered or None, tokenize=False, add_generation_prompt=generate)
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return self._rows([conversation], offered, generate)[0]
+
+    def _rows(self, conversations: Sequence[Conversation], offered: list[Any], generate: bool) -> list[list[int]]:
+        """The token ids of each conversation. All go through the template together: it looks at the tools once."""
+        messages = [[self._as_message(message) for message in conversation] for conversation in conversations]
+        texts = self.tokenizer.apply_chat_template(messages, tools=offered or None, tokenize=False, add_generation_prompt=generate)
+        return [list(row) for row in self.tokenizer(texts, add_special_tokens=False)["input_ids"]]
 
     def _as_message(self, message: Message) -> dict[str, Any]:
         if message.pictures:
@@ -95,8 +99,18 @@ class LlamaPolicy:
         offered tool, or whose arguments do not fit, comes back as a message without calls whose text says what is wrong.
         Raises InputError for a conversation that does not fit into the model's context.
         """
-        offered = self._offered(tools)
-        rows = [self._tokens(conversation, offered, True) for conversation in conversations]
+        return self.respond_each(conversations, [tools] * len(conversations), longest=longest, kept=kept)
+
+    def respond_each(
+        self, conversations: Sequence[Conversation], offers: Sequence[Tools], *, longest: int = 64, kept: Kept | None = None
+    ) -> list[Message]:
+        """`respond` where every conversation has tools of its own on offer."""
+        rows: list[list[int]] = [[] for _ in conversations]
+        for tools in {id(tools): tools for tools in offers}.values():
+            places = [place for place, offer in enumerate(offers) if offer is tools]
+            read = self._rows([conversations[place] for place in places], self._offered(tools), True)
+            for place, row in zip(places, read, strict=True):
+                rows[place] = row
         for place, row in enumerate(rows):
             if len(row) + longest > self.longest_context:
                 most = f"{self.longest_context - longest:,}"
@@ -107,7 +121,7 @@ class LlamaPolicy:
             places = order[start : start + CHUNK]
             for place, written in zip(places, self._continue([rows[place] for place in places], longest, kept), strict=True):
                 text = self.tokenizer.decode(written, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-                found[place] = self._named(self.read(text, tools), len(conversations[place]))
+                found[place] = self._named(self.read(text, offers[place]), len(conversations[place]))
         return [found[place] for place in range(len(rows))]
 
     def _named(self, message: Message, turn: int) -> Message:
@@ -163,6 +177,9 @@ class _Session:
 
     def respond(self, conversations: Sequence[Conversation], tools: Sequence[Mapping[str, Json]]) -> list[Message]:
         return self.policy.respond(conversations, tools, kept=self.kept)
+
+    def respond_each(self, conversations: Sequence[Conversation], offers: Sequence[Tools]) -> list[Message]:
+        return self.policy.respond_each(conversations, offers, kept=self.kept)
 
 
 def _end_tokens(module: Any, tokenizer: Any) -> frozenset[int]:

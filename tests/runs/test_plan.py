@@ -74,6 +74,10 @@ def test_defaults():
         ('threats = ["a"]\ncell_limit_seconds = inf', ["cell_limit_seconds", "inf"]),
         ('threats = ["a"]\ndefenses = ["none"]', ["cannot name 'none'"]),
         ('threats = ["a"]\neffort = 3', ["effort takes a table"]),
+        ('threats = ["a"]\nonly = 3', ["only takes a table"]),
+        ('threats = ["a"]\nonly = {b = []}', ["only names threat 'b'", "it measures a"]),
+        ('threats = ["a"]\nonly = {a = "c"}', ["only.a takes a list"]),
+        ('threats = ["a"]\nonly = {a = ["c"]}', ["names defense 'c'", "none of the plan's"]),
         ("threats = [", ["not TOML"]),
     ],
 )
@@ -132,6 +136,13 @@ def test_a_defense_meets_only_threats_of_its_level():
         Plan(("p2sql",), defenses=("jpeg",)).validate(catalog)
     with pytest.raises(InputError, match="'flow-control' guards a system around one, and none"):
         Plan(("sga",), defenses=("flow-control",)).validate(catalog)
+
+
+def test_a_threat_may_meet_some_of_the_defenses_only():
+    plan = Plan(("a", "b", "c"), defenses=("d", "e"), only={"b": ("e",), "a": ()})
+    met = {threat: [cell.defense for cell in plan.cells() if cell.threat == threat] for threat in "abc"}
+    assert met == {"a": ["none"], "b": ["none", "e"], "c": ["none", "d", "e"]}
+    assert Plan.from_toml(plan.to_toml()) == plan and plan.differs(Plan(("a", "b", "c"), defenses=("d", "e"))) == ("only",)
 
 
 def test_what_a_server_may_cost_decides_no_result():

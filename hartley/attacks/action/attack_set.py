@@ -32,7 +32,8 @@ INJECTIONS = (
 the reference world knows and that anybody else understands."""
 
 
-def best(wordings: Sequence[Wording], successes: Callable[[Wording], int]) -> Wording:
-    """The wording with the most successes on draws of its own; the first of those that are level."""
+def best(wordings: Sequence[Wording], successes: Callable[[Wording], int], else_: Wording | None = None) -> Wording:
+    """The wording with the most successes on draws of its own; of those that are level `else_`, or the first where it is not among them."""
     counted = [successes(wording) for wording in wordings]
-    return wordings[counted.index(max(counted))]
+    level = [wording for wording, count in zip(wordings, counted, strict=True) if count == max(counted)]
+    return else_ if else_ is not None and else_ in level else level[0]

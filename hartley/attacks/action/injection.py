@@ -20,6 +20,7 @@ from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.agent.agent import Agent
 from hartley.targets.agent.judge import Outcome, injected
 from hartley.targets.agent.trace import Assignment, Trace
+from hartley.targets.recalling import recalling
 from hartley.targets.reference.agent.forms import Ask
 
 COLUMNS = ("task", "goal", "outcome", "effect", "success", "calls", "error")
@@ -58,13 +59,13 @@ def injection_channel(case: SystemCase, channel: Channel) -> Evidence:
     bare = Agent(case.system.policy)
     cell = _Cell(case, channel, setting, drawn, pilots)
     parts = [cell.arm("clean", bare, None)]
-    chosen = cell.chosen(bare, "bare")
+    chosen = cell.chosen(Agent(recalling(case.system.policy)), "bare")
     parts.append(cell.arm("attacked", bare, chosen))
     if case.safeguard is not None:
         if case.safeguard.agent is None:
             raise Refused(f"{case.safeguard.id} does not act on an agent's tools or on what they answer")
-        guarded = case.safeguard.agent(bare)
-        against = cell.chosen(guarded, case.safeguard.id)
+        against = cell.chosen(case.safeguard.agent(Agent(recalling(case.system.policy))), case.safeguard.id, chosen)
+        guarded = case.safeguard.agent(Agent(recalling(case.system.policy)))
         parts += [cell.arm("defended", guarded, None), cell.arm("defended_attacked", guarded, chosen)]
         parts.append(cell.arm("defended_adaptive", guarded, against))
     return Evidence.concat(parts)
@@ -84,8 +85,9 @@ class _Cell:
             return [errand.holding(None, random) for errand in chosen]
         return [self.channel.payload(errand, self.setting.goals[errand.goal], wording, random) for errand in chosen]
 
-    def chosen(self, agent: Agent, who: str) -> Wording:
-        """The wording that does best against this agent on the pilots; its place is kept in the run's cache."""
+    def chosen(self, agent: Agent, who: str, else_: Wording | None = None) -> Wording:
+        """The wording that does best against this agent on the pilots, `else_` where none does better; its place is kept in the
+        run's cache."""
         wordings = self.channel.wordings
 
         def successes(wording: Wording) -> int:
@@ -96,7 +98,7 @@ class _Cell:
             )
 
         def choose() -> dict[str, Tensor]:
-            return {"place": torch.tensor([wordings.index(best(wordings, successes))])}
+            return {"place": torch.tensor([wordings.index(best(wordings, successes, else_))])}
 
         self.case.progress(f"choosing words, {who}", 0, 1)
         return wordings[int(self.case.once(f"{self.channel.name}/wording/{who}", choose)["place"][0])]
@@ -106,13 +108,17 @@ class _Cell:
         self.case.progress(arm, 0, 1)
         assignments = self.assignments(self.drawn, wording, "trials")
 
+        ran: list[Trace] = []
+
         def compute() -> dict[str, Tensor]:
-            return self._measured(agent, agent.run(assignments))
+            ran.extend(agent.run(assignments))
+            return self._measured(agent, ran)
 
         shared = arm in ("clean", "attacked")
         columns = self.case.once(f"{self.channel.name}/{arm}", compute) if shared else compute()
         bandwidth.leave(self.case, self.channel.name, arm, columns["bits"].tolist(), columns["calls"].tolist())
-        self._show(arm, agent, assignments, columns)
+        if self.case.safeguard is None or not shared:  # the cell without a safeguard shows what is the same in all
+            self._show(arm, columns, lambda place: ran[place] if ran else agent.run([assignments[place]])[0])
         return self._table(arm, {name: columns[name].numpy() for name in COLUMNS})
 
     def _measured(self, agent: Agent, traces: Sequence[Trace]) -> dict[str, Tensor]:
@@ -154,12 +160,12 @@ class _Cell:
             intent_prior=np.full(size, 1 / size),
         )
 
-    def _show(self, arm: str, agent: Agent, assignments: Sequence[Assignment], columns: dict[str, Tensor]) -> None:
+    def _show(self, arm: str, columns: dict[str, Tensor], trace_of: Callable[[int], Trace]) -> None:
         """Two trials to look at: the first that succeeded, and the first that did not."""
         for wanted in (1, 0):
             found = torch.nonzero(columns["success"] == wanted).flatten().tolist()[:1]
             for place in found:
-                trace = agent.run([assignments[place]])[0]
+                trace = trace_of(place)
                 errand = self.drawn[place]
                 tasks, goals = self.setting.names
                 payload = trace.assignment.world.state if arm in ("clean", "defended") else None

@@ -12,6 +12,7 @@ from hartley.targets.agent.trace import Assignment, Entry, Step, Trace
 from hartley.targets.conversation import Call, Conversation, Json, Message
 from hartley.targets.endpoint.outcomes import NotMeasured
 from hartley.targets.protocols import Policy
+from hartley.targets.tool_calls import Tools
 
 MOST_CALLS = 8
 NOT_ALLOWED = "error : not allowed"
@@ -69,6 +70,13 @@ class Remembering(Protocol):
     def session(self) -> Policy: ...
 
 
+@runtime_checkable
+class Together(Protocol):
+    """A policy that answers conversations with different tools on offer at once."""
+
+    def respond_each(self, conversations: Sequence[Conversation], offers: Sequence[Tools]) -> list[Message]: ...
+
+
 def responses(policy: Policy, conversations: Sequence[Conversation], tools: Sequence[Mapping[str, Json]]) -> list[Message | NotMeasured]:
     """The policy's next message in each conversation, or why there is none."""
     if not conversations:
@@ -76,6 +84,17 @@ def responses(policy: Policy, conversations: Sequence[Conversation], tools: Sequ
     if isinstance(policy, Attempting):
         return policy.attempt(conversations, tools)
     return list(policy.respond(conversations, tools))
+
+
+def responses_each(policy: Policy, conversations: Sequence[Conversation], offers: Sequence[Tools]) -> list[Message | NotMeasured]:
+    """`responses` where every conversation has tools of its own on offer: all together where the policy can."""
+    if isinstance(policy, Together):
+        return list(policy.respond_each(conversations, offers))
+    found: dict[int, Message | NotMeasured] = {}
+    for tools in {id(tools): tools for tools in offers}.values():
+        places = [place for place, offer in enumerate(offers) if offer is tools]
+        found |= dict(zip(places, responses(policy, [conversations[place] for place in places], tools), strict=True))
+    return [found[place] for place in range(len(conversations))]
 
 
 @dataclass(frozen=True)
@@ -95,7 +114,7 @@ class Agent:
         return replace(self, guards=(*self.guards, guard))
 
     def run(self, assignments: Sequence[Assignment]) -> list[Trace]:
-        """Every assignment from its own world, all in step: one request to the policy for all that are offered the same tools."""
+        """Every assignment from its own world, all in step."""
         policy = self.policy.session() if isinstance(self.policy, Remembering) else self.policy
         prepared = list(assignments)
         for guard in self.guards:
@@ -105,14 +124,11 @@ class Agent:
             for trace, tools in zip(traces, guard.offer(traces), strict=True):
                 trace.tools = tools
         for _ in range(self.most_calls + 2):
-            offers: dict[tuple[tuple[str, ...], bool], list[Trace]] = {}
-            for trace in traces:
-                if trace.going:
-                    offers.setdefault((trace.tools, trace.assignment.described), []).append(trace)
-            for (names, described), together in offers.items():
-                schemas = [TOOLBOX[name].schema(described=described) for name in names]
-                said = responses(policy, [trace.conversation for trace in together], schemas)
-                self._hear([(trace, message) for trace, message in zip(together, said, strict=True)])
+            going = [trace for trace in traces if trace.going]
+            offers = [(trace.tools, trace.assignment.described) for trace in going]
+            schemas = {offer: [TOOLBOX[name].schema(described=offer[1]) for name in offer[0]] for offer in dict.fromkeys(offers)}
+            said = responses_each(policy, [trace.conversation for trace in going], [schemas[offer] for offer in offers])
+            self._hear(list(zip(going, said, strict=True)))
         return traces
 
     def _hear(self, spoken: Sequence[tuple[Trace, Message | NotMeasured]]) -> None:
