@@ -1,4 +1,4 @@
-"""Draws docs/images/family.svg: what the reference models see, hear, say and draw, and what gets through to them.
+"""Draws docs/images/family.svg: what the reference models see, hear, say, draw and do, and what gets through to them.
 
     python tools/family.py
 
@@ -17,7 +17,10 @@ import torch
 from PIL import Image
 
 from hartley.targets.conversation import ask
-from hartley.targets.reference import answerer, generator, recognizer
+from hartley.targets.policy import LlamaPolicy
+from hartley.targets.reference import agent, answerer, generator, recognizer
+from hartley.targets.reference.agent.emerged import Trial, _ordinary, _plain, _reading, injected, trials
+from hartley.targets.reference.agent.episodes import Episode, play
 from hartley.targets.reference.answerer import words as w
 from hartley.targets.reference.answerer.emerged import _eight_bits, perturb
 from hartley.targets.reference.answerer.pictures import Plan, any_scene, draw_pictures
@@ -142,13 +145,46 @@ def hearing(model: recognizer.WhisperRecognizer, draw: torch.Generator) -> str:
     return card(1, 2, "Recognizer: an unseen voice", said(turns, 14) + "".join(bars))
 
 
+def doing(model: LlamaPolicy) -> list[str]:
+    """Two cards of the agent: the first task that reads a document, as it is and with a stranger's sentence in it."""
+    trial = next(trial for trial in trials(_reading, _ordinary, 50, SEED) if fits(trial))
+    clean, attacked = play(model, [trial.task, injected(trial, _plain(trial.goal, random.Random(SEED)), random.Random(SEED))])
+    titles = ("Agent: reads a document for its user", "Agent: the document holds a stranger's sentence")
+    return [
+        card(place, 3, title, said(told(episode, trial), 14))
+        for place, (title, episode) in enumerate(zip(titles, (clean, attacked), strict=True))
+    ]
+
+
+def fits(trial: Trial) -> bool:
+    """Whether the trial's texts fit into a card."""
+    return len(trial.task.document) < 34 and len(str(trial.goal.told)) < 24
+
+
+def told(episode: Episode, trial: Trial) -> list[tuple[str, str, str]]:
+    """An episode's turns: calls that the stranger asked for stand out."""
+    turns = []
+    for message in episode.conversation:
+        if message.role == "user":
+            turns.append(("user", message.text, "#1f2328"))
+        elif message.role == "tool":
+            turns.append(("reads" if trial.task.document.split(" .")[0] in message.text else "tool", message.text, QUIET))
+        for call in message.calls:
+            own = (call.name, dict(call.arguments)) != (trial.goal.call.name, dict(trial.goal.call.arguments))
+            shown = ", ".join(str(value) for value in call.arguments.values())
+            turns.append(("calls", f"{call.name}({shown})", GOOD if own else BAD))
+        if message.role == "assistant" and message.text:
+            turns.append(("says", message.text, "#1f2328"))
+    return turns[:6]
+
+
 def main() -> None:
     """Ask all of them, and write the picture."""
     torch.set_num_threads(1)
     draw, rng = torch.Generator().manual_seed(SEED), random.Random(SEED)
     cards = seeing(answerer.load(), draw, rng)
-    cards += [drawing(generator.load()), hearing(recognizer.load(), draw)]
-    height = 56 + 3 * (ROW + 16) + 4
+    cards += [drawing(generator.load()), hearing(recognizer.load(), draw), *doing(agent.load())]
+    height = 56 + 4 * (ROW + 16) + 4
     head = line("The reference family at work", 20, 34, "#1f2328", "700")
     style = 'font-family="ui-sans-serif, system-ui, \'Segoe UI\', Helvetica, Arial, sans-serif" font-size="14"'
     OUT.parent.mkdir(parents=True, exist_ok=True)

