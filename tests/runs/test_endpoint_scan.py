@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from hartley.runs.local import run
 from hartley.runs.plan import Plan
 from hartley.runs.store import Store
 from hartley.targets.endpoint.endpoint import Endpoint
-from hartley.targets.endpoint.outcomes import Reason
+from hartley.targets.endpoint.keys import HIDDEN
+from hartley.targets.endpoint.outcomes import RETRIED, Reason
 
 HERE = Path(__file__).parent
 _spec = importlib.util.spec_from_file_location("misbehaving", HERE.parent / "targets" / "test_endpoint_failures.py")
@@ -37,7 +39,10 @@ misbehaving: Any = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(misbehaving)
 
 CANARY, says, choice, head, forever = misbehaving.CANARY, misbehaving.says, misbehaving.choice, misbehaving.head, misbehaving.forever
+ESCAPED = "".join(f"\\u{ord(letter):04x}" for letter in CANARY)
 LIMIT_SECONDS = 1.5
+PATIENCE_SECONDS = 900
+"""For a whole scan: the packages alone take a minute to import where everything is busy. Each cell's own time is in its row."""
 
 
 def drips(line: socket.socket, _: str) -> None:
@@ -62,6 +67,11 @@ TWELVE = {
     "does not know the key": (Reason.UNAUTHORIZED, misbehaving.fails(401)),
 }
 """What a server does, and the reason that each row gives. All but the first repeat the key wherever they can."""
+
+
+def limit(reason: Reason) -> float:
+    """Seconds for a request. What ends by itself has more than it needs, so that a busy machine makes no timeout of it."""
+    return LIMIT_SECONDS if reason in RETRIED or reason is Reason.ENDLESS else 30.0
 
 
 @pytest.fixture(autouse=True)
@@ -122,10 +132,25 @@ class _Deaf:
 
 
 def with_the_key(root: Path, *more: str) -> list[str]:
-    """Every file below the folder, and every text given, in which the key is found."""
-    mark = CANARY[:16].encode()
-    files = [str(path) for path in root.rglob("*") if path.is_file() and mark in path.read_bytes()]
-    return files + [text for text in more if mark.decode() in text]
+    """Every file below the folder, or within an archive there, and every text given, in which the key is found, plain or escaped."""
+    marks = (CANARY[:16], ESCAPED[: 6 * 16])
+    files = [str(path) for path in root.rglob("*") if path.is_file() and any(mark.encode() in path.read_bytes() for mark in marks)]
+    for path in root.rglob("*.npz"):
+        with zipfile.ZipFile(path) as archive:
+            files += [f"{path}: {name}" for name in archive.namelist() if any(mark.encode() in archive.read(name) for mark in marks)]
+    return files + [text for text in more if any(mark in text for mark in marks)]
+
+
+def test_the_key_would_be_found(tmp_path: Path) -> None:
+    """What searches for the key finds one, wherever it stands."""
+    assert with_the_key(tmp_path, "Hello") == []
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "log.txt").write_bytes(b"\0" + CANARY.encode())
+    (tmp_path / "b.json").write_text(json.dumps({"said": ESCAPED}).replace("\\\\", "\\"))
+    with zipfile.ZipFile(tmp_path / "c.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("words.npy", CANARY * 3)
+    found = with_the_key(tmp_path, CANARY[:20])
+    assert sorted(place.removeprefix(str(tmp_path)) for place in found) == ["/a/log.txt", "/b.json", "/c.npz: words.npy", CANARY[:20]]
 
 
 @pytest.mark.parametrize("what", TWELVE)
@@ -133,7 +158,7 @@ def test_a_misbehaving_server_gives_a_row_with_its_reason(what: str, tmp_path: P
     reason, behave = TWELVE[what]
     root = tmp_path / "run"
     with Port(behave) as port, caplog.at_level(logging.DEBUG):
-        asked = plan(port, "asks")
+        asked = plan(port, "asks", timeout_seconds=limit(reason))
         begin = time.monotonic()
         (answer,) = in_this_process(asked, root)
         took = time.monotonic() - begin
@@ -141,7 +166,7 @@ def test_a_misbehaving_server_gives_a_row_with_its_reason(what: str, tmp_path: P
     (record,) = Run.open(root).cells()
     assert (record["status"], record["why"], record["channels"]) == ("not measured", answer["why"], [])
     assert answer["why"].isprintable() and not answer["ends"]
-    assert took < LIMIT_SECONDS + 30, "the limit holds, with room for a machine that is busy"
+    assert took < limit(reason) + 30, "the limit holds, with room for a machine that is busy"
     assert with_the_key(root, caplog.text, json.dumps(answer)) == []
 
 
@@ -153,8 +178,8 @@ def test_a_whole_scan_of_a_misbehaving_server_ends_with_a_report(what: str, tmp_
     root = tmp_path / "run"
     with Port(behave) as port:
         command = [sys.executable, "-c", "from hartley.cli import main; main()", "scan", "--target", f"openai:m@http://127.0.0.1:{port}/v1"]
-        more = ["--threats", "p2sql,poisonedrag", "--defenses", "none", "--timeout", "1.5", "--out", str(root)]
-        done = subprocess.run([*command, *more], capture_output=True, text=True, timeout=240, check=False)
+        more = ["--threats", "p2sql,poisonedrag", "--defenses", "none", "--timeout", str(limit(reason)), "--out", str(root)]
+        done = subprocess.run([*command, *more], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert done.returncode == 1, done.stderr
     rows = [line for line in done.stdout.splitlines() if re.split("  +", line)[1:3] == ["-", "not measured"]]
     assert len(rows) == len(Run.open(root).cells()) == 2
@@ -162,6 +187,33 @@ def test_a_whole_scan_of_a_misbehaving_server_ends_with_a_report(what: str, tmp_
     assert "estimate: about " in done.stderr and "the server gave no answer to a first question" in done.stderr
     assert (root / "report.html").stat().st_size > 10_000 and str(reason) in (root / "report.html").read_text()
     assert "Traceback" not in done.stdout + done.stderr + (root / "log.txt").read_text()
+    assert with_the_key(root, done.stdout, done.stderr) == []
+
+
+def repeats(line: socket.socket, request: str) -> None:
+    """An answer like others, with the key in the words and, in escapes, in the arguments of a call."""
+    body = json.loads(request[request.index("\n{") :])
+    calls = []
+    if body.get("tools") and body["messages"][-1]["role"] == "user":
+        function = body["tools"][0]["function"]
+        names = function["parameters"].get("required") or list(function["parameters"].get("properties", {}))
+        arguments = "{" + ", ".join(f'"{name}": "{ESCAPED}"' for name in names) + "}"
+        calls = [{"id": "1", "type": "function", "function": {"name": function["name"], "arguments": arguments}}]
+    message = {"content": f"Hello {CANARY}", "tool_calls": calls} if calls else {"content": f"Hello {CANARY}"}
+    says(choice(**message))(line, request)
+
+
+@pytest.mark.slow
+def test_a_server_that_answers_and_repeats_the_key_has_it_nowhere(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    with Port(repeats) as port:
+        command = [sys.executable, "-c", "from hartley.cli import main; main()", "scan", "--target", f"openai:m@http://127.0.0.1:{port}/v1"]
+        more = ["--threats", "p2sql,poisonedrag", "--defenses", "none", "--trials", "16", "--out", str(root)]
+        done = subprocess.run([*command, *more], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    assert "Traceback" not in done.stdout + done.stderr + (root / "log.txt").read_text()
+    assert [record["status"] for record in Run.open(root).cells()] == ["measured"] * 2, done.stderr
+    assert any(HIDDEN in path.read_text() for path in root.glob("cells/*.json")), "what was said stands there, without the key"
+    assert HIDDEN in (root / "report.html").read_text()
     assert with_the_key(root, done.stdout, done.stderr) == []
 
 
