@@ -11,7 +11,7 @@ import torch
 
 from hartley import catalog, targets
 from hartley.errors import InputError
-from hartley.targets import family, protocols, registry
+from hartley.targets import protocols, registry
 from hartley.targets.conversation import ask
 from hartley.targets.support import TEN
 
