@@ -1,25 +1,49 @@
-"""One table over every implemented threat and defense: what a recipe promises, run on the shipped encoder with tiny effort."""
+"""One table over every implemented threat and defense: what a recipe promises, run on the shipped reference family with tiny effort."""
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import random
+from collections import Counter
+from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 from hartley import catalog
-from hartley.attacks.case import EFFORTS, Case, Effort, Refused
+from hartley.attacks.case import EFFORTS, Effort, Refused
 from hartley.bits.for_evidence import for_evidence
-from hartley.evidence import Evidence
-from hartley.runs.parts import defense, recipe
-from hartley.targets.reference.data import ReferenceData
-from hartley.targets.reference.encoder import load
+from hartley.evidence import NONE, Evidence
+from hartley.runs import resolve
+from hartley.runs.cache import Cache
+from hartley.runs.execute import case_for
+from hartley.runs.parts import PARTS, recipe
+from hartley.runs.plan import NO_DEFENSE, Cell
+from hartley.runs.store import CACHE, Store
 
-TINY = Effort("tiny", trials=40, steps=3, poison_pairs=400, members=20, epochs=1)
 THREATS = tuple(row.id for row in catalog.threats() if row.implemented)
 DEFENSES = tuple(row.id for row in catalog.defenses() if row.implemented)
+
+TINY = {
+    "model": Effort("tiny", trials=40, steps=3, poison_pairs=400, members=20, epochs=1),
+    "system": Effort("tiny", trials=16, steps=2, poison_pairs=1, members=8, epochs=1),
+}
+FEWER = {
+    "hartley.attacks.action.injection": {"FEWEST_TRIALS": 8, "FEWEST_PILOTS": 1},
+    "hartley.attacks.action.saying": {"FEWEST_TRIALS": 16, "FEWEST_PILOTS": 2},
+    "hartley.attacks.interaction.infection": {"MOST_TRIALS": {"tiny": 8}, "PILOTS": {"tiny": 1}},
+    "hartley.attacks.memory.poisonedrag": {"PILOT": 4},
+    "hartley.attacks.memory.anderson_rag_mia": {"PILOT": 4},
+    "hartley.attacks.memory.spill_the_beans": {"PILOT": 4},
+}
+"""A recipe's least trials, and those that choose its words: they are there for tables that can be believed, which is not asked here."""
+
 CHANNELS = {
     "adversarial-illusions": {"image": "write", "image by queries": "write", "audio": "write"},
     "crossfire": {"image": "write"},
@@ -27,45 +51,162 @@ CHANNELS = {
     "sga": {"image to text": "jam", "text to image": "jam"},
     "badclip": {"image": "write"},
     "ko-vlm-mia": {"similarity": "read", "augmentation": "read", "weakly supervised": "read", "service": "jam"},
+    "indirect-prompt-injection": dict.fromkeys(("beside a question", "beside a look", "an argument from the document"), "write"),
+    "p2sql": {"row beside a question": "write", "row beside a look": "write"},
+    "foot-in-the-door": dict.fromkeys(("at once (control)", "behind a harmless request", "a turn after a harmless request"), "write"),
+    "perez-goal-hijacking": {"answer": "write"},
+    "perez-prompt-leaking": {"system prompt": "read", "system prompt by probabilities": "read"},
+    "agent-smith": dict.fromkeys(("answer", "edge", *(f"distance {hops}" for hops in (1, 2, 3, 4))), "write"),
+    "prompt-infection": dict.fromkeys(
+        (f"{what}{mode}" for mode in ("", ", shared thread") for what in ("edge", "distance 1", "distance 2")), "write"
+    ),
+    "poisonedrag": {"1 text": "write", "3 texts": "write", "5 texts": "write"},
+    "anderson-rag-mia": {"answer": "read", "log likelihood": "read", "lookup": "read", "service": "jam"},
+    "spill-the-beans": {
+        **{f"{what}{who}": "read" for what in ("passwords", "private facts") for who in ("", ", readers respected")},
+        **{"records": "read", "service": "jam"},
+    },
 }
-REFUSED = {(threat, "alignment-filter") for threat in THREATS if threat != "badclip"}
+ON_ENCODERS = {"bit-reduction", "jpeg", "embedding-noise"}
+ON_AGENTS = {"tool-allow-list", "flow-control", "quarantine", "spotlighting"}
+ON_READERS = {"spotlighting", "retrieval-isolation"}
+NOTHING = frozenset()
+MEETS = {
+    **dict.fromkeys(("adversarial-illusions", "crossfire", "co-attack", "sga", "ko-vlm-mia"), ON_ENCODERS),
+    "badclip": ON_ENCODERS | {"alignment-filter"},
+    **dict.fromkeys(("indirect-prompt-injection", "p2sql", "foot-in-the-door", "prompt-infection"), ON_AGENTS),
+    # Nobody but the user speaks, and members that show each other pictures read no words.
+    **dict.fromkeys(("perez-goal-hijacking", "perez-prompt-leaking", "agent-smith"), NOTHING),
+    **dict.fromkeys(("poisonedrag", "anderson-rag-mia", "spill-the-beans"), ON_READERS),
+}
+"""The defenses that act on what a threat attacks; every other one is refused."""
+
+BARE, GUARDED = ("clean", "attacked"), ("clean", "attacked", "defended", "defended_attacked", "defended_adaptive")
 NO_ADAPTIVE = {("badclip", "alignment-filter"), ("badclip", "embedding-noise"), ("ko-vlm-mia", "bit-reduction"), ("ko-vlm-mia", "jpeg")}
 """Pairs without an attack through the defense: nothing is optimized there, or not through what the defense acts on."""
+ARMS_OF = {
+    ("badclip", "filter"): ("defended", "defended_attacked"),
+    ("anderson-rag-mia", "log likelihood"): BARE,
+    ("anderson-rag-mia", "lookup"): GUARDED[:-1],
+}
+"""Channels with arms of their own behind a defense: what it drops, probabilities that it hides, a question that cannot be worded better."""
+LEFT_ALONE = {("adversarial-illusions", "jpeg"): {"audio"}}
+"""Channels that a defense does not act on are left out behind it."""
+DRAWN = {("badclip", "image"), ("agent-smith", "edge"), ("prompt-infection", "edge"), ("prompt-infection", "edge, shared thread")}
+"""Channels whose adversary's symbols are not dealt out: one target, or what members happen to do."""
+SLOW = {
+    *(("p2sql", "tool-allow-list"), ("indirect-prompt-injection", "flow-control")),
+    *(("foot-in-the-door", "tool-allow-list"), ("foot-in-the-door", "flow-control")),
+    *(("prompt-infection", "tool-allow-list"), ("prompt-infection", "flow-control"), ("prompt-infection", "quarantine")),
+}
+"""Pairs that take longest, as these safeguards run every agent twice. Their threats meet others by default, and they other threats."""
 
 
-@pytest.fixture(scope="module")
-def encoder():
-    return load()
+PAIRS = [
+    pytest.param(threat, guard, marks=pytest.mark.slow if (threat, guard) in SLOW else (), id=f"{threat}-{guard}")
+    for threat, guard in product(THREATS, DEFENSES)
+]
 
 
-@pytest.fixture(scope="module")
-def shelves():
-    return {}
-
-
-def run(encoder, threat, guard, shelf):
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """As in a run's worker."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+    torch.set_num_threads(threads)
 
-    def cached(name, compute):
-        if name not in shelf:
-            shelf[name] = compute()
-        return shelf[name]
 
-    case = Case(
-        target=encoder,
-        data=ReferenceData(),
-        effort=TINY,
-        stream=f"contract/{threat}",
-        defense=None if guard == "none" else defense(guard),
-        cached=cached,
-    )
-    return case, recipe(threat).run(case)
+@pytest.fixture(scope="module", autouse=True)
+def _fewer():
+    with pytest.MonkeyPatch.context() as patch:
+        for module, constants in FEWER.items():
+            for name, value in constants.items():
+                patch.setattr(importlib.import_module(module), name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    """Both levels: the shipped encoder with its data, and the agent, society and memory made of the shipped models."""
+    return resolve.load("reference", "reference")
+
+
+@pytest.fixture(scope="module")
+def leaving_all(loaded):
+    """A context that asserts that models and global random states are left as found."""
+    modules = {"encoder": loaded.target.module, "agent": loaded.system.policy.module, "answerer": loaded.system.answerer.model}
+    weights = {name: {key: value.clone() for key, value in module.state_dict().items()} for name, module in modules.items()}
+    fingerprint = loaded.system.fingerprint
+
+    @contextmanager
+    def unchanged():
+        states = torch.get_rng_state(), np.random.get_state(), random.getstate()
+        yield
+        assert torch.equal(torch.get_rng_state(), states[0]), "the recipe drew from torch's global generator"
+        assert all(np.array_equal(one, two) for one, two in zip(np.random.get_state(), states[1], strict=True)), "it drew from NumPy's"
+        assert random.getstate() == states[2], "it drew from Python's"
+        assert loaded.system.fingerprint == fingerprint
+        for name, module in modules.items():
+            assert not any(part.training for part in module.modules()), name
+            assert all(parameter.grad is None and not parameter.requires_grad for parameter in module.parameters()), name
+            found = module.state_dict()
+            assert found.keys() == weights[name].keys() and all(torch.equal(found[key], value) for key, value in weights[name].items()), (
+                name
+            )
+
+    return unchanged
+
+
+@pytest.fixture(scope="module")
+def run(loaded, leaving_all):
+    """A cell as a run makes it, on the model or on the system around it, whichever its threat attacks: the case and its tables."""
+
+    def made(threat, guard, **cached):
+        built = recipe(threat)
+        common = {"effort": TINY[built.level], "stream": f"contract/{threat}", **cached}
+        case = case_for(Cell("reference", threat, guard, 0, "quick"), built, loaded, PARTS, common)
+        with leaving_all():
+            return case, built.run(case)
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """The cache of a run folder, from which all cells of one threat take what they share."""
+    root = tmp_path_factory.mktemp("run")
+    (root / CACHE).mkdir()
+    return lambda threat: {"cached": Cache(Store(root), threat, lambda _: None)}
+
+
+@pytest.fixture(scope="module")
+def bare(run, shelf):
+    """A threat's cell without a defense, run once for all tests of this file."""
+    return cache(lambda threat: run(threat, NO_DEFENSE, **shelf(threat)))
+
+
+def assert_same(one, two):
+    """Two cells gave the same tables, and left the same measures, curves, flags and exhibits."""
+    (case, tables), (other, others) = one, two
+    assert all(left == right for left, right in zip(tables, others, strict=True))
+    assert (case.curves, case.flags, case.measures) == (other.curves, other.flags, other.measures)
+    for left, right in zip(case.exhibits, other.exhibits, strict=True):
+        for (name, value), (also, again) in zip(asdict(left).items(), asdict(right).items(), strict=True):
+            assert name == also
+            assert np.array_equal(value, again) if isinstance(value, np.ndarray) else value == again, name
 
 
 def test_the_table_names_every_implemented_threat():
-    assert set(THREATS) == set(CHANNELS)
-    assert len(THREATS) == 6 and len(DEFENSES) == 4
-    assert sum(not row.implemented for row in catalog.threats()) == 67
+    assert set(THREATS) == set(CHANNELS) == set(MEETS)
+    assert len(THREATS) == 16 and len(DEFENSES) == 9
+    assert sum(not row.implemented for row in catalog.threats()) == 57
+    assert set().union(*MEETS.values()) == set(DEFENSES)
+    meeting = {(threat, guard) for threat, guards in MEETS.items() for guard in guards}
+    assert SLOW.issubset(meeting)
+    for place, names in enumerate(zip(*meeting, strict=True)):
+        assert {pair[place] for pair in meeting - SLOW} == set(names), "every threat that meets any, and every defense, is tried by default"
 
 
 @pytest.mark.parametrize("threat", THREATS)
@@ -79,65 +220,53 @@ def test_docstrings_say_claim_doing_omission_and_bend(threat):
 
 
 @pytest.mark.parametrize("threat", THREATS)
-def test_a_recipe_leaves_the_target_as_it_found_it_and_repeats_itself(encoder, threat, shelves):
-    weights = {name: value.clone() for name, value in encoder.module.state_dict().items()}
-    state = torch.get_rng_state()
-    case, tables = run(encoder, threat, "none", shelves.setdefault(threat, {}))
-    assert torch.equal(torch.get_rng_state(), state), "the recipe drew from the global generator"
-    assert not encoder.module.training
-    for name, value in encoder.module.state_dict().items():
-        assert torch.equal(value, weights[name]), name
-    assert all(parameter.grad is None and not parameter.requires_grad for parameter in encoder.module.parameters())
-    assert {table.channel: table.kind for table in tables} == CHANNELS[threat]
-    assert all(table.arms == ("clean", "attacked") for table in tables)
-    again_case, again = run(encoder, threat, "none", {})
-    assert all(one == two for one, two in zip(tables, again, strict=True))
-    assert (case.curves, case.flags) == (again_case.curves, again_case.flags)
+def test_a_recipe_leaves_the_target_as_it_found_it_and_repeats_itself(threat, run, bare, shelf):
+    _, tables = bare(threat)
+    assert {table.channel: table.kind for table in tables} == CHANNELS[threat] and len(tables) == len(CHANNELS[threat])
+    assert all(table.arms == BARE for table in tables)
+    assert_same(bare(threat), run(threat, NO_DEFENSE))
     # A cell that finds its crafted inputs and models in the cache, as after a kill, shows what one that made them shows.
-    warm_case, warm = run(encoder, threat, "none", shelves[threat])
-    assert all(one == two for one, two in zip(tables, warm, strict=True))
-    assert (case.curves, case.flags) == (warm_case.curves, warm_case.flags)
-    for exhibits in (again_case.exhibits, warm_case.exhibits):
-        assert [asdict(one).keys() for one in case.exhibits] == [asdict(one).keys() for one in exhibits]
-        for one, two in zip(case.exhibits, exhibits, strict=True):
-            for left, right in zip(asdict(one).values(), asdict(two).values(), strict=True):
-                assert np.array_equal(left, right) if isinstance(left, np.ndarray) else left == right
+    assert_same(bare(threat), run(threat, NO_DEFENSE, **shelf(threat)))
 
 
-@pytest.mark.parametrize("guard", DEFENSES)
-@pytest.mark.parametrize("threat", THREATS)
-def test_every_defense_meets_every_threat_or_says_why_not(encoder, threat, guard, shelves):
-    shelf = shelves.setdefault(threat, {})
-    if (threat, guard) in REFUSED:
+@pytest.mark.parametrize(("threat", "guard"), PAIRS)
+def test_every_defense_meets_every_threat_or_says_why_not(threat, guard, run, bare, shelf):
+    if guard not in MEETS[threat]:
         with pytest.raises(Refused, match=guard):
-            run(encoder, threat, guard, shelf)
+            run(threat, guard, **shelf(threat))
         return
-    _, bare = run(encoder, threat, "none", shelf)
-    _, tables = run(encoder, threat, guard, shelf)
-    by_name = {table.channel: table for table in bare}
+    by_name = {table.channel: table for table in bare(threat)[1]}
+    _, tables = run(threat, guard, **shelf(threat))
+    assert {table.channel for table in tables} - {"filter"} == set(CHANNELS[threat]) - LEFT_ALONE.get((threat, guard), set())
     for table in tables:
-        if table.channel == "filter":
-            assert table.arms == ("defended", "defended_attacked")
-            continue
-        for arm in ("clean", "attacked"):
+        general = GUARDED[:-1] if (threat, guard) in NO_ADAPTIVE else GUARDED
+        assert table.arms == ARMS_OF.get((threat, table.channel), general)
+        for arm in {"clean", "attacked"} & set(table.arms):
             assert table.of(arm) == by_name[table.channel].of(arm), "all defenses must face the same trials and attacks"
-        expected = {"clean", "attacked", "defended", "defended_attacked", "defended_adaptive"}
-        assert set(table.arms) == expected - ({"defended_adaptive"} if (threat, guard) in NO_ADAPTIVE else set())
+        assert_counted(threat, table)
+
+
+def assert_counted(threat, table):
+    """The table survives being written, and has a headline rate if an adversary has a stake in it."""
+    assert Evidence.from_arrays(table.to_arrays()) == table
+    rates = recipe(threat).rates(table)
+    assert {rate.arm for rate in rates} <= set(table.arms)
+    assert any(rate.headline for rate in rates) or table.channel in ("service", "filter")
 
 
 @pytest.mark.parametrize("threat", THREATS)
-def test_every_table_can_be_measured_and_counted(encoder, threat, shelves):
-    _, tables = run(encoder, threat, "none", shelves.setdefault(threat, {}))
-    for table in tables:
-        assert Evidence.from_arrays(table.to_arrays()) == table
-        kinds = {bits.kind for _, bits in for_evidence(table)}
-        assert {"utility_bits", "adversary_bits", "margin_bits"} <= kinds
-        rates = recipe(threat).rates(table)
-        assert {rate.arm for rate in rates} <= set(table.arms)
-        assert any(rate.headline for rate in rates) or table.channel == "service"
-        if table.kind == "write" and threat != "badclip":
-            counts = np.bincount(table.of("attacked").adversary, minlength=len(table.adversary_alphabet))
-            assert counts.max() - counts.min() <= 1, "targets are balanced"
+def test_every_table_can_be_measured_and_counted(threat, bare):
+    for table in bare(threat)[1]:
+        assert_counted(threat, table)
+        assert {"utility_bits", "adversary_bits", "margin_bits"} <= {bits.kind for _, bits in for_evidence(table)}
+        if table.kind == "write" and (threat, table.channel) not in DRAWN:
+            attacked = table.of("attacked")
+            # The planted answer is independent of the right one: what is balanced is what is planted beside each right answer.
+            beside = attacked.intent if threat == "poisonedrag" else np.full(len(attacked), NONE)
+            for intent in np.unique(beside):
+                counts = Counter(attacked.adversary[beside == intent].tolist())
+                dealt = [counts[symbol] for symbol in range(len(table.adversary_alphabet))]
+                assert counts.total() == sum(dealt) and max(dealt) - min(dealt) <= 1, "targets are balanced"
 
 
 def test_efforts_grow():
