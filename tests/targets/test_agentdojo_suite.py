@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("agentdojo", reason="the extra agentdojo is not installed")
 
 from hartley.attacks.action.dojo_injection import dojo_injection
+from hartley.attacks.action.indirect_prompt_injection import rates
 from hartley.attacks.case import Effort, SystemCase
 from hartley.bits.for_evidence import for_evidence
 from hartley.evidence import NONE
@@ -22,7 +23,7 @@ from hartley.targets.agentdojo.ground_truth import GroundTruth
 from hartley.targets.agentdojo.pipeline import PolicyElement, pipeline
 from hartley.targets.agentdojo.scorer import our_score, own_score
 from hartley.targets.agentdojo.suites import READING, SUITES, VERSION, Suite, load_suite
-from hartley.targets.agentdojo.table import bandwidths, columns, rates, table, which_tool_bits
+from hartley.targets.agentdojo.table import bandwidths, columns, table, which_tool_bits
 from hartley.targets.agentdojo.trials import trials
 from hartley.targets.agentdojo.words import to_chat, to_conversation
 from hartley.targets.conversation import Call, Conversation, Json, Message
@@ -173,13 +174,30 @@ def test_evidence_and_bits(banking: Suite) -> None:
     assert evidence.arms == ("clean", "attacked", "defended", "defended_attacked")
     assert len(evidence.of("attacked")) == 100
     found = {(rate.name, rate.arm): rate.value for rate in rates(evidence)}
-    assert found["AgentDojo attack success", "attacked"] > 0.9 and found["AgentDojo attack success", "defended_attacked"] == 0
-    assert found["AgentDojo utility", "clean"] == 1
+    assert found["attack success", "attacked"] > 0.9 and found["attack success", "defended_attacked"] == 0
+    assert found["utility", "clean"] == 1
     low = {arm: bits.low for arm, bits in for_evidence(evidence) if bits.kind == "adversary_bits"}
     assert low["attacked"] > 1
     assert {exhibit.arm for exhibit in case.exhibits} == set(evidence.arms)
     fates = {line.fate for exhibit in case.exhibits for line in exhibit.transcript if exhibit.arm == "defended_attacked"}
     assert "blocked" in fates and "injected" not in fates
+
+
+@pytest.mark.parametrize("name", ["banking", "slack"])
+def test_the_rates_of_a_scan_are_agentdojos_own(name: str) -> None:
+    """Over all pairs, those that the injection did not reach included, as flow control leaves some in slack."""
+    dojo = load(f"agentdojo:{name}")
+    effort = Effort("standard", trials=200, steps=1, poison_pairs=1, members=1, epochs=1)
+    case = SystemCase(system=System("scripted", dojo.policy, Lexical()), effort=effort, stream="test/agentdojo")
+    (evidence,) = dojo_injection(case, dojo, "flow-control")
+    found = {(rate.name, rate.arm): rate.value for rate in rates(evidence)}
+    for guards, clean, attacked in (((), "clean", "attacked"), (("flow-control",), "defended", "defended_attacked")):
+        theirs = own_score(dojo.suite, pipeline(dojo.policy, *guards))
+        parts = ((theirs.utility, "utility", clean), (theirs.under_attack, "utility under attack", attacked))
+        for numbers, what, arm in (*parts, (theirs.security, "attack success", attacked)):
+            assert found[what, arm] == pytest.approx(sum(numbers.values()) / len(numbers)), (what, arm)
+    if name == "slack":
+        assert found["injection read", "defended_attacked"] < 1
 
 
 def test_the_allow_list_narrows_the_choice(banking: Suite) -> None:
