@@ -24,7 +24,7 @@ QUICKLY = {
     "adversarial-illusions": ("bit-reduction", "jpeg"),
     "badclip": ("alignment-filter", "embedding-noise"),
     "ko-vlm-mia": ("embedding-noise",),
-    "indirect-prompt-injection": ("tool-allow-list", "flow-control", "quarantine", "spotlighting"),
+    "indirect-prompt-injection": ("tool-allow-list", "flow-control", "quarantine"),
     "prompt-infection": ("flow-control", "spotlighting"),
     "poisonedrag": ("spotlighting", "retrieval-isolation"),
 }
@@ -73,10 +73,11 @@ def scan(plan_file: Path | None, out: Path, workers: int | None, only_estimate: 
     from hartley.report.page import write_report
     from hartley.report.terminal import summary
     from hartley.runs.local import run
+    from hartley.runs.resolve import server
     from hartley.runs.terminal import Terminal
 
     plan = _plan(plan_file, options)
-    served = plan.target.startswith("openai:")
+    served = bool(server(plan.target))
     if only_estimate:
         _estimate(plan, served)
         return
@@ -120,6 +121,7 @@ def _plan(file: Path | None, options: dict[str, Any]) -> Plan:
     import dataclasses
 
     from hartley.runs.plan import Plan
+    from hartley.runs.resolve import server
 
     given = sorted(name for name, value in options.items() if value is not None and value is not False)
     if file is not None:
@@ -129,7 +131,7 @@ def _plan(file: Path | None, options: dict[str, Any]) -> Plan:
     else:
         plan = _from_options(options)
     if allowed := [name for name in given if name in ALLOWED]:
-        if not plan.target.startswith("openai:"):
+        if not server(plan.target):
             raise InputError(f"--{allowed[0].replace('_', '-')} is for a target behind a server (openai:MODEL@URL); got {plan.target!r}")
         plan = dataclasses.replace(plan, endpoint=_allowed(plan.endpoint, options))
     return plan
@@ -164,7 +166,7 @@ def _from_options(options: dict[str, Any]) -> Plan:
         seeds=seeds,
         budget=options["budget"] or "quick",
         effort={} if options["trials"] is None else {"trials": options["trials"]},
-        cell_limit_seconds=ENDPOINT_CELL_SECONDS if target.startswith("openai:") else DEFAULT_LIMIT_SECONDS,
+        cell_limit_seconds=ENDPOINT_CELL_SECONDS if resolve.server(target) else DEFAULT_LIMIT_SECONDS,
     )
 
 

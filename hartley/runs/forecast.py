@@ -18,6 +18,7 @@ from hartley.runs import levels
 from hartley.runs.allowance import Allowance
 from hartley.runs.parts import Parts
 from hartley.runs.plan import NO_DEFENSE, Cell, Plan, digest
+from hartley.runs.resolve import DOJO
 from hartley.targets.conversation import Conversation, Json, Message, ask
 from hartley.targets.endpoint.batch import first_failure
 from hartley.targets.endpoint.budget import Budget, OutOfBudget
@@ -41,12 +42,17 @@ _CHARACTERS_A_TOKEN = 3.5
 
 
 class Counting:
-    """A policy that says "done" to everything and counts; satisfies `Policy`. The same request is asked of a server once."""
+    """A policy that says "done" to everything and counts; satisfies `Policy`. The same request is asked of a server once.
+
+    beginnings   what is asked is how tasks begin that then go different ways, as AgentDojo's do, whose injections come with what
+                 tools answer: the beginning is asked once, and the further steps each time.
+    """
 
     name = fingerprint = "counting"
     capabilities = frozenset({"text"})
 
-    def __init__(self) -> None:
+    def __init__(self, beginnings: bool = False) -> None:
+        self.beginnings = beginnings
         self.requests = 0.0
         self.characters = 0.0
         self._known: set[str] = set()
@@ -56,9 +62,11 @@ class Counting:
         offered = len(repr([*tools]))
         for conversation in conversations:
             request = digest({"said": repr(conversation), "tools": offered})
-            if request not in self._known:
-                self._known.add(request)
-                steps = STEPS if tools else 1.0
+            steps = STEPS if tools else 1.0
+            if request in self._known:
+                steps = steps - 1.0 if self.beginnings else 0.0
+            self._known.add(request)
+            if steps:
                 self.requests += steps
                 self.characters += steps * (GROWTH if tools else 1.0) * (offered + sum(len(message.text) for message in conversation))
         return [Message("assistant", "done")] * len(conversations)
@@ -83,7 +91,9 @@ def lines(plan: Plan, cells: Sequence[Cell], root: Path | None, parts: Parts) ->
     from hartley.runs.store import LEDGER, Store
     from hartley.targets.agent.environments import TOOLBOX
 
-    system, endpoint = systems.endpoint(plan.target, hurried(plan.endpoint))
+    behind = systems.dojo if plan.target.startswith(DOJO) else systems.endpoint
+    system, endpoint = behind(plan.target, hurried(plan.endpoint))
+    assert endpoint is not None, "a target without a server costs nothing"
     rehearsal = rehearse(plan, cells, system, parts)
     said = [f"estimate: about {rehearsal.requests:,} requests"]
     policy = cast("EndpointPolicy", system.policy)
@@ -118,7 +128,8 @@ def rehearse(plan: Plan, cells: Sequence[Cell], system: System, parts: Parts, cl
     from hartley.targets.memory.lexical import Lexical
 
     effort = effort_numbers(plan.budget, plan.effort)
-    fewer = {**effort, "trials": min(effort["trials"], REHEARSED_TRIALS)}
+    # A suite of AgentDojo has so many pairs and no more: those that the scan will run are rehearsed.
+    fewer = effort if system.dojo is not None else {**effort, "trials": min(effort["trials"], REHEARSED_TRIALS)}
     ends = clock() + REHEARSAL_SECONDS
     counted: dict[Cell, tuple[float, float]] = {}
     unsure: dict[str, None] = {}
@@ -133,9 +144,11 @@ def rehearse(plan: Plan, cells: Sequence[Cell], system: System, parts: Parts, cl
             unsure |= {} if bare else {cell.threat: None}
             continue
         place = (cell.threat, cell.seed)
-        counter = counters.setdefault(place, Counting())
+        counter = counters.setdefault(place, Counting(beginnings=system.dojo is not None))
         before = counter.requests, counter.characters
-        if not _rehearsed(cell, replace(system, policy=counter, embedder=Lexical()), fewer, shared.setdefault(place, _Memory()), parts):
+        dojo = None if system.dojo is None else replace(system.dojo, policy=counter)
+        counted_on = replace(system, policy=counter, embedder=Lexical(), dojo=dojo)
+        if not _rehearsed(cell, counted_on, fewer, shared.setdefault(place, _Memory()), parts):
             unsure[cell.threat] = None
         counted[cell] = counter.requests - before[0], counter.characters - before[1]
     requests, characters = (math.fsum(column) for column in zip((0.0, 0.0), *counted.values(), strict=True))

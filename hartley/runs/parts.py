@@ -13,7 +13,6 @@ from hartley.evidence import Evidence
 from hartley.runs import resolve
 from hartley.runs.plan import Catalog, Cell, Plan
 from hartley.runs.resolve import Loaded, check_names
-from hartley.targets.registry import ENDPOINT
 
 if TYPE_CHECKING:
     from hartley.defenses.model.defense import Defense
@@ -70,7 +69,7 @@ def load(plan: Plan, checked: bool) -> Loaded:
 
 def forecast(plan: Plan, cells: Sequence[Cell], root: Path | None) -> tuple[str, ...]:
     """What the cells will cost where the target is behind a server."""
-    if not plan.target.startswith(ENDPOINT) or not cells:
+    if not resolve.server(plan.target) or not cells:
         return ()
     from hartley.runs.forecast import lines
 

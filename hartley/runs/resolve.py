@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 REFERENCE_TARGET = "reference"
 REFERENCE_DATA = "reference"
-DOJO = "agentdojo:"
+SERVER, DOJO = "openai:", "agentdojo:"
 DOJO_THREATS = ("indirect-prompt-injection",)
 """What a suite of AgentDojo can be attacked with."""
+UNSEEN = "what a server does behind its name, nobody sees"
 POLICY_KINDS = frozenset({"llama"})
 """model_type in the config.json of folders that hold a policy, and no encoder."""
 _LARGEST_CONFIG = 2**20
@@ -69,6 +70,12 @@ class Kind:
 def levels(name: str) -> frozenset[str]:
     """The levels of a target: its model, the system around one, or both. Raises InputError as `check_target` does."""
     return _kind(name).levels(name)
+
+
+def server(name: str) -> str:
+    """What of a target's name is a server's, openai:MODEL@URL: all, or the policy that faces a suite of AgentDojo; "" for none."""
+    asked = name.partition("+")[2] if name.startswith(DOJO) else name
+    return asked if asked.startswith(SERVER) else ""
 
 
 def check_target(name: str) -> None:
@@ -196,7 +203,7 @@ def _endpoint(target: str, _data: str, _checked: bool, allowance: Allowance) -> 
     from hartley.runs import systems
 
     system, endpoint = systems.endpoint(target, allowance)
-    notes = [f"its memory finds entries with {system.embedder.name}", "what a server does behind its name, nobody sees"]
+    notes = [f"its memory finds entries with {system.embedder.name}", UNSEEN]
     if system.reference:
         notes.append(f"the server calls its model {systems.AGENT}, so it is spoken to in the reference world's words")
     return Loaded(None, None, tuple(notes), system, endpoint)
@@ -206,16 +213,17 @@ def _check_dojo(name: str) -> None:
     from hartley.targets.agentdojo.suites import split
 
     _, policy = split(name)
-    if policy.startswith("openai:"):
+    if policy.startswith(SERVER):
         _check_endpoint(policy)
     if find_spec("agentdojo") is None:
         raise InputError("AgentDojo's suites take its package; not installed: agentdojo; takes: pip install 'hartley[agentdojo]'")
 
 
-def _dojo(target: str, _data: str, _checked: bool, _allowance: Allowance) -> Loaded:
+def _dojo(target: str, _data: str, _checked: bool, allowance: Allowance) -> Loaded:
     from hartley.runs import systems
 
-    return Loaded(None, None, (), systems.dojo(target))
+    system, endpoint = systems.dojo(target, allowance)
+    return Loaded(None, None, () if endpoint is None else (UNSEEN,), system, endpoint)
 
 
 def _measured_on(encoder: ClipEncoder, data: str, notes: tuple[str, ...], squash: bool, mode: str, checked: bool) -> Loaded:
@@ -257,7 +265,7 @@ KINDS: dict[str, Kind] = {
     "reference:encoder": Kind("reference:encoder", _always(MODEL), _there, _reference_encoder),
     "reference:agent": Kind("reference:agent", _always(SYSTEM), _there, _reference_agent),
     "hf:": Kind("hf:PATH", _folder_levels, _check_folder, _folder),
-    "openai:": Kind("openai:MODEL@URL", _always(SYSTEM), _check_endpoint, _endpoint),
+    SERVER: Kind("openai:MODEL@URL", _always(SYSTEM), _check_endpoint, _endpoint),
     DOJO: Kind("agentdojo:SUITE", _always(SYSTEM), _check_dojo, _dojo),
 }
 """Every form that a target's name may take, by the whole name or, with a colon at its end, by what it begins with. One more kind of

@@ -50,15 +50,23 @@ def folder(name: str) -> System:
     return System(name, policy, embedder(), reference=False)
 
 
-def dojo(name: str) -> System:
-    """A suite of AgentDojo with a policy of its own or of ours, agentdojo:SUITE or agentdojo:SUITE+POLICY."""
+def dojo(name: str, allowance: Allowance) -> tuple[System, Endpoint | None]:
+    """A suite of AgentDojo with a policy of its own or of ours, agentdojo:SUITE or agentdojo:SUITE+POLICY; and what asks the policy's
+    server, as for `endpoint`, or None where it has none."""
     from hartley import targets
     from hartley.targets.agentdojo.dojo import load
+    from hartley.targets.endpoint.client import EndpointPolicy
+    from hartley.targets.endpoint.endpoint import Endpoint
+    from hartley.targets.endpoint.name import PREFIX
     from hartley.targets.memory.lexical import Lexical
     from hartley.targets.system import System
 
-    found = load(name, targets.load)
-    return System(name, found.policy, Lexical(), reference=False, dojo=found)
+    def policy(named: str) -> Any:
+        return EndpointPolicy(Endpoint(named, allowance.settings())) if named.startswith(PREFIX) else targets.load(named)
+
+    found = load(name, policy)
+    asked = found.policy.endpoint if isinstance(found.policy, EndpointPolicy) else None
+    return System(name, found.policy, Lexical(), reference=False, dojo=found), asked
 
 
 def endpoint(name: str, allowance: Allowance) -> tuple[System, Endpoint]:

@@ -91,3 +91,11 @@ def test_only_servers_cost_something() -> None:
     assert PARTS.forecast(there, there.cells(), None) == ()
     served = Plan(("p2sql",), "openai:m@http://127.0.0.1:9/v1")
     assert PARTS.forecast(served, (), None) == ()
+
+
+def test_tasks_that_begin_alike_and_go_different_ways_are_counted_each_but_for_their_beginning() -> None:
+    counting = forecast.Counting(beginnings=True)
+    counting.respond([ask("a", pictures=0)] * 3, [TOOL])
+    assert counting.requests == 1 + 3 * (forecast.STEPS - 1)
+    counting.respond([ask("a", pictures=0)] * 2, [])
+    assert counting.requests == 2 + 3 * (forecast.STEPS - 1), "without tools there is no further step"

@@ -1,7 +1,7 @@
 import pytest
 
 from hartley.errors import InputError
-from hartley.runs.resolve import KINDS, check_data, check_names, check_target, levels
+from hartley.runs.resolve import KINDS, check_data, check_names, check_target, levels, server
 
 
 @pytest.mark.parametrize(
@@ -85,3 +85,19 @@ def test_a_system_takes_no_data_of_its_own(tmp_path):
     check_names("reference:agent", "reference")
     check_names("reference:encoder", str(tmp_path))
     check_names("reference", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("openai:m+1@http://127.0.0.1:9/v1", "openai:m+1@http://127.0.0.1:9/v1"),
+        ("agentdojo:slack+openai:m+1@http://127.0.0.1:9/v1", "openai:m+1@http://127.0.0.1:9/v1"),
+        ("agentdojo:slack", ""),
+        ("agentdojo:slack+oracle", ""),
+        ("agentdojo:slack+reference:agent", ""),
+        ("reference", ""),
+        ("hf:a+openai:b", ""),
+    ],
+)
+def test_what_a_target_asks_a_server_for(name, asked):
+    assert server(name) == asked

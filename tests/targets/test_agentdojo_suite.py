@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ from hartley.attacks.action.indirect_prompt_injection import rates
 from hartley.attacks.case import Effort, SystemCase
 from hartley.bits.for_evidence import for_evidence
 from hartley.evidence import NONE
+from hartley.runs.allowance import Allowance
+from hartley.runs.local import run as scan
+from hartley.runs.parts import PARTS
+from hartley.runs.plan import Plan
 from hartley.targets.agentdojo.dojo import Dojo, load
 from hartley.targets.agentdojo.environments import as_text
 from hartley.targets.agentdojo.extra import need
@@ -28,7 +33,9 @@ from hartley.targets.agentdojo.trials import trials
 from hartley.targets.agentdojo.words import to_chat, to_conversation
 from hartley.targets.conversation import Call, Conversation, Json, Message
 from hartley.targets.endpoint.outcomes import NotMeasured, Reason
+from hartley.targets.endpoint.server import Server
 from hartley.targets.memory.lexical import Lexical
+from hartley.targets.scripted import ScriptedPolicy
 from hartley.targets.system import System
 
 GUARDS = ((), ("tool-allow-list",), ("flow-control",))
@@ -226,3 +233,43 @@ def test_the_ten_lines_of_the_documentation_work(banking: Suite) -> None:
 def test_a_dojo_has_a_fingerprint_of_its_policy(banking: Suite) -> None:
     first, second = (Dojo("x", banking, GroundTruth(banking, gullible=gullible)) for gullible in (True, False))
     assert first.fingerprint != second.fingerprint and first.capabilities == {"text"}
+
+
+@pytest.fixture
+def served() -> Iterator[Server]:
+    with Server(ScriptedPolicy({"": [Message("assistant", "done")]})) as one:
+        yield one
+
+
+def plan(url: str, **allowed: Any) -> Plan:
+    target = f"agentdojo:banking+openai:scripted@{url}"
+    return Plan(("indirect-prompt-injection",), target, defenses=("flow-control",), endpoint=Allowance.from_table(allowed))
+
+
+def test_a_policy_behind_a_server_is_estimated_first(served: Server) -> None:
+    asked = plan(served.url, max_requests=50, read_price=1.0, written_price=2.0)
+    estimated, beyond = PARTS.forecast(asked, asked.cells(), None)
+    found = re.match(r"estimate: about ([\d,]+) requests: about .* tokens, about .* USD$", estimated)
+    # 16 user tasks and 100 pairs, unguarded and guarded, where each is asked for its twin as well; five requests each, the first shared
+    assert found is not None and int(found[1].replace(",", "")) == 3 * 116 * 4 + 16
+    assert beyond.startswith("that is more than the budget of 50 requests")
+
+
+@pytest.mark.slow
+def test_a_policy_behind_a_server_keeps_within_its_budget(served: Server, tmp_path: Path) -> None:
+    poor = scan(plan(served.url, max_requests=10), tmp_path / "run")
+    assert [record["status"] for record in poor.cells()] == ["not measured"] * 2
+    assert all(record["why"].startswith("the budget of 10 requests is used up: 10 requests") for record in poor.cells())
+    rich = scan(plan(served.url, max_requests=1_000), tmp_path / "run")
+    assert [record["status"] for record in rich.cells()] == ["measured"] * 2
+    spent = json.loads((tmp_path / "run" / "endpoint" / "spent.json").read_text())
+    assert spent["requests"] < 60, "all pairs begin with the words of 16 users, and what was answered is kept and not asked again"
+
+
+@pytest.mark.slow
+def test_a_server_that_is_down_gives_rows_that_are_not_measured(tmp_path: Path) -> None:
+    with Server(ScriptedPolicy({})) as gone:
+        asked = plan(gone.url, timeout_seconds=2.0)
+    found = scan(asked, tmp_path / "run")
+    assert [record["status"] for record in found.cells()] == ["not measured"] * 2
+    assert all(record["why"].startswith("connection refused: ") for record in found.cells())

@@ -97,11 +97,15 @@ def trials(
         return run(suite, agent, *pair)
 
     found: list[Trial] = []
-    with warnings.catch_warnings(), ThreadPoolExecutor(at_once) as crew:
-        warnings.simplefilter("ignore")
-        for trial in crew.map(one, wanted) if at_once > 1 else map(one, wanted):
-            found.append(trial)
-            progress(len(found), len(wanted))
+    crew = ThreadPoolExecutor(at_once)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for trial in crew.map(one, wanted) if at_once > 1 else map(one, wanted):
+                found.append(trial)
+                progress(len(found), len(wanted))
+    finally:  # when the budget is used up, or the user stops it, the other pairs are not begun
+        crew.shutdown(cancel_futures=True)
     return found
 
 
