@@ -197,3 +197,23 @@ with Store(sys.argv[1]) as store:
     assert said == ["", ""]
     with Store(tmp_path) as store:
         assert len(Faiss.over(store, COSINE)) == 3000
+
+
+def test_an_entry_that_another_process_forgets_while_it_is_found_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Memory(Lexical(D), tmp_path) as memory:
+        ids = memory.write([Entry("anna lives in paris"), Entry("anna works in rome")])
+        nearest, search, calls = memory.retrieve(["anna"])[0][0].entry.id, Exact.search, []
+
+        def forgets(index: Exact, queries: np.ndarray, k: int):
+            hits = search(index, queries, k)
+            if not calls:
+                with Store(tmp_path) as other:
+                    other.remove([nearest])
+            calls.append(k)
+            return hits
+
+        monkeypatch.setattr(Exact, "search", forgets)
+        ((passage,),) = memory.retrieve(["anna"])
+        assert {passage.entry.id, nearest} == set(ids.tolist()) and len(calls) == 2
+        with pytest.raises(InputError, match="at least 1"):
+            memory.retrieve(["anna"], k=0)

@@ -145,8 +145,16 @@ class Memory:
 
     def nearest(self, vectors: ArrayLike, *, k: int | None = None, reader: str | None = None) -> list[tuple[Passage, ...]]:
         """The same for queries that are vectors already (n, d), such as a picture's embedding."""
-        self._renew()
         wanted, most = np.asarray(_detached(vectors), np.float32), self.retriever.k if k is None else k
+        while True:
+            self._renew()
+            try:
+                return self._nearest(wanted, most, reader)
+            except InputError:
+                if not self.store.refresh():  # else another process forgot an entry after it was found
+                    raise
+
+    def _nearest(self, wanted: NDArray[np.float32], most: int, reader: str | None) -> list[tuple[Passage, ...]]:
         found: list[tuple[Passage, ...]] = [()] * len(wanted)
         left, depth = np.arange(len(wanted)), min(most, max(len(self.index), 1))
         while len(left):
