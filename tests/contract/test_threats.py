@@ -94,12 +94,8 @@ LEFT_ALONE = {("adversarial-illusions", "jpeg"): {"audio"}}
 """Channels that a defense does not act on are left out behind it."""
 DRAWN = {("badclip", "image"), ("agent-smith", "edge"), ("prompt-infection", "edge"), ("prompt-infection", "edge, shared thread")}
 """Channels whose adversary's symbols are not dealt out: one target, or what members happen to do."""
-SLOW = {
-    *(("p2sql", "tool-allow-list"), ("indirect-prompt-injection", "flow-control")),
-    *(("foot-in-the-door", "tool-allow-list"), ("foot-in-the-door", "flow-control")),
-    *(("prompt-infection", "tool-allow-list"), ("prompt-infection", "flow-control"), ("prompt-infection", "quarantine")),
-}
-"""Pairs that take longest, as these safeguards run every agent twice. Their threats meet others by default, and they other threats."""
+SLOW = {("prompt-infection", "tool-allow-list"), ("prompt-infection", "flow-control"), ("prompt-infection", "quarantine")}
+"""Pairs that take longest. Their threat meets another safeguard by default, and they other threats."""
 
 
 PAIRS = [
@@ -244,6 +240,8 @@ def test_every_defense_meets_every_threat_or_says_why_not(threat, guard, run, ba
         for arm in {"clean", "attacked"} & set(table.arms):
             assert table.of(arm) == by_name[table.channel].of(arm), "all defenses must face the same trials and attacks"
         assert_counted(threat, table)
+        if recipe(threat).level == "system":  # embeddings of a model take their time, and are measured once, without a defense
+            assert_measured(table)
 
 
 def assert_counted(threat, table):
@@ -254,11 +252,17 @@ def assert_counted(threat, table):
     assert any(rate.headline for rate in rates) or table.channel in ("service", "filter")
 
 
+def assert_measured(table):
+    """In every arm the user's bits, the adversary's and their margin can be told."""
+    found = {arm: {bits.kind for where, bits in for_evidence(table) if where == arm} for arm in table.arms}
+    assert all({"utility_bits", "adversary_bits", "margin_bits"} <= kinds for kinds in found.values()), found
+
+
 @pytest.mark.parametrize("threat", THREATS)
 def test_every_table_can_be_measured_and_counted(threat, bare):
     for table in bare(threat)[1]:
         assert_counted(threat, table)
-        assert {"utility_bits", "adversary_bits", "margin_bits"} <= {bits.kind for _, bits in for_evidence(table)}
+        assert_measured(table)
         if table.kind == "write" and (threat, table.channel) not in DRAWN:
             attacked = table.of("attacked")
             # The planted answer is independent of the right one: what is balanced is what is planted beside each right answer.
