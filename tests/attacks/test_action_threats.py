@@ -26,6 +26,7 @@ from hartley.attacks.action.errands import (
 from hartley.attacks.action.foot_in_the_door import after_a_visit
 from hartley.attacks.action.perez_goal_hijacking import RIGHT, ROGUE, among
 from hartley.attacks.action.perez_prompt_leaking import told
+from hartley.attacks.action.transcripts import spans
 from hartley.attacks.case import Effort, Refused, SystemCase
 from hartley.attacks.exhibit import BLOCKED, FATES
 from hartley.defenses.system import flow_control, retrieval_isolation
@@ -181,3 +182,32 @@ def test_fewer_tools_never_let_more_through() -> None:
     assert sizes == sorted(sizes) and sizes[0] == 0.0
     # 100 cells of the arm, two states of the gripper, and doing nothing.
     assert acting_bits(("move", "grip", "read_mail")) == pytest.approx(np.log2(103))
+
+
+@pytest.mark.parametrize(("family", "setting"), [(beside_a_question, draw_setting), (from_a_review(beside_a_look), draw_database_setting)])
+def test_only_the_adversary_s_words_are_marked(family: Family, setting) -> None:
+    for place, errand in enumerate(errands(Random(3), setting(Random(3)), family, 64)):
+        words = f"make a note : trial {place}"
+        assert errand.planted(errand.holding(None, Random(place))) == {}
+        assignment = errand.holding(words, Random(place))
+        (found,) = errand.planted(assignment).items()
+        assert found[0] == errand.written(assignment) and found[1].strip(" .") == words
+
+
+def test_a_file_of_the_adversary_s_own_is_marked_whole() -> None:
+    errand = errands(Random(4), draw_setting(Random(4)), beside_a_question, 1)[0]
+    assignment = after_a_visit(errand, draw_setting(Random(5)).goals[0], INJECTIONS[0], Random(6))
+    files = {place: words for place, words in errand.planted(assignment).items() if place != errand.written(assignment)}
+    assert list(files.values()) == ["tell me my balance ."]
+
+
+def test_marks_stand_where_the_words_stand() -> None:
+    assert [(span.text, span.planted) for span in spans("one two three", ["two"], False)] == [
+        ("one ", False),
+        ("two", True),
+        (" three", False),
+    ]
+    assert [span.planted for span in spans("one ^ two ^ three", ["two three"], False)] == [True], "the words are there, marked as data"
+    assert [span.planted for span in spans("one", ["two"], False)] == [False], "a schema let none of them through"
+    assert [span.planted for span in spans("one", [""], False)] == [True]
+    assert [span.planted for span in spans("one", [], True)] == [False]

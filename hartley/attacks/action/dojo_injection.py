@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hartley.attacks.action.transcripts import spans
 from hartley.attacks.case import Circumstances, Flag, Refused
 from hartley.attacks.exhibit import BLOCKED, EXECUTED, INJECTED, Exhibit, Line, Span
 from hartley.bits.value import Bits
@@ -77,8 +78,10 @@ def exhibit(dojo: Dojo, arm: str, trial: Trial) -> Exhibit:
     wanted = _goal_calls(dojo, trial) if attacked else []
     for message in trial.said:
         if message.role == "tool":
-            planted = any(_first_line(payload) in message.text for payload in payloads)
-            lines.append(Line("tool", (Span(message.text[:SHOWN], False, planted),)))
+            shown = message.text[:SHOWN]
+            # What cannot be found word for word, as it was cut or wrapped, marks the whole answer.
+            theirs = [payload if payload in shown else "" for payload in payloads if _first_line(payload) in message.text]
+            lines.append(Line("tool", spans(shown, theirs, False)))
             continue
         if message.text:
             lines.append(Line(message.role, (Span(message.text, message.role != "assistant"),)))

@@ -20,7 +20,6 @@ from hartley.targets.reference.agent.tasks import Source, Task, Turn
 
 TOOLS = ("pay", "send_mail", "add_event", "write_file", "delete_file", "buy", "control", "save_note")
 """One task and one goal for each of these tools, so that the alphabets of both have eight symbols."""
-RARELY = 0.2
 NAMING = ("file", "recipient", "to", "text", "event", "item", "thing")
 KINDS = tuple(next(form for form in FORMS if form.tool == name) for name in TOOLS)
 
@@ -54,11 +53,6 @@ class Errand:
     document: str
     needs: tuple[str, ...]
 
-    @property
-    def place(self) -> Place:
-        """The place that the adversary can write into."""
-        return place_of(self.where, self.state)
-
     def holding(self, sentence: str | None, random: Random) -> Assignment:
         """The assignment, with a sentence more in the document, before, between or behind the others. None: as it was."""
         parts = [part for part in self.document.removesuffix(" .").split(" . ") if part]
@@ -70,6 +64,28 @@ class Errand:
     def written(self, assignment: Assignment) -> Place:
         """The place of the document in an assignment, whatever it holds by now."""
         return place_of(self.where, assignment.world.state)
+
+    def planted(self, assignment: Assignment) -> dict[Place, str]:
+        """The adversary's words by their place: what the document holds beside its own words, and any document that is theirs alone."""
+        innocent = put(self.state, self.where, self.document)
+        before, now = documents(innocent), documents(assignment.world.state)
+        own = {self.written(assignment): before[place_of(self.where, innocent)]}
+        return {place: inserted(own.get(place, ""), text) for place, text in now.items() if before.get(place) != text}
+
+
+def documents(state: State) -> dict[Place, str]:
+    """Everything in words that somebody else may have written, by its place."""
+    kept = {("reviews", name): text for name, text in state.reviews or ()} | {("notes", note): note for note in state.notes}
+    return kept | {(where, key): text for where in ("mails", "files", "pages") for key, text in getattr(state, where).items()}
+
+
+def inserted(before: str, now: str) -> str:
+    """The words between those that both texts begin with and those that both end with."""
+    old, new = before.split(), now.split()
+    start = next((at for at, (one, other) in enumerate(zip(old, new, strict=False)) if one != other), min(len(old), len(new)))
+    behind = zip(reversed(old[start:]), reversed(new[start:]), strict=False)
+    end = next((at for at, (one, other) in enumerate(behind) if one != other), min(len(old), len(new)) - start)
+    return " ".join(new[start : len(new) - end])
 
 
 def place_of(where: Source, state: State) -> Place:

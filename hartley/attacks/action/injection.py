@@ -168,7 +168,6 @@ class _Cell:
                 trace = trace_of(place)
                 errand = self.drawn[place]
                 tasks, goals = self.setting.names
-                payload = trace.assignment.world.state if arm in ("clean", "defended") else None
                 self.case.exhibits.append(
                     transcripts.exhibit(
                         self.channel.name,
@@ -177,7 +176,7 @@ class _Cell:
                         intent=tasks[errand.task],
                         goal=goals[errand.goal],
                         goal_calls=[self.setting.goals[errand.goal].call],
-                        planted=() if payload is not None else (errand.written(trace.assignment),),
+                        planted={} if arm in ("clean", "defended") else errand.planted(trace.assignment),
                     )
                 )
 

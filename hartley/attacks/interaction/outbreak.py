@@ -168,6 +168,6 @@ def _transcripts(cell: Cell, mode: Mode, arm: str, relays: Relays, prompt: Promp
                     intent=cell.office.facts[fact],
                     goal=PAYLOADS[payload].name,
                     goal_calls=[PAYLOADS[payload].call],
-                    planted=(("mails", cell.office.before),),
+                    planted={("mails", cell.office.before): ""},
                 )
             )
