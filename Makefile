@@ -1,6 +1,8 @@
 # Everything happens in .venv, made by the first target that needs it. Choose the interpreter with: make PYTHON=/path/to/python3 test
 PYTHON ?=
 BIN := .venv/bin
+# A file of tests is one worker's, so that what the file shares is made once.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 INSTALL := $(BIN)/python -m pip install -qq -c constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # pip refuses to touch anything outside .venv, whatever state .venv is in.
@@ -16,10 +18,10 @@ scan: .venv/core ## attack the reference models and the agents built on them, an
 	$(BIN)/hartley scan --budget quick --out runs/scan
 
 test: check ## check, then all tests but the slow ones
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-all: check ## check, then all tests
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow"
 
 check: .venv/dev ## lint, format and strict types
 	$(BIN)/ruff check .

@@ -27,7 +27,6 @@ def system():
 
 
 def run(system, threat):
-    torch.set_num_threads(1)
     case = SystemCase(system=system, effort=TINY, stream=f"contract/{threat}")
     return case, recipe(threat).run(case)
 

@@ -47,7 +47,6 @@ def system():
 
 
 def run(system, name, guard, shelf):
-    torch.set_num_threads(1)
 
     def cached(key, compute):
         if key not in shelf:

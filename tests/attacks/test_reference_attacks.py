@@ -20,7 +20,6 @@ from hartley.targets.reference.encoder import load
 
 @pytest.fixture(scope="module")
 def encoder():
-    torch.set_num_threads(1)
     return load()
 
 

@@ -14,7 +14,6 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from threadpoolctl import threadpool_limits
 
 from hartley import catalog
 from hartley.attacks.case import EFFORTS, Effort, Refused
@@ -102,16 +101,6 @@ PAIRS = [
     pytest.param(threat, guard, marks=pytest.mark.slow if (threat, guard) in SLOW else (), id=f"{threat}-{guard}")
     for threat, guard in product(THREATS, DEFENSES)
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """As in a run's worker."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module", autouse=True)

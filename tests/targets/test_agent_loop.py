@@ -210,8 +210,9 @@ SMALL = st.builds(
 
 
 @given(SMALL, SMALL)
-def test_nothing_changed_exactly_where_two_states_are_equal(one: State, other: State) -> None:
-    assert (changes(one, other) == frozenset()) == (one == other)
+def test_nothing_changed_exactly_where_two_states_are_equal_but_for_the_order_of_rows(one: State, other: State) -> None:
+    first, second = (replace(state, paid=tuple(sorted(state.paid))) for state in (one, other))
+    assert (changes(one, other) == frozenset()) == (first == second)
 
 
 @given(st.lists(st.builds(Label, st.booleans(), st.frozensets(st.sampled_from("abc"))), max_size=4))

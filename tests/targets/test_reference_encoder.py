@@ -25,12 +25,7 @@ def encoder() -> ClipEncoder:
 
 @pytest.fixture(scope="module")
 def found(encoder: ClipEncoder) -> dict[str, Ability]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return abilities(encoder, SAMPLES, seed=77)
-    finally:
-        torch.set_num_threads(threads)
+    return abilities(encoder, SAMPLES, seed=77)
 
 
 @pytest.mark.parametrize("name", sorted(AT_LEAST))

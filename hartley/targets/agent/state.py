@@ -45,7 +45,8 @@ DERIVED = frozenset({"money"})
 
 
 def changes(before: State, after: State) -> frozenset[Change]:
-    """What is different afterwards. Rows that occur several times count by how often they were added: (row, times)."""
+    """What is different afterwards. Rows that occur several times count by how often they were added: (row, times); their order is
+    nothing."""
     found: set[Change] = set()
     for item in fields(State):
         if item.name in DERIVED:
