@@ -58,13 +58,16 @@ def rows(line: Line) -> Iterator[str]:
         return
     bare = [line.number("utility_bits", "clean"), line.number("utility_bits", "attacked"), line.number("adversary_bits", "attacked")]
     yield row(line, NONE, bare, line.channel.headline("attacked"))
+    absent: dict[str, list[str]] = {}
     for guard in line.guards:
         if guard.channel is None:
-            yield f"{'':48} {guard.defense:20} {'-':>5}  {guard.status}: {plain(guard.why)}"
+            why = plain(guard.why.removeprefix(guard.defense).removeprefix(":").strip())
+            absent.setdefault(f"{guard.status}: {why}", []).append(guard.defense)
             continue
         arm = guard.hardest
         numbers = [guard.number("utility_bits", "defended"), guard.number("utility_bits", arm), guard.number("adversary_bits", arm)]
         yield row(line, guard.defense, numbers, guard.channel.headline(arm))
+    yield from (f"{'':48} {', '.join(defenses)}: {why}" for why, defenses in absent.items())
 
 
 def trials(line: Line) -> int:
