@@ -20,7 +20,7 @@ from hartley.attacks.interaction.relays import Relays
 from hartley.bits.for_evidence import for_evidence
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.evidence import NONE, Evidence
-from hartley.targets.agent.agent import Agent
+from hartley.targets.agent.agent import Agent, Guard, Verdict
 from hartley.targets.conversation import Call, Message
 from hartley.targets.endpoint.outcomes import NotMeasured, Reason
 from hartley.targets.system import System
@@ -148,22 +148,14 @@ def test_the_prompt_that_infects_most_is_chosen():
         assert chosen_prompt(cell, MODES[0], Relays(Agent(Clerk()), office), "bare").name == "works"
 
 
-class Stop:
+class Stop(Guard):
     """A guard that lets nobody pay, or any other payload's call, but mail."""
-
-    def prepare(self, assignments):
-        return list(assignments)
 
     def offer(self, traces):
         return [tuple(name for name in trace.tools if name.endswith("mail")) for trace in traces]
 
     def judge(self, asked):
-        from hartley.targets.agent.agent import Verdict
-
         return [Verdict(call.name in trace.tools, "not on the list") for trace, call in asked]
-
-    def show(self, answers):
-        return [(step.shown, step.label) for _, step in answers]
 
 
 def test_safeguards_of_agents_and_of_members(one_wording):

@@ -6,15 +6,16 @@ import math
 from collections.abc import Sequence
 
 from hartley.defenses.system.safeguard import Safeguard
-from hartley.defenses.system.twin import same, twins
+from hartley.defenses.system.twin import as_twin, same, twins
 from hartley.targets.agent.agent import ALLOWED, Agent, Guard, Verdict
 from hartley.targets.agent.label import USER
 from hartley.targets.agent.trace import Trace
-from hartley.targets.conversation import Call
+from hartley.targets.conversation import Call, Conversation
 from hartley.targets.protocols import Policy
 
 ID = "flow-control"
 PLANNED = "flow-control: acting calls of the twin"
+MISLED = "flow-control: a call was refused"
 
 
 class FlowControl(Guard):
@@ -24,10 +25,15 @@ class FlowControl(Guard):
     is untrusted, makes the same call with the same arguments: then nobody who writes untrusted words has a say in it, and what it
     writes stays trusted. Each call of the twin allows one. Calls that only read always run: they carry nothing out, and what they
     bring is labeled. Labels travel through answers, files, notes and mails: what was written under untrusted words is untrusted.
+    A refused call shows that untrusted words lead the policy: from there on it is shown what its twin would know, so that the
+    user's own task goes on.
     """
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
+
+    def view(self, seen: Sequence[tuple[Trace, Conversation]]) -> list[Conversation]:
+        return [as_twin(trace) if MISLED in trace.notes else conversation for trace, conversation in seen]
 
     def judge(self, asked: Sequence[tuple[Trace, Call]]) -> list[Verdict]:
         suspect = [(trace, call) for trace, call in asked if trace.after.acts(call) and not trace.context.trusted]
@@ -48,6 +54,7 @@ class FlowControl(Guard):
             if same(made, call):
                 left.remove(made)
                 return Verdict(True, origin=USER)
+        trace.notes[MISLED] = True
         return Verdict(False, reason(trace, call))
 
 

@@ -7,11 +7,12 @@ depend on it, whatever the policy is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hartley.targets.agent.agent import Agent, Guard
 from hartley.targets.agent.label import WORLD, Label
 from hartley.targets.agent.trace import Assignment, Step, Trace
-from hartley.targets.conversation import Call
+from hartley.targets.conversation import Call, Conversation, Message
 from hartley.targets.protocols import Policy
 
 MASK = "nothing"
@@ -28,6 +29,29 @@ class Masking(Guard):
 def twins(policy: Policy, assignments: Sequence[Assignment]) -> list[Trace]:
     """The traces of the twins; everything in them is trusted."""
     return Agent(policy, (Masking(),)).run(assignments)
+
+
+def as_twin(trace: Trace) -> Conversation:
+    """A conversation as the twin would know it: `MASK` in place of untrusted words, without the calls that they brought about."""
+    seen: list[Message] = []
+    for place, entry in enumerate(trace.entries):
+        message = entry.message
+        if message.role == "tool":
+            continue  # stands behind its call already
+        words = message.text if entry.label.trusted else MASK
+        if not message.calls:
+            seen.append(replace(message, text=words))
+            continue
+        answers = [answer for answer in trace.entries[place + 1 : place + 1 + len(message.calls)] if answer.step >= 0]
+        own = [(call, answer) for call, answer in zip(message.calls, answers, strict=False) if _own(trace.steps[answer.step])]
+        if own:
+            seen.append(replace(message, text=message.text if entry.label.trusted else "", calls=tuple(call for call, _ in own)))
+            seen += [answer.message if answer.label.trusted else replace(answer.message, text=MASK) for _, answer in own]
+    return tuple(seen)
+
+
+def _own(step: Step) -> bool:
+    return step.executed and step.origin.trusted
 
 
 def same(call: Call, other: Call) -> bool:

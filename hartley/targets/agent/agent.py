@@ -42,6 +42,10 @@ class Guard(Protocol):
         """The tools that each agent is offered, from those that it was offered so far."""
         return [trace.tools for trace in traces]
 
+    def view(self, seen: Sequence[tuple[Trace, Conversation]]) -> list[Conversation]:
+        """What the policy is shown of each conversation before it speaks."""
+        return [conversation for _, conversation in seen]
+
     def judge(self, asked: Sequence[tuple[Trace, Call]]) -> list[Verdict]:
         """Whether each call may run."""
         return [ALLOWED] * len(asked)
@@ -125,9 +129,12 @@ class Agent:
                 trace.tools = tools
         for _ in range(self.most_calls + 2):
             going = [trace for trace in traces if trace.going]
+            seen = [trace.conversation for trace in going]
+            for guard in self.guards:
+                seen = guard.view(list(zip(going, seen, strict=True)))
             offers = [(trace.tools, trace.assignment.described) for trace in going]
             schemas = {offer: [TOOLBOX[name].schema(described=offer[1]) for name in offer[0]] for offer in dict.fromkeys(offers)}
-            said = responses_each(policy, [trace.conversation for trace in going], [schemas[offer] for offer in offers])
+            said = responses_each(policy, seen, [schemas[offer] for offer in offers])
             self._hear(list(zip(going, said, strict=True)))
         return traces
 
