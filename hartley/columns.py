@@ -24,6 +24,29 @@ def numbers(name: str, given: Any) -> NDArray[Any]:
     return values
 
 
+def checked(name: str, given: Any, dtype: Any, rows: int, low: float | None, high: float | None) -> NDArray[Any]:
+    """A frozen array (rows,) of dtype, every value finite, whole where dtype is, and from low to high."""
+    values = numbers(name, given)
+    wide = values.astype(np.float64)
+    if values.shape != (rows,):
+        raise EvidenceError(f"{name}: shape {values.shape}, needs ({rows},) like column arm")
+    whole = np.issubdtype(dtype, np.integer)
+    bad = ~np.isfinite(wide)
+    if whole:
+        bad |= wide != np.floor(wide)
+    if low is not None:
+        bad |= wide < low
+    if high is not None:
+        bad |= wide > high
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        takes = "whole numbers" if whole else "finite numbers"
+        lowest, highest = "-inf" if low is None else low, "inf" if high is None else high
+        span = "" if low is None and high is None else f" from {lowest} to {highest}"
+        raise EvidenceError(f"{name}, row {row}: got {values[row]!r}, takes {takes}{span}")
+    return frozen(values.astype(dtype))
+
+
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
     """A copy that cannot be written to."""
     array = np.array(array)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hartley.columns import EvidenceError, frozen, numbers, same
+from hartley.columns import EvidenceError, checked, frozen, numbers, same
 
 __all__ = ["ARMS", "KINDS", "NONE", "Evidence", "EvidenceError"]
 
@@ -113,25 +113,7 @@ class Evidence:
             raise EvidenceError(f"column trial, row {row}: trial {self.trial[row]} stands twice in arm {ARMS[self.arm[row]]}")
 
     def _column(self, name: str, dtype: Any, rows: int, low: float | None, high: float | None) -> None:
-        values = numbers(f"column {name}", getattr(self, name))
-        wide = values.astype(np.float64)
-        if values.shape != (rows,):
-            raise EvidenceError(f"column {name}: shape {values.shape}, needs ({rows},) like column arm")
-        whole = np.issubdtype(dtype, np.integer)
-        bad = ~np.isfinite(wide)
-        if whole:
-            bad |= wide != np.floor(wide)
-        if low is not None:
-            bad |= wide < low
-        if high is not None:
-            bad |= wide > high
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            takes = "whole numbers" if whole else "finite numbers"
-            lowest, highest = "-inf" if low is None else low, "inf" if high is None else high
-            span = "" if low is None and high is None else f" from {lowest} to {highest}"
-            raise EvidenceError(f"column {name}, row {row}: got {values[row]!r}, takes {takes}{span}")
-        object.__setattr__(self, name, frozen(values.astype(dtype)))
+        object.__setattr__(self, name, checked(f"column {name}", getattr(self, name), dtype, rows, low, high))
 
     def _embedding(self, rows: int) -> None:
         with np.errstate(over="ignore"):
