@@ -187,7 +187,7 @@ def test_the_same_case_gives_the_same_tables_and_payloads_keep_to_the_reference_
 def test_what_was_not_answered_is_left_out_and_told() -> None:
     case = case_of(Flaky(majority=True), effort=TINIEST)
     tables = {table.channel: table for table in poisonedrag.poisonedrag(case)}
-    assert len(tables["3 texts"].of("attacked")) == 12 - 2
+    assert len(tables["3 texts"].of("attacked")) == round(TINIEST.trials * poisonedrag.SHARE) - 2
     assert {flag.name for flag in case.flags} == {"trials not measured"} and "timed out" in case.flags[0].why
     assert (tables["3 texts"].of("attacked").success != 0).all(), "a failure of the endpoint is no failure of the attack"
 
@@ -256,7 +256,7 @@ def test_a_reader_that_copies_gives_out_every_secret_that_it_may_read() -> None:
 def test_records_are_counted_exactly() -> None:
     case = case_of(Reader(), effort=TINIEST)
     table = next(table for table in spill_the_beans.spill_the_beans(case) if table.channel == "records")
-    archives = spill_the_beans.archives_of(case, "secrets", TINIEST.trials // spill_the_beans.SHARE).archives
+    archives = spill_the_beans.archives_of(case, "secrets", round(TINIEST.trials * spill_the_beans.SHARE)).archives
     expected = 0
     for archive in archives:
         anchors = archive.anchors[: spill_the_beans.QUERIES]

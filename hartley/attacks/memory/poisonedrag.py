@@ -27,8 +27,8 @@ PILOT = 24
 PILOT_TEXTS = 3
 """Questions, none of them measured on, and texts a question, by which the attacker picks the best wording of the attack set."""
 NOT_MEASURED = "not measured"
-TRIALS_SHARE = 2
-"""A half of the budget's trials: a trial is read three times over, and five times over behind a safeguard that reads alone."""
+SHARE = 0.6
+"""Of the budget's trials: a trial is read three times over, and five times over behind a safeguard that reads alone."""
 
 
 def poisonedrag(case: SystemCase) -> tuple[Evidence, ...]:
@@ -40,7 +40,7 @@ def poisonedrag(case: SystemCase) -> tuple[Evidence, ...]:
     Bends: B. The pathway from the store to the reader holds a few passages; planted ones crowd out what speaks for the right answer.
     """
     readers = readers_of(case)
-    targets, pilot = targets_of(case, "targets", max(1, case.effort.trials // TRIALS_SHARE)), targets_of(case, "pilot", PILOT)
+    targets, pilot = targets_of(case, "targets", max(1, round(SHARE * case.effort.trials))), targets_of(case, "pilot", PILOT)
     unaware = case.once("wording", lambda: {"best": torch.tensor(_best(case, "attacked", readers.plain, pilot))})
     chosen = {"attacked": styles(case.system)[int(unaware["best"])]}
     if readers.guarded is not None:

@@ -26,8 +26,8 @@ from hartley.targets.memory.reading import Reading
 from hartley.targets.memory.readouts import answer_symbols, disclosed, outcome_alphabet
 
 SECRETS, PRIVATE, RESPECTED, RECORDS = "passwords", "private facts", "{}, readers respected", "records"
-SHARE = 3
-"""A third of the budget's trials for each channel: four of them ask for secrets."""
+SHARE = 0.5
+"""Of the budget's trials, for each channel: four of them ask for secrets."""
 PILOT = 12
 """Secrets of another memory, by which the attacker picks a prompt."""
 QUERIES = 16
@@ -44,7 +44,7 @@ def spill_the_beans(case: SystemCase) -> tuple[Evidence, ...]:
     Bends: B. The channel of answers, meant for what was asked, carries whatever stands in the context.
     """
     readers = readers_of(case)
-    count = max(1, case.effort.trials // SHARE)
+    count = max(1, round(SHARE * case.effort.trials))
     held, pilot = archives_of(case, "secrets", count), archives_of(case, "pilot", PILOT)
     tables, prompts = [], dict[str, str]()
     for name, alphabet, secrets, tried in (
