@@ -9,6 +9,7 @@ from hartley.report import facts, folder
 from hartley.report.lines import Line, of
 from hartley.report.numbers import Number
 from hartley.report.visible import plain
+from hartley.report.words import LEVELS
 
 HEAD = ("threat", "channel", "utility clean", "attacked", "adversary", "paper's metric", "best defense leaves")
 
@@ -24,7 +25,9 @@ def summary(run: Path) -> list[str]:
     rows = [HEAD, *(_row(line) for line in lines)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(HEAD))]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    sentences = [answers.plain(part) for part in (told.verdict, told.clean, told.attack, told.defense, told.beside, told.missing) if part]
+    beside = f"{LEVELS.get(told.beside_level, 'Beside it')}. {answers.plain(told.beside)}" if told.beside else ""
+    parts = (told.verdict, told.clean, told.attack, told.defense)
+    sentences = [text for text in (*map(answers.plain, parts), beside, answers.plain(told.missing)) if text]
     return [
         *table,
         "(bits per use, point [95% interval]; ~ the point is withheld and only the bracket is stated)",

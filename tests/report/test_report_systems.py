@@ -243,7 +243,9 @@ def test_the_page_has_numbers_on_every_flow_and_names_what_it_does_not_know(run_
     assert page.count('class="lane on"') == 6 and "lane off" not in page
     assert "herd_bits" in page and "at most 1.93" in page and "no limit" in page
     assert page.count('class="level"><th') == 2
-    assert any("The worst measured attack, poisonedrag" in line for line in summary(run_folder))
+    told = summary(run_folder)
+    assert any("The worst measured attack, poisonedrag" in line for line in told)
+    assert sum(line.startswith("The system around it. Left alone, it delivers ") for line in told) == 1, "whose numbers they are is said"
 
 
 # In a browser
