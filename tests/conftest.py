@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -20,3 +21,9 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     with threadpool_limits(1):
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_width() -> None:
+    """Workers are told of a terminal 80 columns wide, which is not there: what a command prints would be wrapped."""
+    os.environ.pop("COLUMNS", None)

@@ -46,12 +46,11 @@ def refused(*arguments: object) -> str:
     return result.stderr
 
 
-def test_a_line_for_each_statement(arrays: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(arrays.parent)  # a longer path would take two lines
-    result = run(Path(arrays.name))
+def test_a_line_for_each_statement(arrays: Path) -> None:
+    result = run(arrays)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert lines[0] == "samples.npz: 500 rows"
+    assert lines[0].endswith("samples.npz: 500 rows")
     assert lines[1:3] == ["x: 4 symbols, from whole numbers", "y: 4 symbols, from whole numbers"]
     assert re.match(r"x carries 1\.\d{3} bits \[\d\.\d{3}, \d\.\d{3}\] about y per use, of ", lines[3])
     assert len(lines) == 6
