@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import json
 import os
+import socket
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import torch
 
@@ -19,9 +21,13 @@ from hartley.targets.endpoint.budget import Budget, Limits
 from hartley.targets.endpoint.client import EndpointEmbedder
 from hartley.targets.endpoint.keys import HIDDEN, Key
 from hartley.targets.endpoint.likelihood import answer_logarithm
+from hartley.targets.endpoint.lines import Lines
+from hartley.targets.endpoint.name import parse
 from hartley.targets.endpoint.outcomes import NotMeasured, Reason
 from hartley.targets.endpoint.served import Refused, read
+from hartley.targets.endpoint.settings import Settings
 from hartley.targets.endpoint.strict import read_object
+from hartley.targets.endpoint.transport import Transport
 from hartley.targets.endpoint.wire import to_message, usage
 
 SECRET = "sk-canary-0123456789-abcdefghij-KLMNOP/qr"
@@ -147,3 +153,17 @@ def test_our_server_refuses_stops_that_are_none(stop: Any) -> None:
         read(json.dumps(body).encode())
     assert read(json.dumps({**body, "stop": ["a", ""]}).encode()).stop == ("a",)
     assert read(json.dumps(body | {"stop": "z"}).encode()).conversation == (Message("user", "hi"),) == ask("hi", pictures=0)
+
+
+@pytest.mark.parametrize("other", ["http://127.0.0.2:{}/v1", "https://127.0.0.1:{}/v1", "http://127.0.0.1:1/v1"])
+def test_a_request_to_any_other_server_is_never_sent(other: str) -> None:
+    """The key goes with every request, so that whatever the client makes of an answer, one server alone may see it."""
+    with socket.create_server(("127.0.0.1", 0)) as here:
+        port = here.getsockname()[1]
+        transport = Transport(parse(f"openai:m@http://127.0.0.1:{port}/v1"), KEY, Settings(), Lines(time.monotonic))
+        with pytest.raises(NotMeasured) as failure:
+            transport.handle_request(httpx2.Request("GET", other.format(port)))
+        here.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            here.accept()
+    assert failure.value.reason is Reason.REDIRECT

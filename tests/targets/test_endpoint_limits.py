@@ -202,6 +202,14 @@ def test_a_server_that_is_down_is_left_alone(server: Counted) -> None:
     assert len(server.asked) == 9
 
 
+def test_a_request_that_is_turned_down_says_nothing_of_the_server(server: Counted) -> None:
+    server.plan = itertools.repeat((400, {}))
+    asked = policy(server, Settings(retries=0, patience=3, concurrency=1))
+    failures = asked.attempt(questions(10), [])
+    assert len(server.asked) == 10
+    assert {item.reason for item in failures if isinstance(item, NotMeasured)} == {Reason.REJECTED}
+
+
 def test_no_more_than_the_limit_at_once_and_no_less(server: Counted) -> None:
     lock, together = threading.Lock(), threading.Barrier(3)
     now, most = 0, 0
