@@ -6,6 +6,7 @@ import email.utils
 import itertools
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -423,11 +424,11 @@ for number in range(10**9):
 
 
 def test_ctrl_c_ends_what_is_under_way(server: Counted) -> None:
-    under_way, hold = threading.Event(), threading.Event()
+    under_way, hold, held = threading.Event(), threading.Event(), queue.Queue[bool]()
 
     def during() -> None:
         under_way.set()
-        hold.wait(60)
+        held.put(hold.wait(60))
 
     server.during = during
     asked = policy(server, Settings(read=600, total=600, concurrency=2))
@@ -443,6 +444,7 @@ def test_ctrl_c_ends_what_is_under_way(server: Counted) -> None:
     with pytest.raises(KeyboardInterrupt):
         each(asked.endpoint, [interrupted, question])
     hold.set()
+    assert held.get(timeout=60), "the request ended while the server still held it"
     assert [item.reason for item in outcomes if isinstance(item, NotMeasured)] == [Reason.STOPPED]
 
 
