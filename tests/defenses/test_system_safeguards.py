@@ -13,8 +13,11 @@ from hartley.defenses.system.safeguard import Safeguard
 from hartley.defenses.system.twin import as_twin
 from hartley.targets.agent.agent import Agent
 from hartley.targets.agent.environments import TOOLBOX
+from hartley.targets.agent.label import USER as PERSON
+from hartley.targets.agent.label import WORLD, Label
 from hartley.targets.agent.state import State
-from hartley.targets.agent.trace import Assignment, Trace
+from hartley.targets.agent.trace import Assignment, Step, Trace
+from hartley.targets.agent.trace import Entry as Record
 from hartley.targets.agent.world import World
 from hartley.targets.conversation import Call, Conversation, Json, Message
 from hartley.targets.memory.entry import Entry
@@ -103,6 +106,28 @@ def test_after_a_refused_call_the_agent_goes_on_without_what_led_to_it() -> None
     assert [[call.name for call in message.calls] for message in seen if message.role == "assistant"] == [["read_mail"], ["pay"], []]
     assert [message.text for message in seen if message.role == "tool"] == ["nothing", "done"]
     assert "eve" not in str(seen) and "at once" not in str(seen)
+
+
+def test_what_untrusted_words_brought_about_in_an_earlier_turn_is_not_known_either() -> None:
+    """Answers and closing words are masked, a call asked for after them is gone, one that another guard refused before them stays."""
+    asked = [Call("read_mail", {"sender": sender}, id=sender) for sender in ("zoe", "anna", "eve")]
+    theirs = Label(False, frozenset({"mails: anna"}))
+    trace = Trace(Assignment(("read", "go on"), World(State()), ()), World(State()), ())
+    trace.entries = [Record(Message("user", "read"), PERSON)]
+    for step, (call, origin, label) in enumerate(zip(asked, (PERSON, PERSON, theirs), (WORLD, theirs, theirs), strict=True)):
+        trace.entries.append(Record(Message("assistant", calls=(call,)), origin))
+        trace.entries.append(Record(Message("tool", f"words of {call.id}", answers=call.id), label, step))
+        trace.steps.append(Step(call, step > 0, "", (), False, origin, label, "", ""))
+    trace.entries += [Record(Message("assistant", "anna says so ."), theirs), Record(Message("user", "go on"), PERSON)]
+    assert [(message.role, message.text, [call.id for call in message.calls]) for message in as_twin(trace)] == [
+        ("user", "read", []),
+        ("assistant", "", ["zoe"]),
+        ("tool", "words of zoe", []),
+        ("assistant", "", ["anna"]),
+        ("tool", "nothing", []),
+        ("assistant", "nothing", []),
+        ("user", "go on", []),
+    ]
 
 
 def test_a_conversation_in_which_all_is_trusted_is_the_twin_s_own() -> None:

@@ -43,15 +43,11 @@ def as_twin(trace: Trace) -> Conversation:
             seen.append(replace(message, text=words))
             continue
         answers = [answer for answer in trace.entries[place + 1 : place + 1 + len(message.calls)] if answer.step >= 0]
-        own = [(call, answer) for call, answer in zip(message.calls, answers, strict=False) if _own(trace.steps[answer.step])]
+        own = [(call, answer) for call, answer in zip(message.calls, answers, strict=False) if trace.steps[answer.step].origin.trusted]
         if own:
             seen.append(replace(message, text=message.text if entry.label.trusted else "", calls=tuple(call for call, _ in own)))
             seen += [answer.message if answer.label.trusted else replace(answer.message, text=MASK) for _, answer in own]
     return tuple(seen)
-
-
-def _own(step: Step) -> bool:
-    return step.executed and step.origin.trusted
 
 
 def same(call: Call, other: Call) -> bool:
