@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Mapping
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, NotImplementedError, SyntaxError, TokenError)
+"""What zipfile and numpy raise for an archive or an array that is damaged, cut off or locked, beside OSError."""
 
 
 class EvidenceError(ValueError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hartley.columns import EvidenceError, checked, frozen, numbers, same
+from hartley.columns import DAMAGED, EvidenceError, checked, frozen, numbers, same
 
 __all__ = ["ARMS", "KINDS", "NONE", "Evidence", "EvidenceError"]
 
@@ -274,16 +273,16 @@ class Evidence:
 
     @staticmethod
     def load(path: Path) -> Evidence:
-        """Reads what `to_bytes` wrote. Never unpickles. Raises EvidenceError when the file is no such archive."""
+        """Reads what `to_bytes` wrote. Never unpickles. Raises EvidenceError when it is no such archive, OSError when it cannot be read."""
         try:
             archive = np.load(path, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise EvidenceError(f"{path}: not an evidence archive (a single array)")
             with archive:
                 return Evidence.from_arrays({name: archive[name] for name in archive.files})
-        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, NotImplementedError) as error:
-            if isinstance(error, EvidenceError):
-                raise
+        except EvidenceError:
+            raise
+        except (*DAMAGED, KeyError) as error:
             raise EvidenceError(f"{path}: not an evidence archive ({error})") from None
 
 

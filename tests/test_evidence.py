@@ -122,6 +122,10 @@ class Bomb:
         return (pytest.fail, ("it was unpickled",))
 
 
+UNFINISHED = b"{'descr': '|u1', 'fortran_order': False, 'shape': (3, \n"
+"""The header of an array, cut off between two brackets."""
+
+
 def hostile_files():
     raw = Evidence(**FULL).to_bytes()
     single, pickled = io.BytesIO(), io.BytesIO()
@@ -129,6 +133,11 @@ def hostile_files():
     np.savez(pickled, header=np.array([Bomb()], dtype=object))
     flipped = bytearray(raw)
     flipped[len(raw) // 2] ^= 0xFF
+    locked, unfinished = bytearray(raw), io.BytesIO()
+    for mark, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        locked[raw.index(mark) + flags] |= 1
+    with zipfile.ZipFile(unfinished, "w") as archive:
+        archive.writestr("header.npy", b"\x93NUMPY\1\0" + len(UNFINISHED).to_bytes(2, "little") + UNFINISHED)
     return {
         "empty": b"",
         "text": b"not an archive",
@@ -137,6 +146,8 @@ def hostile_files():
         "bare pickle": pickle.dumps(Bomb()),
         "pickled column": pickled.getvalue(),
         "flipped byte": bytes(flipped),
+        "locked": bytes(locked),
+        "unfinished header": unfinished.getvalue(),
     }
 
 

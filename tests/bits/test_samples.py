@@ -348,8 +348,10 @@ def test_damaged_archives_are_told(tmp_path: Path) -> None:
         path.write_bytes(content)
         refusal(path)
     header = b"\x93NUMPY\x01\x00\x76\x00{'descr': __import__('os'), 'fortran_order': False, 'shape': (9, 2), }".ljust(127) + b"\n"
-    (tmp_path / "t.npy").write_bytes(header + b"\0" * 144)
-    refusal(tmp_path / "t.npy")
+    unfinished = b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f8', 'fortran_order': False, 'shape': (9, ".ljust(127) + b"\n"
+    for start in (header, unfinished):
+        (tmp_path / "t.npy").write_bytes(start + b"\0" * 144)
+        refusal(tmp_path / "t.npy")
 
 
 def test_damage_anywhere_is_one_line_or_no_harm(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from hartley.bits.files.columns import MOST_SYMBOLS, Choose, Column, Numbers, Text, finite, shown
+from hartley.columns import DAMAGED
 from hartley.errors import InputError
 
 MOST_BYTES = 2**32
@@ -59,7 +59,7 @@ def _told(where: str) -> Iterator[None]:
         raise
     except zipfile.BadZipFile as error:
         raise InputError(f"{where}: not a zip archive, or a damaged one ({shown(error)}); takes what numpy.savez writes") from None
-    except (ValueError, EOFError, RuntimeError, NotImplementedError, OSError, zlib.error, SyntaxError) as error:
+    except (*DAMAGED, OSError) as error:
         raise InputError(f"{where}: cannot be read as arrays ({type(error).__name__}: {shown(error, 120)})") from None
 
 
