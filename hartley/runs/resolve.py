@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hartley.errors import InputError, unknown
 from hartley.runs.allowance import Allowance
 from hartley.runs.levels import MODEL, SYSTEM
-from hartley.targets.registry import NAMED
+from hartley.targets.registry import ENDPOINT, NAMED
 
 if TYPE_CHECKING:
     from hartley.data.folder import FolderData
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 REFERENCE_TARGET = "reference"
 REFERENCE_DATA = "reference"
-SERVER, DOJO = "openai:", "agentdojo:"
+DOJO = "agentdojo:"
 DOJO_THREATS = ("indirect-prompt-injection",)
 """What a suite of AgentDojo can be attacked with."""
 UNSEEN = "what a server does behind its name, nobody sees"
@@ -75,7 +75,7 @@ def levels(name: str) -> frozenset[str]:
 def server(name: str) -> str:
     """What of a target's name is a server's, openai:MODEL@URL: all, or the policy that faces a suite of AgentDojo; "" for none."""
     asked = name.partition("+")[2] if name.startswith(DOJO) else name
-    return asked if asked.startswith(SERVER) else ""
+    return asked if asked.startswith(ENDPOINT) else ""
 
 
 def check_target(name: str) -> None:
@@ -213,7 +213,7 @@ def _check_dojo(name: str) -> None:
     from hartley.targets.agentdojo.suites import split
 
     _, policy = split(name)
-    if policy.startswith(SERVER):
+    if policy.startswith(ENDPOINT):
         _check_endpoint(policy)
     if find_spec("agentdojo") is None:
         raise InputError("AgentDojo's suites take its package; not installed: agentdojo; takes: pip install 'hartley[agentdojo]'")
@@ -265,7 +265,7 @@ KINDS: dict[str, Kind] = {
     "reference:encoder": Kind("reference:encoder", _always(MODEL), _there, _reference_encoder),
     "reference:agent": Kind("reference:agent", _always(SYSTEM), _there, _reference_agent),
     "hf:": Kind("hf:PATH", _folder_levels, _check_folder, _folder),
-    SERVER: Kind("openai:MODEL@URL", _always(SYSTEM), _check_endpoint, _endpoint),
+    ENDPOINT: Kind("openai:MODEL@URL", _always(SYSTEM), _check_endpoint, _endpoint),
     DOJO: Kind("agentdojo:SUITE", _always(SYSTEM), _check_dojo, _dojo),
 }
 """Every form that a target's name may take, by the whole name or, with a colon at its end, by what it begins with. One more kind of

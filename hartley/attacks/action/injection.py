@@ -59,16 +59,21 @@ def injection_channel(case: SystemCase, channel: Channel) -> Evidence:
     bare = Agent(case.system.policy)
     cell = _Cell(case, channel, setting, drawn, pilots)
     parts = [cell.arm("clean", bare, None)]
-    chosen = cell.chosen(Agent(recalling(case.system.policy)), "bare")
+    chosen = cell.chosen(_fresh(case), "bare")
     parts.append(cell.arm("attacked", bare, chosen))
     if case.safeguard is not None:
         if case.safeguard.agent is None:
             raise Refused(f"{case.safeguard.id} does not act on an agent's tools or on what they answer")
-        against = cell.chosen(case.safeguard.agent(Agent(recalling(case.system.policy))), case.safeguard.id, chosen)
-        guarded = case.safeguard.agent(Agent(recalling(case.system.policy)))
+        against = cell.chosen(case.safeguard.agent(_fresh(case)), case.safeguard.id, chosen)
+        guarded = case.safeguard.agent(_fresh(case))
         parts += [cell.arm("defended", guarded, None), cell.arm("defended_attacked", guarded, chosen)]
         parts.append(cell.arm("defended_adaptive", guarded, against))
     return Evidence.concat(parts)
+
+
+def _fresh(case: SystemCase) -> Agent:
+    """An agent that recalls what it says from now on, and nothing from before."""
+    return Agent(recalling(case.system.policy))
 
 
 @dataclass
