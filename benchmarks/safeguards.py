@@ -51,6 +51,14 @@ def row(line: Line, under: str, numbers: Sequence[Number], rate: Number | None) 
     return f"{name:48} {under:20} {most:>5}  {shown} {metric}"
 
 
+def estimators(lines: Sequence[Line]) -> list[str]:
+    """How the numbers of all channels, bare and guarded, came about."""
+    channels = [one.channel for line in lines for one in (line, *line.guards) if one.channel is not None]
+    numbers = [number for channel in channels for number in (*channel.bits.values(), *channel.rates)]
+    kinds = ("utility_bits", "adversary_bits")
+    return sorted({number.estimator for number in numbers if number.measured and (number.name in kinds or number.headline)})
+
+
 def rows(line: Line) -> Iterator[str]:
     """The lines of a channel: bare, and under each safeguard."""
     if line.channel is None:
@@ -125,6 +133,7 @@ def main() -> int:
     print(HEAD)
     for line in lines:
         print("\n".join(rows(line)))
+    print(f"\nestimators: {'; '.join(estimators(lines))}")
     failed = list(missed(lines, threats))
     print("\n".join(["", *(f"MISSED {what}" for what in failed)]) if failed else "\nEvery bar is met.")
     return 1 if failed else 0
