@@ -43,6 +43,9 @@ class Evidence:
                  adversary's bits are then read from it, the user's from `outcome`. None: both read `outcome`.
       score      float; the read-out that an attacker thresholds (membership), or the similarity of the outcome.
       log2_q     float <= 0; log2 of the probability that the deployed head gave to the intent symbol.
+      cluster    int >= 0; which independent unit the row belongs to (a society, a victim trained once, a shared perturbation, a
+                 document, a conversation). Rows of one cluster may depend on each other in any way, clusters may not: every
+                 interval is over clusters. The same number in two arms is the same unit. None: each trial is its own.
       embedding  float32 (rows, d); the embedding that was read out.
     `costs` maps a cost's name, which carries its unit or space (`queries`, `forward_passes`, `poisoned_fraction`,
     `linf_pixel`, `snr_db_waveform`, `words_changed`), to a float column; NaN where it does not apply.
@@ -70,6 +73,7 @@ class Evidence:
     costs: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     intent_prior: NDArray[np.float64] | None = None
     effect: NDArray[np.int32] | None = None
+    cluster: NDArray[np.int64] | None = None
     effect_alphabet: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -97,6 +101,8 @@ class Evidence:
             self._column("effect", np.int32, rows, NONE, len(self.effect_alphabet) - 1)
         elif self.effect_alphabet:
             raise EvidenceError("effect_alphabet: given without a column effect")
+        if self.cluster is not None:
+            self._column("cluster", np.int64, rows, 0, 2**53)
         if self.score is not None:
             self._column("score", np.float64, rows, None, None)
         if self.log2_q is not None:
@@ -155,6 +161,11 @@ class Evidence:
     def received(self) -> tuple[NDArray[np.int32], tuple[str, ...]]:
         """What the adversary's receiver sees, and its alphabet: the effects where there are any, the outcomes elsewhere."""
         return (self.outcome, self.outcome_alphabet) if self.effect is None else (self.effect, self.effect_alphabet)
+
+    @property
+    def units(self) -> NDArray[np.int64]:
+        """The independent unit of each row: its cluster or, where none is given, its trial."""
+        return self.trial if self.cluster is None else self.cluster
 
     def __len__(self) -> int:
         return int(self.arm.shape[0])
@@ -287,4 +298,4 @@ class Evidence:
 
 
 _REQUIRED = ("arm", "trial", *SYMBOL_COLUMNS, "success")
-_OPTIONAL = ("score", "log2_q", "embedding", "effect")
+_OPTIONAL = ("score", "log2_q", "embedding", "effect", "cluster")

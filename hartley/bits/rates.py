@@ -24,6 +24,7 @@ class Rate:
     arm        one of hartley.evidence.ARMS.
     value, low, high   the share and its limits.
     n          trials it rests on.
+    clusters, design_effect   as in `hartley.bits.value.Bits`: the independent units behind n, None where each trial is its own.
     headline   True for the paper's own metric, False for a companion.
     better     who gains when it rises: "attacker" or "user".
 
@@ -39,6 +40,8 @@ class Rate:
     estimator: str
     headline: bool
     better: Side
+    clusters: int | None = None
+    design_effect: float | None = None
 
     def __post_init__(self) -> None:
         if not all(math.isfinite(v) for v in (self.value, self.low, self.high)) or not 0 <= self.low <= self.value <= self.high <= 1:
@@ -48,7 +51,10 @@ class Rate:
 
     def to_json(self) -> dict[str, Any]:
         """The entry of a cell's `rates`."""
-        return asdict(self)
+        record = asdict(self)
+        if self.clusters is None:
+            del record["clusters"], record["design_effect"]
+        return record
 
 
 def success_rate(name: str, arm: str, success: ArrayLike, *, headline: bool, better: Side = "attacker") -> Rate | None:

@@ -20,6 +20,8 @@ class Bits:
     trusted    whether the point passed the trust rules; False always comes with `why`.
     why        plain words: why it is withheld or not trusted; empty otherwise.
     checks     the figures behind the verdict (permutation p, duality gap in bits, occupied cells).
+    clusters   how many independent units the n trials come from; None: each trial is its own.
+    design_effect   how many times wider than for n independent trials the variance is; None: not estimated, or each trial is its own.
 
     Raises ValueError when the parts contradict each other, so that no such number can be written down.
     """
@@ -33,6 +35,8 @@ class Bits:
     trusted: bool
     why: str = ""
     checks: Mapping[str, float] = field(default_factory=dict)
+    clusters: int | None = None
+    design_effect: float | None = None
 
     def __post_init__(self) -> None:
         if not self.kind.endswith("_bits"):
@@ -75,6 +79,8 @@ class Bits:
             "trusted": self.trusted,
             "why": self.why,
             "checks": dict(sorted(self.checks.items())),
+            # left out where every trial is its own unit, so that records without clusters keep their bytes
+            **({} if self.clusters is None else {"clusters": self.clusters, "design_effect": self.design_effect}),
         }
 
     @staticmethod
