@@ -81,6 +81,8 @@ def scan(plan_file: Path | None, out: Path, workers: int | None, only_estimate: 
     if only_estimate:
         _estimate(plan, served)
         return
+    for line in plan.left_out():
+        click.echo(f"left out: {line}", err=True)
     with Terminal() as watcher:
         try:
             done = run(plan, out, workers=workers or (1 if served else min(4, os.cpu_count() or 1)), progress=watcher)

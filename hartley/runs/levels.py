@@ -1,4 +1,4 @@
-"""Levels: which threats attack a model and which the system around one, and which defenses go with them."""
+"""Levels: which threats attack a model and which the system around one, and which defenses have anything to act on there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from functools import cache
 
 MODEL, SYSTEM = "model", "system"
 LEVELS = (MODEL, SYSTEM)
+MODALITIES = ("text", "image", "audio")
+GUARDED = {MODEL: "a model", SYSTEM: "a system around one"}
 
 
 @cache
@@ -15,6 +17,11 @@ def _threats() -> dict[str, str]:
     return {row.id: row.level for row in catalog.threats()}
 
 
+def of_threat(name: str) -> str:
+    """One of LEVELS; "" for a threat that the catalog does not know."""
+    return _threats().get(name, "")
+
+
 @cache
 def _defenses() -> dict[str, str]:
     from hartley import catalog
@@ -22,20 +29,38 @@ def _defenses() -> dict[str, str]:
     return {row.id: row.level for row in catalog.defenses()}
 
 
-def of_threat(name: str) -> str:
-    """One of LEVELS; "" for a threat that the catalog does not know."""
-    return _threats().get(name, "")
-
-
 def of_defense(name: str) -> str:
     """One of LEVELS; "" for a defense that the catalog does not know."""
     return _defenses().get(name, "")
 
 
-def go_together(threat: str, defense: str) -> bool:
-    """Whether the defense guards what the threat attacks: what wraps a model is no safeguard of an agent, nor the other way round.
+@cache
+def ruled_out(threat: str, defense: str) -> str:
+    """Why the defense has nothing to act on, from what the catalog declares of both (level, stage, modalities, flow), or "".
 
-    What the catalog does not know goes with everything.
+    Such a pair is measured by nobody: it would be refused, and stand among what was not measured. What the catalog does not know
+    goes with everything, and what only the recipe can know is left to the recipe.
     """
-    attacked, guarded = of_threat(threat), of_defense(defense)
-    return not attacked or not guarded or attacked == guarded
+    from hartley import catalog
+
+    attack = next((row for row in catalog.threats() if row.id == threat), None)
+    guard = next((row for row in catalog.defenses() if row.id == defense), None)
+    if attack is None or guard is None:
+        return ""
+    if attack.level != guard.level:
+        return f"it guards {GUARDED[guard.level]}, and {threat} attacks {GUARDED[attack.level]}"
+    if guard.stage == "training" and attack.flow != "learning" and "train" not in attack.needs:
+        return f"it filters training {' and '.join(guard.modalities)}, and {threat} trains nothing"
+    carried = set(guard.modalities) & set(MODALITIES)
+    if carried and attack.modalities and not carried & set(attack.modalities):
+        return f"it acts on {' and '.join(guard.modalities)}, and {threat} changes {' and '.join(attack.modalities)} alone"
+    if guard.stage == "retrieval" and attack.flow != "memory":
+        return f"it acts on what a memory gives, and {threat} attacks no memory"
+    if guard.stage == "action" and attack.flow == "memory":
+        return f"it acts on an agent's calls, and what answers from a memory makes none"
+    return ""
+
+
+def go_together(threat: str, defense: str) -> bool:
+    """Whether nothing that the catalog declares rules the pair out."""
+    return not ruled_out(threat, defense)

@@ -23,9 +23,6 @@ EFFORT_FIELDS = ("trials", "steps", "poison_pairs", "members", "epochs")
 DEFAULT_LIMIT_SECONDS = 1800.0
 
 
-_GUARDED = {levels.MODEL: "a model", levels.SYSTEM: "a system around one"}
-
-
 class ThreatRow(Protocol):
     """What a run asks of a threat in the catalog."""
 
@@ -189,18 +186,30 @@ class Plan:
                     ready = ", ".join(sorted(row for row, done in built.items() if done)) or "none"
                     raise InputError(f"{what} {name!r} is in the catalog but not implemented yet; implemented: {ready}")
         for defense in self.defenses:
-            if not any(levels.go_together(threat, defense) for threat in self.threats):
-                guarded = _GUARDED[levels.of_defense(defense)]
+            reasons = [levels.ruled_out(threat, defense) for threat in self.threats]
+            if all(levels.of_threat(threat) not in ("", levels.of_defense(defense)) for threat in self.threats):
+                guarded = levels.GUARDED.get(levels.of_defense(defense), "")
                 raise InputError(f"defense {defense!r} guards {guarded}, and none of the plan's threats attacks one")
+            if all(reasons):
+                raise InputError(f"defense {defense!r} goes with none of the plan's threats: {'; '.join(dict.fromkeys(reasons))}")
 
     def cells(self) -> tuple[Cell, ...]:
-        """Each threat at each seed: first without a defense, then with each that guards what the threat attacks."""
+        """Each threat at each seed: first without a defense, then with each that has something to act on there."""
         return tuple(
             Cell(self.target, threat, defense, seed, self.budget)
             for threat in self.threats
             for seed in self.seeds
             for defense in (NO_DEFENSE, *self.defenses)
             if defense == NO_DEFENSE or (levels.go_together(threat, defense) and defense in self.only.get(threat, self.defenses))
+        )
+
+    def left_out(self) -> tuple[str, ...]:
+        """The pairs that `cells` leaves out since the catalog rules them out, a sentence each; those of another level go without saying."""
+        return tuple(
+            f"{defense} beside {threat}: {levels.ruled_out(threat, defense)}"
+            for threat in self.threats
+            for defense in self.only.get(threat, self.defenses)
+            if levels.of_threat(threat) == levels.of_defense(defense) and levels.ruled_out(threat, defense)
         )
 
     def differs(self, other: Plan) -> tuple[str, ...]:

@@ -138,6 +138,32 @@ def test_a_defense_meets_only_threats_of_its_level():
         Plan(("sga",), defenses=("flow-control",)).validate(catalog)
 
 
+@pytest.mark.parametrize(
+    ("threat", "defense", "why"),
+    [
+        ("sga", "alignment-filter", "filters training pairs"),
+        ("ko-vlm-mia", "alignment-filter", "trains nothing"),
+        ("agent-smith", "flow-control", "changes image alone"),
+        ("p2sql", "retrieval-isolation", "attacks no memory"),
+        ("poisonedrag", "tool-allow-list", "an agent's calls"),
+    ],
+)
+def test_reading_9_a_pair_that_a_declared_property_rules_out_is_no_cell_and_is_named(threat, defense, why):
+    other = {"model": ("badclip", "jpeg"), "system": ("indirect-prompt-injection", "spotlighting")}[levels.of_defense(defense)]
+    plan = Plan((threat, "poisonedrag" if defense == "retrieval-isolation" else other[0]), defenses=(defense, other[1]))
+    assert (threat, defense) not in {(cell.threat, cell.defense) for cell in plan.cells()}
+    assert any(line.startswith(f"{defense} beside {threat}: ") and why in line for line in plan.left_out())
+    with pytest.raises(InputError, match=f"goes with none of the plan's threats: .*{why}"):
+        Plan((threat,), defenses=(defense,)).validate(catalog)
+
+
+def test_a_pair_that_only_a_recipe_can_judge_stays_a_cell():
+    fitting = {"badclip": "alignment-filter", "co-attack": "jpeg", "prompt-infection": "flow-control", "poisonedrag": "quarantine"}
+    for threat, defense in fitting.items():
+        plan = Plan((threat,), defenses=(defense,))
+        assert len(plan.cells()) == 2 and plan.left_out() == ()
+
+
 def test_a_threat_may_meet_some_of_the_defenses_only():
     plan = Plan(("a", "b", "c"), defenses=("d", "e"), only={"b": ("e",), "a": ()})
     met = {threat: [cell.defense for cell in plan.cells() if cell.threat == threat] for threat in "abc"}
