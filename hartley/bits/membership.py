@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from hartley.bits.counted.permutation import independence_p
 from hartley.bits.limits import proportion_limits
-from hartley.bits.tables import Floats, binary_entropy_bits, information_of_law
+from hartley.bits.tables import Counts, Floats, binary_entropy_bits, information_of_law
 from hartley.bits.trust import GATE
 from hartley.bits.value import Bits
 from hartley.errors import InputError
@@ -22,8 +22,14 @@ def advantage_bits(advantage: float) -> tuple[float, float]:
     return max(0.0, 1.0 - binary_entropy_bits((1 + a) / 2)), a
 
 
-def membership(score: ArrayLike, member: ArrayLike, *, kind: str = "adversary_bits", seed: int = 0) -> Bits:
+def membership(
+    score: ArrayLike, member: ArrayLike, *, cluster: ArrayLike | None = None, kind: str = "adversary_bits", seed: int = 0
+) -> Bits:
     """Bits per query about membership (a fair coin), from score (n,) and member (n,) of 0 and 1.
+
+    cluster (n,)  the independent unit of each row (a document whose passages are scored one by one). Of each unit one member
+                  and one non-member, drawn by `seed`, are measured: exact whatever ties a unit's rows to each other, and
+                  all that can be said without a model of it. n are then the rows measured. None: each row is its own.
 
     The threshold, and which side of it says member, are chosen on one half (every other member and every other
     non-member, in the order given) and judged on the other, so that choosing costs no honesty.
@@ -35,6 +41,11 @@ def membership(score: ArrayLike, member: ArrayLike, *, kind: str = "adversary_bi
     InputError names the column and the row.
     """
     scores, secret = checked_scores(score, member)
+    units: int | None = None
+    name = "held-out threshold; advantage bracket, 95%"
+    if cluster is not None:
+        kept, units = one_of_each(cluster, secret, seed)
+        scores, secret, name = scores[kept], secret[kept], "one row of each cluster; " + name
     groups = [scores[secret == symbol] for symbol in (0, 1)]
     fewest, n = min(len(group) for group in groups), len(scores)
     if fewest < 4:
@@ -62,10 +73,20 @@ def membership(score: ArrayLike, member: ArrayLike, *, kind: str = "adversary_bi
         "non_members": float(len(groups[0])),
         "threshold": sign * threshold,
     }
-    return Bits(value, low, high, n, "held-out threshold; advantage bracket, 95%", kind, value is not None, why, checks)
+    return Bits(value, low, high, n, name, kind, value is not None, why, checks, units)
 
 
-def advantage_limits(table: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> tuple[float, float, float]:
+def one_of_each(cluster: ArrayLike, secret: Counts, seed: int = 0) -> tuple[Counts, int]:
+    """(rows, units): of each unit in cluster (n,) one row with secret (n,) 0 and one with 1, where it has them, drawn by `seed`."""
+    found, unit = np.unique(np.asarray(cluster), return_inverse=True)
+    if unit.shape != secret.shape:
+        raise InputError(f"column cluster: shape {np.shape(cluster)}, takes {secret.shape}")
+    order = np.random.default_rng([seed, 4]).permutation(len(secret))
+    first = np.unique(2 * unit[order] + secret[order], return_index=True)[1]
+    return np.sort(order[first]), len(found)
+
+
+def advantage_limits(table: Counts) -> tuple[float, float, float]:
     """TPR - FPR with 95% limits from a table [[quiet, said member] of non-members, the same of members]."""
     (_, false_hits), (_, hits) = table.tolist()
     others, members = (int(k) for k in table.sum(1))
@@ -76,7 +97,7 @@ def advantage_limits(table: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> 
     return tpr - fpr, max(low, -1.0), min(high, 1.0)
 
 
-def _bias_bits(rates: Floats, sizes: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> float:
+def _bias_bits(rates: Floats, sizes: Counts) -> float:
     """First-order bias in bits of the plug-in at equal priors (Miller 1955): the rows' entropies less the mixture's."""
     spread = rates[:, 1] * rates[:, 0] / sizes
     rows = float(((spread > 0) / sizes).sum()) / 2
@@ -100,7 +121,7 @@ def _best_threshold(members: Floats, others: Floats) -> tuple[float, int]:
     return best[1], best[2]
 
 
-def checked_scores(score: ArrayLike, member: ArrayLike) -> tuple[Floats, np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
+def checked_scores(score: ArrayLike, member: ArrayLike) -> tuple[Floats, Counts]:
     """(score (n,) of finite numbers, member (n,) of 0 and 1). InputError names the column and the row."""
     try:
         scores, secret = np.asarray(score, dtype=np.float64), np.asarray(member)
