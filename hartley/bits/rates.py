@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hartley.bits.clustered import ONE, clusters_of, share_limits
 from hartley.bits.limits import Z, proportion_limits
 from hartley.bits.tables import Floats
 from hartley.errors import InputError
@@ -57,21 +58,34 @@ class Rate:
         return record
 
 
-def success_rate(name: str, arm: str, success: ArrayLike, *, headline: bool, better: Side = "attacker") -> Rate | None:
+def success_rate(
+    name: str, arm: str, success: ArrayLike, *, headline: bool, better: Side = "attacker", cluster: ArrayLike | None = None
+) -> Rate | None:
     """The share of ones among the zeros and ones of success (n,), with exact Clopper-Pearson limits.
 
     -1 says that the criterion does not apply to that trial: it is left out. None when none is left: not measured.
+    cluster (n,)  the independent unit of each trial. Where a unit has several, the limits are Clopper-Pearson's for the effective
+                  number of trials (`hartley.bits.clustered.share_limits`); with one unit they are 0 and 1, and the estimator says why.
     """
     flags = np.asarray(success)
     bad = ~np.isin(flags, (-1, 0, 1))
     if flags.ndim != 1 or bad.any():
         where = f", row {int(np.flatnonzero(bad)[0])}" if flags.ndim == 1 else f": shape {flags.shape}"
         raise InputError(f"column success{where}: takes 1, 0 or -1 (does not apply), one a trial")
-    n, hits = int((flags >= 0).sum()), int((flags == 1).sum())
+    clusters_of(cluster, len(flags))
+    used = flags >= 0
+    n, hits = int(used.sum()), int((flags == 1).sum())
     if n == 0:
         return None
-    low, high = proportion_limits(hits, n)
-    return Rate(name, arm, hits / n, low, high, n, "Clopper-Pearson 95%", headline, better)
+    unit = clusters_of(None if cluster is None else np.asarray(cluster)[used], n)
+    if unit is None:
+        low, high = proportion_limits(hits, n)
+        return Rate(name, arm, hits / n, low, high, n, "Clopper-Pearson 95%", headline, better)
+    if unit.max() == 0:
+        return Rate(name, arm, hits / n, 0.0, 1.0, n, f"no limits, {ONE}", headline, better, 1)
+    low, high, design = share_limits(np.bincount(unit, flags[used] == 1), np.bincount(unit).astype(np.float64))
+    estimator = "Korn-Graubard 95% over clusters"
+    return Rate(name, arm, hits / n, min(low, hits / n), max(high, hits / n), n, estimator, headline, better, *design.stated)
 
 
 def tpr_at_fpr(name: str, arm: str, members: ArrayLike, others: ArrayLike, fpr: float, *, headline: bool) -> Rate:

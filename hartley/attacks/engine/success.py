@@ -9,12 +9,16 @@ from hartley.evidence import Evidence
 def successes(evidence: Evidence, name: str) -> tuple[Rate, ...]:
     """The headline rate in every arm where the criterion applies; in an arm without an attack it is what chance and the
     model's own errors give."""
-    found = (success_rate(name, arm, evidence.of(arm).success, headline=True) for arm in evidence.arms)
+    arms = ((arm, evidence.of(arm)) for arm in evidence.arms)
+    found = (success_rate(name, arm, rows.success, headline=True, cluster=rows.cluster) for arm, rows in arms)
     return tuple(rate for rate in found if rate is not None)
 
 
 def accuracy(evidence: Evidence, name: str) -> tuple[Rate, ...]:
     """Share of trials whose outcome is the intent, in every arm: what the user still gets."""
     arms = ((arm, evidence.of(arm)) for arm in evidence.arms)
-    found = (success_rate(name, arm, (rows.outcome == rows.intent).astype(int), headline=False, better="user") for arm, rows in arms)
+    found = (
+        success_rate(name, arm, (rows.outcome == rows.intent).astype(int), headline=False, better="user", cluster=rows.cluster)
+        for arm, rows in arms
+    )
     return tuple(rate for rate in found if rate is not None)
