@@ -120,13 +120,12 @@ def test_a_gradient_passes_only_for_an_attacker_who_asks_for_it(defense, picture
     if defense.id == "jpeg":
         del carriers["embed_audio"]
     for name, values in carriers.items():
-        for through in (False, True):
+        for asked in ({}, {"straight_through": False}, {"straight_through": True}):
             point = values.clone().requires_grad_(True)
-            embedding = getattr(defense.wrap(Keeping(), straight_through=through, seed=1), name)(point)
+            embedding = getattr(defense.wrap(Keeping(), seed=1, **asked), name)(point)
             size = torch.autograd.grad(embedding[:, 0].sum(), point, allow_unused=True)[0] if embedding.requires_grad else None
             passes = size is not None and bool(size.abs().max() > 0)
-            assert passes is through, (name, through)
-    assert not defense.wrap(Keeping()).embed_image(pictures.clone().requires_grad_(True)).detach().isnan().any()
+            assert passes is asked.get("straight_through", False), (name, asked)
 
 
 def released(embedding, noise, grid, generator):

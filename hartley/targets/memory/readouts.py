@@ -62,7 +62,7 @@ def _symbol(answer: str, choices: Sequence[str]) -> int:
     left, named = _words(answer), set()
     for place in sorted(range(len(choices)), key=lambda i: -len(_words(choices[i]))):
         words = _words(choices[place])
-        if words and words in left:
+        while words and words in left:  # again: what is said twice running shares a blank, and half of it would stay
             named.add(place)
             left = left.replace(words, " | ")
     return named.pop() if len(named) == 1 else len(choices) + bool(named)
