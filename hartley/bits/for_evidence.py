@@ -15,7 +15,7 @@ from hartley.bits.membership import membership
 from hartley.bits.reading import channel_reading
 from hartley.bits.signal import KINDS as SIGNAL_KINDS
 from hartley.bits.signal import Condition, signal_and_noise
-from hartley.bits.tables import Counts, Floats, cross_tabulate, entropy_bits
+from hartley.bits.tables import Counts, Floats, cross_tabulate
 from hartley.bits.trust import TRIALS_PER_CELL, TRIALS_PER_INPUT
 from hartley.bits.value import Bits
 from hartley.evidence import NONE, Evidence
@@ -48,8 +48,7 @@ def for_evidence(evidence: Evidence) -> Measured:
                         carries about the intent, with the limit that needs no model; the Shannon-Hartley reading; and what is lost
                         along the concepts' own directions, those of the clean arm where there is one. Left out elsewhere.
     signal_loss_bits, noise_gain_bits    every arm but clean, against the clean arm, where there are embeddings and
-                        intents; capped by H(U). Unmeasured where there is no clean arm, or where the cap hides every
-                        change; left out without embeddings.
+                        intents, in bits of C_G without its cap. Unmeasured where there is no clean arm; left out without embeddings.
 
     Deterministic: the same table gives the same bits, whatever the order of its rows within an arm.
     """
@@ -157,15 +156,8 @@ def _signal(clean: Evidence | None, part: Evidence) -> list[Bits]:
         rows = one.intent != NONE
         embedding = one.embedding
         assert embedding is not None  # all rows of one evidence have it or none
-        conditions.append(Condition(embedding[rows], one.intent[rows], one.trial[rows]))
-    return list(signal_and_noise(*conditions, cap_bits=_intent_entropy(part)))
-
-
-def _intent_entropy(part: Evidence) -> float:
-    """H(U) in bits; where the law is not stated, that of equal use of the intents that occur."""
-    if part.intent_prior is not None:
-        return entropy_bits(part.intent_prior)
-    return float(np.log2(len(np.unique(part.intent[part.intent != NONE]))))
+        conditions.append(Condition(embedding[rows], one.intent[rows], one.units[rows]))
+    return list(signal_and_noise(*conditions))
 
 
 def _adversary_table(part: Evidence) -> Counts:

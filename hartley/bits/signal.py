@@ -7,14 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hartley.bits.embeddings.pillai import left_out_p
 from hartley.bits.spectrum import Moments, corrected_spectrum, gaussian_bits, inflation, moments_of, observed_spectrum
 from hartley.bits.tables import Counts, Floats
+from hartley.bits.trust import GATE
 from hartley.bits.value import Bits
 from hartley.errors import InputError
 
 GROUPS = 20
+FEWEST_GROUPS = 4
 FREEDOM = 50
 """n - K - d must exceed this for a trusted point."""
+ALL_DIRECTIONS = 20
+"""All directions are read where n - K - d is this at least; below it, principal components."""
 VARIANCE_KEPT = 0.9
 """Share of the variance that PCA must keep for a trusted point."""
 KINDS = ("signal_loss_bits", "noise_gain_bits")
@@ -22,7 +27,10 @@ KINDS = ("signal_loss_bits", "noise_gain_bits")
 
 @dataclass(frozen=True)
 class Condition:
-    """Embeddings under one condition: embedding (n, d), label (n,) of concepts from 0, trial (n,); equal trials pair up."""
+    """Embeddings under one condition: embedding (n, d), label (n,) of concepts from 0, trial (n,) of whole numbers from 0.
+
+    Rows of equal trials, in either condition, depend on each other: the same input under both, or the rows of one cluster.
+    """
 
     embedding: ArrayLike
     label: ArrayLike
@@ -44,7 +52,7 @@ class _Parts:
         return moments_of(sums - self.sums[without], raw - self.raw[without], counts - self.counts[without])
 
 
-def signal_and_noise(before: Condition, after: Condition, *, cap_bits: float | None = None) -> tuple[Bits, Bits]:
+def signal_and_noise(before: Condition, after: Condition) -> tuple[Bits, Bits]:
     """(signal_loss_bits, noise_gain_bits): the loss of C_G from `before` to `after`, split in two that add up to it.
 
     C_G(M, W) = sum of 1/2 log2(1 + lambda_i), lambda the eigenvalues of W^-1/2 B W^-1/2 with B the covariance of the concept
@@ -53,14 +61,17 @@ def signal_and_noise(before: Condition, after: Condition, *, cap_bits: float | N
     orders (the Shapley value of two players), so that signal_loss + noise_gain = C_G(before) - C_G(after) exactly, with no
     interaction left over. Negative: `after` has more signal or less noise.
 
-    cap_bits  H(U), where known: C_G is what a Gaussian input could carry, and each of the four is capped by what there
-              is to carry. The uncapped ones stand in `checks`, with `alignment`, the correlation of the two conditions'
-              means in the metric of the noise before: near 0 or below it, a signal that is still there says something
-              else, which shows in deployed_bits, not here.
-    Concepts with under 2 rows in either condition are left out. Directions without variance are dropped; with
-    n < 3 d the rest goes through PCA (fitted on both conditions) to n / 3 dimensions. Interval: delete-a-group jackknife, 20
-    groups of trials, pairs kept together, t(19), 95%. The point is withheld unless n - K - d > 50 in both conditions and
-    PCA, where it was needed, kept 90% of the variance.
+    Both are in bits of C_G as it is, which is what a Gaussian input could carry and may exceed what there is to carry, H(U), by
+    far. It is not capped here: once two of the four readings exceed a cap, the split is the cap's and not the channel's.
+    So a loss of C_G of many bits may cost the concepts none; what they carry is `label_information`. `checks` has C_G before and
+    after, and `alignment`, the correlation of the two conditions' means in the metric of the noise before: near 0 or below
+    it, a signal that is still there says something else.
+
+    Concepts with under 2 rows in either condition are left out. Directions without variance are dropped; where n - K - d is
+    under 20 the rest goes through PCA (fitted on both conditions) to n / 3 dimensions. Interval: delete-a-group jackknife,
+    20 groups of trials (or as many as there are trials), rows of one trial kept together, t, 95%. The point is withheld unless
+    n - K - d > 50 in both conditions. Nothing is said, no limit either, where PCA kept under 90% of the variance or left out
+    directions in which the concepts differ: what is there could be anything.
     """
     embeddings, labels, trials, count = _aligned(before, after)
     smallest = min(len(label) for label in labels)
@@ -68,30 +79,36 @@ def signal_and_noise(before: Condition, after: Condition, *, cap_bits: float | N
         why = f"{count} concepts and {smallest} rows in common: needs 2 concepts and {2 * GROUPS} rows in both conditions"
         return Bits.unmeasured(KINDS[0], why, smallest), Bits.unmeasured(KINDS[1], why, smallest)
     try:
-        return _measured(embeddings, labels, trials, count, cap_bits)
+        return _measured(embeddings, labels, trials, count)
     except np.linalg.LinAlgError:
         why = "the scatter within the concepts is singular: embeddings of one concept hardly differ, so there is no noise to compare with"
         return Bits.unmeasured(KINDS[0], why, smallest), Bits.unmeasured(KINDS[1], why, smallest)
 
 
-def _measured(
-    embeddings: list[Floats], labels: list[Counts], trials: list[Counts], count: int, cap_bits: float | None
-) -> tuple[Bits, Bits]:
+def _measured(embeddings: list[Floats], labels: list[Counts], trials: list[Counts], count: int) -> tuple[Bits, Bits]:
     """The split for aligned rows of `count` concepts. Raises LinAlgError when a covariance cannot be inverted."""
     smallest = min(len(label) for label in labels)
-    reduced, dimensions, full, share = _reduced(embeddings, smallest)
-    groups = _groups(labels, trials)
-    parts = [_parts(z, label, group, count) for z, label, group in zip(reduced, labels, groups, strict=True)]
+    reduced = _reduced(embeddings, labels, count)
+    groups, size = _groups(labels, trials)
+    dimensions = reduced.dimensions
+    parts = [_parts(z, label, group, count, size) for z, label, group in zip(reduced.embeddings, labels, groups, strict=True)]
     law = sum(part.counts.sum(0) for part in parts) / sum(len(label) for label in labels)
     whole = [part.moments() for part in parts]
     freedom = min(part.freedom for part in whole) - dimensions
+    why = ""
     if freedom < 2:
         why = f"n - K - d = {freedom}: too few rows for {count} concepts in {dimensions} dimensions"
+    elif size < FEWEST_GROUPS:
+        why = f"the rows are of {size} independent units, needs {FEWEST_GROUPS} for an interval"
+    why = why or reduced.hides
+    if why:
         return Bits.unmeasured(KINDS[0], why, smallest), Bits.unmeasured(KINDS[1], why, smallest)
-    cap = np.inf if cap_bits is None else cap_bits
+    if min(float(np.linalg.cholesky(part.within).diagonal().min()) for part in whole) < 1e-6:
+        # directions have deviation 1: what is left within the concepts is rounding
+        raise np.linalg.LinAlgError
     spectra = {(a, b): corrected_spectrum(whole[a], whole[b], law) for a in (0, 1) for b in (0, 1)}
-    split = _split({key: min(gaussian_bits(value), cap) for key, value in spectra.items()})
-    errors = _jackknife_errors(parts, whole, spectra, law, cap)
+    split = _split({key: gaussian_bits(value) for key, value in spectra.items()})
+    errors = _jackknife_errors(parts, whole, spectra, law)
     checks = {
         "before_c_g_bits": gaussian_bits(spectra[0, 0]),
         "after_c_g_bits": gaussian_bits(spectra[1, 1]),
@@ -99,20 +116,11 @@ def _measured(
         "dimensions": float(dimensions),
         "concepts": float(count),
         "freedom": float(freedom),
-        "variance_kept": share,
+        "groups": float(size),
+        "variance_kept": reduced.share,
     }
-    if cap_bits is not None:
-        checks["cap_bits"] = cap_bits
-    if cap_bits is not None and all(gaussian_bits(value) >= cap for value in spectra.values()):
-        # Capped, every reading is the same: a loss of 0 with an interval of no width would claim what nobody saw.
-        why = f"the embedding reads more than the {cap:.2f} bits there are to carry, before and after: this reading cannot show a loss"
-        name = "corrected SNR spectrum, capped"
-        saturated = [Bits(None, None, None, smallest, name, kind, False, why, checks) for kind in KINDS]
-        return saturated[0], saturated[1]
-    why = "" if freedom > FREEDOM else f"n - K - d = {freedom}, needs more than {FREEDOM}: the covariance is too uncertain"
-    if not why and share < VARIANCE_KEPT:
-        why = f"PCA to {dimensions} of {full} dimensions keeps {share:.0%} of the variance, needs {VARIANCE_KEPT:.0%}: more rows are needed"
-    name = "corrected SNR spectrum" + (f" (PCA to {dimensions} of {full})" if dimensions < full else "") + "; Shapley split; jackknife 95%"
+    why = "" if freedom > FREEDOM else f"n - K - d = {freedom}, needs more than {FREEDOM}: the covariance is too uncertain; the limits hold"
+    name = f"corrected SNR spectrum, uncapped{reduced.name}; Shapley split; jackknife 95%"
     return (
         _bits(KINDS[0], split[0], errors[0], smallest, name, why, checks),
         _bits(KINDS[1], split[1], errors[1], smallest, name, why, checks),
@@ -122,7 +130,7 @@ def _measured(
 def _bits(kind: str, value: float, error: float, n: int, name: str, why: str, checks: dict[str, float]) -> Bits:
     from scipy.special import stdtrit
 
-    reach = float(stdtrit(GROUPS - 1, 0.975)) * error
+    reach = float(stdtrit(checks["groups"] - 1, 0.975)) * error
     return Bits(None if why else value, value - reach, value + reach, n, name, kind, not why, why, checks)
 
 
@@ -134,20 +142,21 @@ def _split(c: dict[tuple[int, int], float]) -> tuple[float, float]:
 
 
 def _jackknife_errors(
-    parts: list[_Parts], whole: list[Moments], spectra: dict[tuple[int, int], Floats], law: Floats, cap: float
+    parts: list[_Parts], whole: list[Moments], spectra: dict[tuple[int, int], Floats], law: Floats
 ) -> tuple[float, float]:
     """Standard errors of the split; the finite-sample correction is held at its value for all rows."""
     base = {(a, b): observed_spectrum(whole[a], whole[b], law) for a, b in spectra}
     splits = []
-    for group in range(GROUPS):
+    size = len(parts[0].counts)
+    for group in range(size):
         left = [part.moments(group) for part in parts]
         c = {}
         for (a, b), spectrum in spectra.items():
             moved = observed_spectrum(left[a], left[b], law) / inflation(left[b]) - base[a, b] / inflation(whole[b])
-            c[a, b] = min(gaussian_bits(np.maximum(spectrum + moved, 0.0)), cap)
+            c[a, b] = gaussian_bits(np.maximum(spectrum + moved, 0.0))
         splits.append(_split(c))
     spread = np.asarray(splits) - np.mean(splits, axis=0)
-    errors = np.sqrt((GROUPS - 1) / GROUPS * (spread**2).sum(0))
+    errors = np.sqrt((size - 1) / size * (spread**2).sum(0))
     return float(errors[0]), float(errors[1])
 
 
@@ -157,7 +166,7 @@ def _alignment(before: Moments, after: Moments) -> float:
     k = len(before.means)
     cross = float(np.trace(after.means @ metric[:, :k]))
     size = float(np.trace(before.means @ metric[:, :k]) * np.trace(after.means @ metric[:, k:]))
-    return cross / np.sqrt(size) if size > 0 else 0.0
+    return float(cross / np.sqrt(size)) if size > 0 else 0.0
 
 
 def _aligned(before: Condition, after: Condition) -> tuple[list[Floats], list[Counts], list[Counts], int]:
@@ -188,35 +197,65 @@ def _aligned(before: Condition, after: Condition) -> tuple[list[Floats], list[Co
     )
 
 
-def _reduced(embeddings: list[Floats], smallest: int) -> tuple[list[Floats], int, int, float]:
-    """Both conditions in the shared principal directions: those with variance, at most a third of the rows.
+@dataclass(frozen=True)
+class _Reduced:
+    """Both conditions in the `dimensions` of `full` directions that the rows can bear, with `share` of the variance.
 
-    Also how many those are, of how many, and the share of the variance in them.
+    hides: why what was left out may matter; "" where it does not.
     """
+
+    embeddings: list[Floats]
+    dimensions: int
+    full: int
+    share: float
+    hides: str
+
+    @property
+    def name(self) -> str:
+        return f" (PCA to {self.dimensions} of {self.full})" if self.dimensions < self.full else ""
+
+
+def _reduced(embeddings: list[Floats], labels: list[Counts], count: int) -> _Reduced:
+    """All principal directions with variance, of both conditions together, or, with too few rows for so many, the first n / 3."""
+    smallest = min(len(label) for label in labels)
     centered = [z - z.mean(0) for z in embeddings]
-    pooled = sum(z.T @ z / len(z) for z in centered)
-    values, vectors = np.linalg.eigh(pooled)
+    values, vectors = np.linalg.eigh(sum(z.T @ z / len(z) for z in centered))
     values, vectors = values[::-1], vectors[:, ::-1]
     full = vectors.shape[0]
-    kept = min(int((values > 1e-7 * max(values[0], 1e-300)).sum()), max(1, smallest // 3))
+    rank = max(1, int((values > 1e-7 * max(values[0], 1e-300)).sum()))
+    kept = rank if smallest - count - rank >= ALL_DIRECTIONS else min(rank, max(1, smallest // 3))
     # whitened, so that no direction's scale matters to the arithmetic
-    basis = vectors[:, :kept] / np.sqrt(values[:kept])
+    basis = vectors[:, :rank] / np.sqrt(np.maximum(values[:rank], 1e-300))
+    rows = [z @ basis for z in centered]
     share = float(values[:kept].sum() / max(values.sum(), 1e-300))
-    return [z @ basis for z in centered], kept, full, share
+    hides = ""
+    if kept < rank and share < VARIANCE_KEPT:
+        hides = f"PCA to {kept} of {full} dimensions keeps {share:.0%} of the variance, needs {VARIANCE_KEPT:.0%}: more rows are needed"
+    elif kept < rank and min(_left_out(z, kept, label, count) for z, label in zip(rows, labels, strict=True)) <= GATE:
+        hides = f"the concepts also differ in the directions that PCA to {kept} of {full} left out: more rows are needed"
+    return _Reduced([z[:, :kept] for z in rows], kept, full, share, hides)
 
 
-def _groups(labels: list[Counts], trials: list[Counts]) -> list[Counts]:
-    """Jackknife group of each row: trials dealt out in turn within a concept, the same trial to the same group."""
+def _left_out(rows: Floats, kept: int, label: Counts, count: int) -> float:
+    """p that the concepts differ beyond the first `kept` of the directions rows (n, r): as `left_out_p`, on orthogonal columns."""
+    white = np.linalg.qr(rows[:, : len(rows) - 1])[0] * np.sqrt(len(rows))
+    return left_out_p(white, kept, label, np.bincount(label, minlength=count))
+
+
+def _groups(labels: list[Counts], trials: list[Counts]) -> tuple[list[Counts], int]:
+    """Jackknife group of each row, and their number: trials dealt out in turn within a concept, the same trial to the same group."""
     pairs = np.unique(np.concatenate([np.stack([label, trial], 1) for label, trial in zip(labels, trials, strict=True)]), axis=0)
-    dealt = {int(trial): turn % GROUPS for turn, (_, trial) in enumerate(pairs.tolist())}
-    return [np.array([dealt[int(trial)] for trial in one], dtype=np.int64) for one in trials]
+    first = np.sort(np.unique(pairs[:, 1], return_index=True)[1])
+    size = min(GROUPS, len(first))
+    dealt = {int(trial): turn % size for turn, trial in enumerate(pairs[first, 1].tolist())}
+    return [np.array([dealt[int(trial)] for trial in one], dtype=np.int64) for one in trials], size
 
 
-def _parts(z: Floats, label: Counts, group: Counts, count: int) -> _Parts:
+def _parts(z: Floats, label: Counts, group: Counts, count: int, size: int) -> _Parts:
     dimensions = z.shape[1]
-    sums = np.zeros((GROUPS, count, dimensions))
+    sums = np.zeros((size, count, dimensions))
     np.add.at(sums, (group, label), z)
-    raw = np.stack([z[group == g].T @ z[group == g] for g in range(GROUPS)])
-    counts = np.zeros((GROUPS, count), dtype=np.int64)
+    raw = np.stack([z[group == g].T @ z[group == g] for g in range(size)])
+    counts = np.zeros((size, count), dtype=np.int64)
     np.add.at(counts, (group, label), 1)
     return _Parts(sums, raw, counts)
