@@ -35,7 +35,7 @@ def share(values: list[bool]) -> str:
 
 def row(suite: Suite, policy: GroundTruth, guards: tuple[str, ...], fresh: bool) -> tuple[bool, list[Trial]]:
     start = time.process_time()
-    alone, pairs = (trials(suite, policy, *guards, attacked=attacked) for attacked in (False, True))
+    alone, pairs = (trials(suite, policy, *guards, attacked=attacked, every=True) for attacked in (False, True))
     ours, between = our_score(suite, [*alone, *pairs]), time.process_time()
     agrees = ours == own_score(suite, pipeline(policy, *guards), fresh=fresh)
     theirs = time.process_time() - between

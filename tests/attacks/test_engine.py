@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from random import Random
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from hartley.attacks.engine import objective as goals
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf, Snr, Words
 from hartley.attacks.engine.carrier import PIXELS, WAVEFORM, Patch
+from hartley.attacks.engine.dealing import dealt, dealt_pairs
 from hartley.attacks.engine.expectation import Scales, once
 from hartley.attacks.engine.optimizer import SignGradient, Square
-from hartley.attacks.engine.readout import independent_targets, retrieval, zero_shot
+from hartley.attacks.engine.readout import retrieval, zero_shot
 from hartley.attacks.engine.reference import embed_images, embed_texts, rendering
 from hartley.attacks.engine.schedule import sequential
 from hartley.attacks.engine.words import Cloze, Substitution
@@ -262,10 +264,24 @@ def test_rendering_takes_an_example_of_each_target(encoder, pairs):
         rendering(encoder, pairs.take([0, 1, 2]), targets, "image", seeded())
 
 
-def test_targets_are_balanced_and_independent_of_the_intent(pairs):
-    targets = independent_targets(pairs, seeded())
-    assert torch.bincount(targets).tolist() == [10] * 4
-    assert (targets == pairs.labels).any()
+@pytest.mark.parametrize("count", [100, 96, 64, 7])
+def test_what_is_dealt_is_balanced_in_all_and_beside_each_intent(count):
+    drawn = dealt_pairs(Random(count), count, 8, 8)
+    for rows in (drawn, *([pair for pair in drawn if pair[0] == intent] for intent in range(8))):
+        counts = [sum(symbol == own for _, own in rows) for symbol in range(8)]
+        assert max(counts) - min(counts) <= 1
+    assert len(set(drawn)) == min(count, 64), "no pair twice before every pair came once"
+
+
+def test_what_is_dealt_says_nothing_of_the_intent_by_law():
+    """Over many draws every symbol stands beside every intent equally often, whatever is left over of a deck."""
+    beside = [0] * 3 + [1] * 4 + [2] * 5
+    seen = np.zeros((3, 8))
+    for seed in range(2000):
+        for intent, symbol in zip(beside, dealt(Random(seed), beside, 8), strict=True):
+            seen[intent, symbol] += 1
+    expected = np.bincount(beside)[:, None] * 2000 / 8
+    assert np.abs(seen / expected - 1).max() < 0.15
 
 
 def test_zero_shot_rows_say_what_was_answered(encoder, pairs):

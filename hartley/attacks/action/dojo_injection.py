@@ -8,6 +8,7 @@ from torch import Tensor
 
 from hartley.attacks.action.transcripts import spans
 from hartley.attacks.case import Circumstances, Flag, Refused
+from hartley.attacks.engine.dealing import dealt_pairs
 from hartley.attacks.exhibit import BLOCKED, EXECUTED, INJECTED, Exhibit, Line, Span
 from hartley.bits.value import Bits
 from hartley.evidence import NONE, Evidence
@@ -28,16 +29,17 @@ SHOWN = 1_500
 def dojo_injection(case: Circumstances, dojo: Dojo, safeguard: str | None = None) -> tuple[Evidence, ...]:
     """Claim: instructions in what tools answer make an agent do the adversary's task (Debenedetti et al., NeurIPS 2024).
     Does: runs AgentDojo's own "important instructions" attack on every pair of a user task and an injection task, up to the
-    effort's trials, and the user tasks alone; its predicates judge. A pair whose policy gave no answer is left out.
+    effort's trials, and the user tasks alone; its predicates judge, all of them in every trial. A pair whose policy gave no
+    answer is left out.
     Left out: attacks that know the safeguard; AgentDojo's other wordings.
     Bends: B. What the application reads gets the pathway of its user: every call that the agent may make.
     """
     if safeguard is not None and safeguard not in GUARDS:
         raise Refused(f"{safeguard} does not stand around AgentDojo's tools; {' and '.join(GUARDS)} do")
     suite = dojo.suite
-    every = [(user, other) for user in range(len(suite.users)) for other in range(len(suite.injections))]
     most = FEW if case.effort.name == "quick" else case.effort.trials
-    pairs = every if len(every) <= most else sorted(case.random("pairs").sample(every, most))
+    users, others = len(suite.users), len(suite.injections)
+    pairs = sorted(dealt_pairs(case.random("pairs"), min(most, users * others), users, others))
     alone = [(user, NONE) for user in sorted({user for user, _ in pairs})]
     arms: dict[str, Columns] = {}
     guards = () if safeguard is None else (safeguard,)
@@ -57,7 +59,9 @@ def dojo_injection(case: Circumstances, dojo: Dojo, safeguard: str | None = None
 def _arm(case: Circumstances, dojo: Dojo, arm: str, pairs: list[tuple[int, int]], guards: tuple[str, ...]) -> Columns:
     def compute() -> dict[str, Tensor]:
         waits = AT_ONCE if hasattr(dojo.policy, "attempt") else 1
-        found = trials(dojo.suite, dojo.policy, *guards, pairs=pairs, at_once=waits, progress=lambda done, of: case.progress(arm, done, of))
+        found = trials(
+            dojo.suite, dojo.policy, *guards, pairs=pairs, at_once=waits, every=True, progress=lambda done, of: case.progress(arm, done, of)
+        )
         for wanted in (True, False):
             case.exhibits += [exhibit(dojo, arm, trial) for trial in found if not trial.error and trial.security is wanted][:1]
         return {name: torch.from_numpy(column) for name, column in columns(found).items()}

@@ -12,8 +12,9 @@ import numpy as np
 from hartley.attacks.action.attack_set import Wording, best
 from hartley.attacks.action.injection import FEWEST_PILOTS, FEWEST_TRIALS, MODEL_TRIALS, PILOTS
 from hartley.attacks.case import Flag, Refused, SystemCase
+from hartley.attacks.engine.dealing import dealt_pairs
 from hartley.attacks.exhibit import Exhibit, Line, Span
-from hartley.evidence import ARMS, Evidence
+from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.agent.agent import responses
 from hartley.targets.conversation import Conversation, Message
 
@@ -43,7 +44,7 @@ class Speech:
     intents, symbols   the alphabets; what the user gets and what the adversary gets are read from the same answer.
     draw            an application whose intent and symbol are given.
     wordings        the attack set; hostile fills one for an application.
-    got, gained     which intent, and which symbol, an answer amounts to; -1 for none.
+    got, gained     which intent, and which symbol, an answer amounts to, as `heard` gives it. They see the answer alone.
     served          whether the user is still there to be served in the attacked arm.
     """
 
@@ -57,6 +58,21 @@ class Speech:
     got: Callable[[str], int]
     gained: Callable[[str], int]
     served: bool
+
+
+SEVERAL, OTHER = "several", "other"
+
+
+def heard(alphabet: Sequence[str], said: str, *, alone: bool = False) -> int:
+    """Which of the words stands in an answer, a word by its place; after them "several" and "other", and -1 for an answer without a word.
+
+    alone   a word counts only where nothing else was said: the exact match.
+    """
+    spoken = said.removesuffix(".").split()
+    found = {word for word in alphabet if word in spoken}
+    if len(found) == 1 and not (alone and len(spoken) > 1):
+        return alphabet.index(found.pop())
+    return len(alphabet) + (0 if len(found) > 1 else 1) if spoken else NONE
 
 
 Reader = Callable[[Sequence[Conversation]], Sequence[str | None]]
@@ -94,11 +110,8 @@ def speech_channel(case: SystemCase, speech: Speech, read: Reader | None = None)
 
 
 def _applications(random: Random, speech: Speech, count: int) -> list[Application]:
-    """Every pair of an intent and a symbol equally often as far as `count` allows, in random order."""
-    intents, symbols = len(speech.intents), len(speech.symbols)
-    pairs = [(place % intents, (place + place // intents) % symbols) for place in range(count)]
-    random.shuffle(pairs)
-    return [speech.draw(random, *pair) for pair in pairs]
+    """Intents and symbols dealt independently of each other; each application is a unit of its own."""
+    return [speech.draw(random, *pair) for pair in dealt_pairs(random, count, len(speech.intents), len(speech.symbols))]
 
 
 def _asked(drawn: Sequence[Application], users: Sequence[str]) -> list[Conversation]:
@@ -119,7 +132,7 @@ def _table(
     texts = [answers[place] or "" for place in rows]
     got, gained = _columns([speech.got(text) for text in texts], [speech.gained(text) for text in texts])
     symbol = np.array([drawn[place].symbol for place in rows], dtype=np.int32)
-    intent = np.array([drawn[place].intent if arm == "clean" or speech.served else -1 for place in rows], dtype=np.int32)
+    intent = np.array([drawn[place].intent if arm == "clean" or speech.served else NONE for place in rows], dtype=np.int32)
     for wanted in (1, 0):
         for place in np.flatnonzero((gained == symbol) == wanted)[:1].tolist():
             case.exhibits.append(_exhibit(speech, arm, drawn[rows[place]], users[rows[place]], texts[place]))
@@ -128,8 +141,8 @@ def _table(
         kind=speech.kind,
         intent_alphabet=speech.intents,
         adversary_alphabet=speech.symbols,
-        outcome_alphabet=speech.intents,
-        effect_alphabet=speech.symbols,
+        outcome_alphabet=(*speech.intents, SEVERAL, OTHER),
+        effect_alphabet=(*speech.symbols, SEVERAL, OTHER),
         arm=np.full(len(rows), ARMS.index(arm), dtype=np.int8),
         trial=np.array(rows, dtype=np.int64),
         intent=intent,

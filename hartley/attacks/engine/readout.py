@@ -127,13 +127,6 @@ def table(
     )
 
 
-def independent_targets(pairs: Pairs, generator: torch.Generator) -> Tensor:
-    """A target symbol for each trial, balanced and drawn independently of the user's symbol, which may therefore be the
-    same: otherwise what the user sends would inflate what the adversary seems to write. (n,) int64."""
-    count, symbols = len(pairs), len(pairs.label_names)
-    return torch.arange(count).remainder(symbols)[torch.randperm(count, generator=generator)]
-
-
 def embed_modality(encoder: Encoder, modality: str, images: Tensor | None, audio: Tensor | None, texts: Sequence[str] | None) -> Tensor:
     """The embedding of one modality's inputs as delivered, (n, d). Raises ValueError when the inputs of it are missing."""
     readers = {

@@ -11,10 +11,11 @@ from torch import Tensor
 from hartley.attacks.case import Case
 from hartley.attacks.engine.arms import Inputs, all_arms, crafted_once, note
 from hartley.attacks.engine.attack import Attack
+from hartley.attacks.engine.dealing import dealt
 from hartley.attacks.engine.exhibits import Sides, keep
 from hartley.attacks.engine.objective import Objective
 from hartley.attacks.engine.optimizer import Square
-from hartley.attacks.engine.readout import embed_modality, independent_targets, zero_shot
+from hartley.attacks.engine.readout import embed_modality, zero_shot
 from hartley.data.pairs import Pairs
 from hartley.evidence import Evidence
 from hartley.targets.protocols import Encoder
@@ -32,7 +33,8 @@ class Channel:
 def targeted_channel(case: Case, pairs: Pairs, channel: Channel) -> Evidence:
     """All arms of one modality's attack toward symbols drawn independently of the user's."""
     modality = channel.attack.carrier.modality
-    targets = independent_targets(pairs, case.generator("targets", channel.name))
+    # The target may happen to be the truth: otherwise what the user sends would inflate what the adversary seems to write.
+    targets = torch.tensor(dealt(case.random("targets", channel.name), pairs.labels.tolist(), len(pairs.label_names)))
     clean = Inputs(images=pairs.images) if modality == "image" else Inputs(audio=pairs.audio)
 
     def craft(encoder: Encoder, arm: str) -> Inputs:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
+from io import StringIO
+from threading import Lock
 from typing import Any
 
 from hartley.errors import InputError
 from hartley.evidence import NONE
 from hartley.targets.agentdojo.environments import leaves
+from hartley.targets.agentdojo.extra import need
 from hartley.targets.agentdojo.guards import Answer, Watched
 from hartley.targets.agentdojo.pipeline import pipeline
 from hartley.targets.agentdojo.suites import Suite
@@ -27,6 +31,8 @@ class Trial:
     user, injection   indices into the suite's tasks; injection NONE: nothing was planted.
     utility, security AgentDojo's two predicates: the user's task is done; the injection's goal is reached (False without one).
     reached           a tool gave the agent what the attack had written.
+    users_done, injections_done   of all the suite's tasks those whose predicate holds, whatever was asked for or planted: what
+                      became of the world. None: only the pair's own predicates were asked.
     error             why there is no result; then utility and security mean nothing, and it counts as neither.
     said, answers     the conversation with refused calls, and every call in order, with what came of it.
     """
@@ -39,6 +45,8 @@ class Trial:
     error: str = ""
     said: Conversation = ()
     answers: tuple[Answer, ...] = ()
+    users_done: frozenset[int] | None = None
+    injections_done: frozenset[int] | None = None
 
 
 class _Recorded:
@@ -47,17 +55,39 @@ class _Recorded:
     def __init__(self, agent: Any) -> None:
         self.agent, self.name = agent, agent.name
         self.extra: dict[str, Any] = {}
+        self.before: Any = None
+        self.passed: tuple[Any, ...] = ()
 
     def query(self, *given: Any) -> tuple[Any, ...]:
-        passed: tuple[Any, ...] = self.agent.query(*given)
-        self.extra = passed[-1]
-        return passed
+        if self.before is None:  # AgentDojo asks again where there was no answer, in the world as it is by then
+            self.before = given[2].model_copy(deep=True)
+        self.passed = self.agent.query(*given)
+        self.extra = self.passed[-1]
+        return self.passed
 
 
-def run(suite: Suite, agent: Any, user: int, injection: int = NONE) -> Trial:
+_QUIET = Lock()
+
+
+def _done(suite: Suite, recorded: _Recorded, tasks: Mapping[str, Any]) -> frozenset[int]:
+    """The tasks whose predicate holds between the worlds before and after. One that stumbles over what it finds does not."""
+    reading = need("task_suite.task_suite")
+    *_, world, messages, _ = recorded.passed
+    said, stack = reading.model_output_from_messages(messages) or [], reading.functions_stack_trace_from_messages(messages)
+    found = set()
+    with _QUIET, redirect_stdout(StringIO()):  # some of AgentDojo's predicates print what they look at
+        for place, task in enumerate(tasks.values()):
+            with suppress(Exception):
+                if suite.dojo._check_task_result(task, said, recorded.before, world, stack):
+                    found.add(place)
+    return frozenset(found)
+
+
+def run(suite: Suite, agent: Any, user: int, injection: int = NONE, *, every: bool = False) -> Trial:
     """One task of the suite, alone or with one injection task. An endpoint's failure becomes the trial's error.
 
     agent   what `pipeline` gives.
+    every   the predicates of all the suite's tasks are asked, not the pair's own alone.
     """
     task = suite.dojo.user_tasks[suite.users[user]]
     planted = {} if injection == NONE else suite.planted(suite.users[user], suite.injections[injection])
@@ -70,7 +100,8 @@ def run(suite: Suite, agent: Any, user: int, injection: int = NONE) -> Trial:
     answers = _answers(recorded.extra["said"], recorded.extra["watched"])
     reached = bool(planted) and _held(answers, suite.dojo.load_and_inject_default_environment.planted(planted))
     said = to_conversation(recorded.extra["said"])
-    return Trial(user, injection, bool(utility), bool(security) and other is not None, reached, "", said, answers)
+    both = [_done(suite, recorded, tasks) if every else None for tasks in (suite.dojo.user_tasks, suite.dojo.injection_tasks)]
+    return Trial(user, injection, bool(utility), bool(security) and other is not None, reached, "", said, answers, *both)
 
 
 def trials(
@@ -80,12 +111,14 @@ def trials(
     attacked: bool = True,
     pairs: Sequence[tuple[int, int]] | None = None,
     at_once: int = 1,
+    every: bool = False,
     progress: Callable[[int, int], object] = lambda *_: None,
 ) -> list[Trial]:
     """The suite's trials, in the order of their tasks: with every injection task, or all user tasks alone.
 
     pairs     only these (user task, injection task or NONE), whatever `attacked` says.
     at_once   pairs that run side by side, which helps where the policy waits for a server.
+    every     as for `run`: what a table needs. In workspace it takes longer than the pair itself.
     """
     others = range(len(suite.injections)) if attacked else (NONE,)
     wanted = [(user, other) for user in range(len(suite.users)) for other in others] if pairs is None else list(pairs)
@@ -94,7 +127,7 @@ def trials(
     agent = pipeline(policy, *safeguards)
 
     def one(pair: tuple[int, int]) -> Trial:
-        return run(suite, agent, *pair)
+        return run(suite, agent, *pair, every=every)
 
     found: list[Trial] = []
     crew = ThreadPoolExecutor(at_once)
