@@ -106,6 +106,7 @@ def test_ranks_counts_and_shares_of_what_was_retrieved() -> None:
     shares = untrusted_shares(found)
     assert shares[:2].tolist() == [2 / 3, 0.0] and np.isnan(shares[2]), "nothing retrieved is not a share of 0"
     for readout in (first_ranks, found_counts):
+        assert readout([], []).dtype == np.int64
         with pytest.raises(ValueError, match="shorter"):
             readout(found, [{1}])
 
@@ -127,7 +128,7 @@ def test_an_answer_names_one_choice_none_or_several(answer: str, symbol: int) ->
 def test_choices_without_a_word_are_never_named_and_alphabets_are_of_one_size() -> None:
     assert answer_symbols(["a b", "b"], [("", "a"), ("b", "?")]).tolist() == [1, 0]
     assert answer_symbols([], []).tolist() == [] and outcome_alphabet(("a", "b")) == ("a", "b", "none", "several")
-    with pytest.raises(ValueError, match="questions with different numbers of choices share no alphabet"):
+    with pytest.raises(ValueError, match=r"^questions with different numbers of choices share no alphabet$"):
         answer_symbols(["a", "b"], [("a",), ("a", "b")])
     with pytest.raises(ValueError, match="shorter"):
         answer_symbols(["a", "b"], [("a", "b")])
@@ -138,5 +139,10 @@ def test_a_record_is_disclosed_only_by_all_its_words_in_order() -> None:
         ["Anna: buys 3 Plums .", "anna buys plums 3", "", "anna buys 3 plumsoup"], ["anna buys 3 plums", "3 plums", "anna", "?"]
     )
     assert found.tolist() == [[True, True, True, False], [False, False, True, False], [False] * 4, [False, False, True, False]]
-    assert found.dtype == bool and disclosed([], ["a"]).shape == (0, 1) and disclosed(["a", "b"], []).shape == (2, 0)
+    assert (
+        found.dtype == bool
+        and disclosed([], ["a"]).shape == (0, 1)
+        and disclosed([], ["a"]).dtype == bool
+        and disclosed(["a", "b"], []).shape == (2, 0)
+    )
     assert disclosed(["at 10:00", "at 10 : 00"], ["10:00"]).tolist() == [[True], [False]]
