@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -34,6 +34,8 @@ class Reading:
     alignment_loss       fisher_direction less concept_direction: bits lost by reading the concept where its reference points.
     spectrum (r,)        signal-to-noise ratios lambda, descending, corrected for finite samples.
     effective_dimension  (sum lambda)^2 / sum lambda^2: how many directions share the signal. The "B" of Shannon-Hartley is half of it.
+                         With its limits it also stands in the checks of c_g (`effective_dimension`, `_low`, `_high`), wherever
+                         rows and gate allow a point, and so do the limits of C_G without its cap (`uncapped_low_bits`, `_high_bits`).
     """
 
     intent_bits: float
@@ -142,9 +144,9 @@ def _read(data: Labeled, directions: Floats | None, mixture: Bits, intent: float
     halves = [folds.moments(range(start, GROUPS, 2)) for start in (0, 1)]
     base = observed_spectrum(whole, whole, data.law)
 
-    def moved(part: Moments) -> float:
+    def moved(part: Moments) -> Floats:
         shift = observed_spectrum(part, part, data.law) / inflation(part) - base / inflation(whole)
-        return gaussian_bits(np.maximum(spectrum + shift, 0.0))
+        return np.asarray(np.maximum(spectrum + shift, 0.0))
 
     def fisher(part: Moments) -> float:
         return axis_bits(np.maximum(np.diag(corrected_gram(part, data.law)), 0.0), data.law)
@@ -155,32 +157,41 @@ def _read(data: Labeled, directions: Floats | None, mixture: Bits, intent: float
     def own(keep: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> float:
         return axis_bits(direction_snr(rows[keep], data.label[keep], data.law, directions), data.law)
 
-    gaussian = _Jackknife(gaussian_bits(spectrum), [moved(part) for part in left], _halves(halves, data, seed))
+    without = [moved(part) for part in left]
+    half = [corrected_spectrum(part, part, data.law, seed=seed) for part in halves]
+    gaussian = _Jackknife(
+        gaussian_bits(spectrum), [gaussian_bits(one) for one in without], float(np.mean([gaussian_bits(one) for one in half]))
+    )
+    shared = _Jackknife(
+        _participation(spectrum), [_participation(one) for one in without], float(np.mean([_participation(one) for one in half]))
+    )
     best = _Jackknife(fisher(whole), [fisher(part) for part in left], float(np.mean([fisher(part) for part in halves])))
     parity = folds.fold % 2 == 0
     axis = _Jackknife(own(np.ones(data.rows, dtype=bool)), [own(folds.fold != g) for g in range(GROUPS)], (own(parity) + own(~parity)) / 2)
     loss = _Jackknife(best.value - axis.value, [b - a for a, b in zip(axis.left, best.left, strict=True)], best.half - axis.half)
     state = _State(data, reduced, freedom, gate_p(reduced, folds, whole))
-    power = float((spectrum**2).sum())
+    c_g = state.bits(KINDS[0], gaussian, "corrected SNR spectrum", data.cap_bits)
     return Reading(
         intent,
-        state.bits(KINDS[0], gaussian, "corrected SNR spectrum", data.cap_bits),
+        replace(c_g, checks={**c_g.checks, **state.dimension(shared, len(spectrum))}),
         mixture,
         state.bits(KINDS[1], axis, "projection on the concept's direction", None),
         state.bits(KINDS[2], best, "projection on the Fisher direction", None),
         state.bits(KINDS[3], loss, "Fisher direction less concept's direction", None),
         spectrum,
-        float(spectrum.sum() ** 2 / power) if power > 0 else 0.0,
+        shared.value,
     )
 
 
-def _halves(halves: list[Moments], data: Labeled, seed: int) -> float:
-    return float(np.mean([gaussian_bits(corrected_spectrum(part, part, data.law, seed=seed)) for part in halves]))
+def _participation(spectrum: Floats) -> float:
+    """(sum lambda)^2 / sum lambda^2, and 0 for no signal at all."""
+    power = float((spectrum**2).sum())
+    return float(spectrum.sum() ** 2 / power) if power > 0 else 0.0
 
 
 @dataclass(frozen=True)
 class _Jackknife:
-    """value of all rows, left: without each group, half: mean of the two halves; all in bits."""
+    """value of all rows, left: without each group, half: mean of the two halves; in bits, or a number of dimensions."""
 
     value: float
     left: list[float]
@@ -190,6 +201,12 @@ class _Jackknife:
     def error(self) -> float:
         spread = np.asarray(self.left) - np.mean(self.left)
         return float(np.sqrt((GROUPS - 1) / GROUPS * (spread**2).sum()))
+
+    @property
+    def reach(self) -> float:
+        from scipy.special import stdtrit
+
+        return float(stdtrit(GROUPS - 1, 0.975)) * self.error
 
 
 @dataclass(frozen=True)
@@ -202,20 +219,30 @@ class _State:
     p: float
 
     def bits(self, kind: str, estimate: _Jackknife, name: str, cap: float | None) -> Bits:
-        from scipy.special import stdtrit
-
-        reach = float(stdtrit(GROUPS - 1, 0.975)) * estimate.error
+        reach = estimate.reach
         top = np.inf if cap is None else cap
         low, value, high = (min(max(x, 0.0), top) for x in (estimate.value - reach, estimate.value, estimate.value + reach))
         why = trust.first((self._rows(), trust.not_detected(self.p, high), trust.drifts(estimate.value, estimate.half, estimate.error)))
         checks = {"uncapped_bits": estimate.value, "half_sample_bits": estimate.half, "standard_error_bits": estimate.error}
+        if cap is not None:
+            checks |= {"uncapped_low_bits": max(estimate.value - reach, 0.0), "uncapped_high_bits": max(estimate.value + reach, 0.0)}
         checks |= {"freedom": float(self.freedom), "dimensions": float(self.reduced.dimensions), "permutation_p": self.p}
         if estimate.value >= top:
-            name += ", capped by H(Y)"
+            name += (
+                f", capped by H(Y) from {estimate.value:.2f} [{max(estimate.value - reach, 0.0):.2f}, {estimate.value + reach:.2f}] bits"
+            )
         if self.reduced.dimensions < self.reduced.full:
             name += f" (PCA to {self.reduced.dimensions} of {self.reduced.full})"
             checks["variance_kept"] = self.reduced.share
         return Bits(None if why else value, low, high, self.data.rows, name + "; jackknife 95%", kind, not why, why, checks)
+
+    def dimension(self, shared: _Jackknife, most: int) -> dict[str, float]:
+        """The effective dimension, from 1 to `most`, with 95% limits; nothing where no point could be given, nor half the rows agree."""
+        if self._rows() or self.p > trust.GATE or shared.value <= 0:
+            return {}
+        reach = float(np.hypot(shared.reach, shared.half - shared.value))
+        low, value, high = (min(max(x, 1.0), float(most)) for x in (shared.value - reach, shared.value, shared.value + reach))
+        return {"effective_dimension": value, "effective_dimension_low": low, "effective_dimension_high": high}
 
     def _rows(self) -> str:
         if self.freedom <= FREEDOM:

@@ -134,6 +134,35 @@ def test_effective_dimension_counts_the_directions_that_share_the_signal():
         assert reading.effective_dimension == pytest.approx(dimension, abs=0.1)
 
 
+@pytest.mark.parametrize(("dimensions", "n", "steep"), [(8, 200, 1.0), (8, 200, 0.1), (64, 200, 0.1), (64, 600, 1.0)])
+def test_audit_10_effective_dimension_has_limits_that_hold(dimensions, n, steep):
+    channel = Channel(10, dimensions, 1.0, power=60.0)
+    channel.means *= np.geomspace(1, steep, dimensions)
+    channel.offset = channel.means - channel.means.mean(0)
+    power = np.linalg.eigvalsh(channel.offset @ channel.offset.T)
+    truth, held = power.sum() ** 2 / (power**2).sum(), 0
+    for seed in range(10):
+        reading = channel_reading(*channel.sample(n, seed), seed=seed)
+        checks = reading.c_g.checks
+        low, value, high = (checks[f"effective_dimension{end}"] for end in ("_low", "", "_high"))
+        held += low <= truth <= high
+        assert 1 <= low <= value <= high <= min(9, dimensions) and value == reading.effective_dimension
+    assert held >= 9 and high - low < 5
+
+
+def test_audit_10_at_its_cap_c_g_still_says_what_it_is():
+    channel = Channel(4, 6, 2.0, power=400.0)
+    c_g = channel_reading(*channel.sample(400, 1)).c_g
+    truth = gaussian_bits(np.linalg.eigvalsh(channel.offset @ np.linalg.solve(channel.noise, channel.offset.T) / 4)[1:])
+    assert c_g.value == c_g.high == 2.0 < c_g.checks["uncapped_low_bits"] <= truth <= c_g.checks["uncapped_high_bits"]
+    assert f"from {c_g.checks['uncapped_bits']:.2f} [" in c_g.estimator
+
+
+def test_without_a_channel_there_is_no_effective_dimension():
+    noise = channel_reading(np.random.default_rng(11).standard_normal((300, 5)), np.arange(300) % 3)
+    assert "effective_dimension" not in noise.c_g.checks
+
+
 def slow_snr(rows, label, directions):
     """Concept by concept from the definition, without a correction for chance."""
     labels = label.max() + 1
