@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from functools import cache
 
+import numpy as np
+
 from hartley.attacks.case import SystemCase
-from hartley.bits.bandwidth import tools_bandwidth
+from hartley.bits.bandwidth import tools_bandwidth, used_bandwidth
 from hartley.bits.cut import cut_bound
 from hartley.bits.value import Bits
 from hartley.targets.agent.agent import Agent
@@ -48,9 +52,18 @@ def bits_of(agent: Agent, trace: Trace) -> float:
     return bits
 
 
-def leave(case: SystemCase, channel: str, arm: str, bits: Sequence[float], calls: Sequence[int]) -> None:
-    """Leave the arm's bandwidth per call, its mean over the trials, and with the calls that were made the cut bound per task."""
+def deeds(trace: Trace) -> int:
+    """The calls of this trace that changed the world, in order, as one symbol: a number that says which they are."""
+    done = [(step.call.name, sorted(step.call.arguments.items())) for step in trace.steps if step.acted]
+    return int.from_bytes(hashlib.sha256(json.dumps(done).encode()).digest()[:7], "big")
+
+
+def leave(case: SystemCase, channel: str, arm: str, bits: Sequence[float], calls: Sequence[int], done: Sequence[int]) -> None:
+    """Leave the arm's bandwidth per call, its mean over the trials, with the calls that were made the cut bound per task, and what
+    is used of it: H of what was done in a task (`deeds`), in bits per task. Without an attack that is honest use; an attack that
+    adds to what the user wants done raises it, one that substitutes does not."""
     mean, rate, n = sum(bits) / len(bits), sum(calls) / len(calls), len(bits)
     bound = cut_bound(rate, mean)
     case.measure(channel, arm, Bits(mean, min(bits), max(bits), n, COUNTED, "bandwidth_bits", True))
     case.measure(channel, arm, Bits(bound, None, None, n, f"{rate:.2f} calls a task times bandwidth", "cut_bound_bits", True))
+    case.measure(channel, arm, used_bandwidth(np.asarray(done)))

@@ -125,7 +125,8 @@ class _Cell:
 
         shared = arm in ("clean", "attacked")
         columns = self.case.once(f"{self.channel.name}/{arm}", compute) if shared else compute()
-        bandwidth.leave(self.case, self.channel.name, arm, columns["bits"].tolist(), columns["calls"].tolist())
+        done = columns["deeds"][columns["error"] == 0].tolist()
+        bandwidth.leave(self.case, self.channel.name, arm, columns["bits"].tolist(), columns["calls"].tolist(), done)
         if self.case.safeguard is None or not shared:  # the cell without a safeguard shows what is the same in all
             self._show(arm, columns, lambda place: ran[place] if ran else agent.run([assignments[place]])[0])
         return self._table(arm, {name: columns[name].numpy() for name in COLUMNS})
@@ -142,6 +143,7 @@ class _Cell:
             flags = (int(success), int(done), int(read), len(trace.steps), int(bool(trace.error)))
             rows.append((errand.task, errand.goal, outcome, effect, *flags))
         columns = {name: torch.tensor(column) for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True)}
+        columns["deeds"] = torch.tensor([bandwidth.deeds(trace) for trace in traces])
         return {**columns, "bits": torch.tensor([bandwidth.bits_of(agent, trace) for trace in traces], dtype=torch.float64)}
 
     def _table(self, arm: str, columns: dict[str, NDArray[np.int64]]) -> Evidence:
