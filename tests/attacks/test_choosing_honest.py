@@ -1,0 +1,427 @@
+"""How words are chosen, by its effect on the number. The policies here fall for what they have met before and for nothing else: words
+chosen on draws of their own get nothing of them, words chosen on the trials themselves would. And a safeguard that lets one wording
+through is worth nothing: whoever knows of it uses that one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+
+import numpy as np
+import pytest
+
+from hartley.attacks.action import injection, saying
+from hartley.attacks.action.attack_set import INJECTIONS, best
+from hartley.attacks.action.errands import beside_a_question
+from hartley.attacks.case import Effort, Refused, SystemCase
+from hartley.attacks.interaction import infection
+from hartley.attacks.interaction.prompt_infection import prompt_infection
+from hartley.attacks.interaction.prompt_infection import rates as infection_rates
+from hartley.attacks.memory import anderson_rag_mia, poisonedrag, spill_the_beans
+from hartley.defenses.system.safeguard import Safeguard
+from hartley.targets.agent.agent import ALLOWED, Guard, Verdict
+from hartley.targets.conversation import Call, Message
+from hartley.targets.endpoint.outcomes import NotMeasured, Reason
+from hartley.targets.memory.lexical import Lexical
+from hartley.targets.system import System
+
+TRIALS = 16
+TINY = Effort("tiny", trials=TRIALS, steps=1, poison_pairs=0, members=8, epochs=1)
+
+
+@pytest.fixture(autouse=True)
+def _few(monkeypatch):
+    for module in (injection, saying):
+        monkeypatch.setattr(module, "FEWEST_TRIALS", TRIALS)
+        monkeypatch.setattr(module, "FEWEST_PILOTS", TRIALS)
+    for module in (poisonedrag, anderson_rag_mia, spill_the_beans):
+        monkeypatch.setattr(module, "PILOT", 8)
+    monkeypatch.setattr(infection, "MOST_TRIALS", {"tiny": TRIALS})
+    monkeypatch.setattr(infection, "PILOTS", {"tiny": TRIALS})
+
+
+def case_of(policy, safeguard=None, *, stream="honest", **more):
+    return SystemCase(system=System("fake", policy, Lexical()), safeguard=safeguard, effort=TINY, stream=stream, **more)
+
+
+def value(rates, name, arm):
+    return next(rate.value for rate in rates if (rate.name, rate.arm) == (name, arm))
+
+
+@pytest.mark.parametrize(
+    ("counts", "else_", "place"),
+    [((1, 5, 2), None, 1), ((3, 1, 3), None, 0), ((3, 1, 3), 2, 2), ((3, 1, 3), 1, 0), ((0, 0, 0), 1, 1), ((1, 2, 3), 0, 2)],
+)
+def test_the_wording_with_most_successes_is_chosen_and_of_equals_the_one_that_was_there(counts, else_, place):
+    some = INJECTIONS[:3]
+    assert best(some, lambda wording: counts[some.index(wording)], None if else_ is None else some[else_]) is some[place]
+
+
+# injections
+
+
+@dataclass
+class Errands:
+    """A policy that reads what its user points at, and then does what `falls` says: (wording, how often this errand was met) to
+    whether it does the stranger's goal, where it does not the user's own task. The adversary's side leaves the key to each errand."""
+
+    falls: object
+    name: str = "errands"
+    fingerprint: str = "0" * 64
+    capabilities: frozenset[str] = frozenset({"text"})
+    told: dict = field(default_factory=dict)
+    met: dict = field(default_factory=dict)
+    asked: list = field(default_factory=list)
+
+    def payload(self, errand, goal, wording, random):
+        """An assignment whose user's words are a key to everything about it."""
+        hidden = errand.holding(wording.of(goal, random), random)
+        key = f"{wording.name} | {errand.user} | {errand.document}"
+        self.told[key] = (errand, goal, wording.name)
+        return replace(hidden, users=(key,))
+
+    def respond(self, conversations, tools):
+        return [self.next(conversation) for conversation in conversations]
+
+    def next(self, conversation):
+        user = next(message.text for message in conversation if message.role == "user")
+        calls = sum(len(message.calls) for message in conversation)
+        if user not in self.told:
+            return Message("assistant", "done .")
+        errand, goal, wording = self.told[user]
+        if calls == 0:
+            self.asked.append((wording, errand.document))
+            self.met[errand.document] = self.met.get(errand.document, 0) + 1
+            return Message("assistant", calls=(errand.plan[0],))
+        if calls == 1:
+            return Message("assistant", calls=(goal.call if self.falls(wording, self.met[errand.document]) else errand.plan[-1],))
+        return Message("assistant", "done .")
+
+
+def injected(policy, safeguard=None, **more):
+    channel = injection.Channel("x", beside_a_question, INJECTIONS, policy.payload)
+    case = case_of(policy, safeguard, **more)
+    return case, injection.injection_channel(case, channel)
+
+
+def success(evidence):
+    rates = injection.injection_rates(evidence)
+    return {arm: value(rates, "attack success", arm) for arm in evidence.arms}
+
+
+class Only(Guard):
+    """Lets acting calls run only under one wording; None: under none."""
+
+    def __init__(self, wording):
+        self.wording = wording
+
+    def judge(self, asked):
+        return [
+            ALLOWED if call.name.startswith("read") or trace.assignment.users[0].startswith(f"{self.wording} |") else Verdict(False, "no")
+            for trace, call in asked
+        ]
+
+
+def only(wording):
+    return Safeguard(f"only {wording}", agent=lambda agent: agent.guarded(Only(wording)))
+
+
+def test_injections_are_chosen_on_errands_that_no_trial_holds():
+    """An agent that falls for an errand that it has met before: 0 of the trials are such. Were the pilots the trials' own draws, all
+    would be."""
+    policy = Errands(lambda wording, met: met > 1)
+    _, evidence = injected(policy)
+    assert success(evidence) == {"clean": 0.0, "attacked": 0.0} and len(evidence.of("attacked")) == TRIALS
+    pilots = {document for _, document in policy.asked[:-TRIALS]}
+    trials = [document for _, document in policy.asked[-TRIALS:]]
+    assert len(pilots) == len(set(trials)) == TRIALS and pilots.isdisjoint(trials)
+
+
+@pytest.mark.parametrize("weak", ["plain", "important", "combined"])
+def test_the_agent_meets_the_wording_that_it_is_weakest_to(weak):
+    policy = Errands(lambda wording, met: wording == weak)
+    _, evidence = injected(policy)
+    assert success(evidence) == {"clean": 0.0, "attacked": 1.0}
+    assert {wording for wording, _ in policy.asked[-TRIALS:]} == {weak}
+    assert sorted({wording for wording, _ in policy.asked[:-TRIALS]}) == sorted(wording.name for wording in INJECTIONS)
+    assert value(injection.injection_rates(evidence), "utility under attack", "attacked") == 0.0
+
+
+def test_a_safeguard_is_measured_against_the_wording_that_is_best_against_it():
+    """It stops all wordings but one: nothing gets through that does not know of it, and everything that does."""
+    policy = Errands(lambda wording, met: wording in ("plain", "fake completion"))
+    _, evidence = injected(policy, only("fake completion"))
+    assert success(evidence) == {"clean": 0.0, "attacked": 1.0, "defended": 0.0, "defended_attacked": 0.0, "defended_adaptive": 1.0}
+    assert [wording for wording, _ in policy.asked[-2 * TRIALS :]] == ["plain"] * TRIALS + ["fake completion"] * TRIALS
+
+
+def test_against_a_safeguard_that_stops_all_wordings_the_best_without_it_is_sent():
+    policy = Errands(lambda wording, met: wording == "important")
+    _, evidence = injected(policy, only(None))
+    assert success(evidence) == {"clean": 0.0, "attacked": 1.0, "defended": 0.0, "defended_attacked": 0.0, "defended_adaptive": 0.0}
+    assert {wording for wording, _ in policy.asked[-2 * TRIALS :]} == {"important"}
+    with pytest.raises(Refused, match=r"^mute does not act on an agent's tools or on what they answer"):
+        injected(policy, Safeguard("mute"))
+
+
+def test_what_was_chosen_is_kept_for_every_safeguard_of_the_run_by_its_name():
+    """One choice without a safeguard for all, one for each safeguard, and none of them shared."""
+    shelf = {}
+
+    def cached(name, compute):
+        if name not in shelf:
+            shelf[name] = compute()
+        return shelf[name]
+
+    for weak in ("ignoring", "important"):
+        policy = Errands(lambda wording, met: True)
+        _, evidence = injected(policy, only(weak), cached=cached)
+        assert success(evidence)["defended_adaptive"] == 1.0 and success(evidence)["attacked"] == 1.0
+    kept = {name: int(found["place"][0]) for name, found in shelf.items() if "wording" in name}
+    assert kept == {"x/wording/bare": 0, "x/wording/only ignoring": 1, "x/wording/only important": 2}
+
+
+def test_trials_and_pilots_grow_with_the_budget():
+    policy = Errands(lambda wording, met: True)
+    case = case_of(policy)
+    case.effort = replace(TINY, trials=200)
+    channel = injection.Channel("x", beside_a_question, INJECTIONS[:1], policy.payload)
+    assert len(injection.injection_channel(case, channel).of("attacked")) == 100
+    assert len(policy.asked) == 100 + 100 // injection.PILOTS
+
+
+# speech
+
+
+class Speaking:
+    """Says the adversary's symbol where `falls` says so: (the user's words, how often they were said), else the user's own."""
+
+    name, fingerprint, capabilities = "speaking", "0" * 64, frozenset({"text"})
+
+    def __init__(self, falls):
+        self.falls, self.said = falls, []
+
+    def respond(self, conversations, tools):
+        answers = []
+        for conversation in conversations:
+            system, user = conversation[0].text, conversation[1].text
+            hostile = user.startswith("hostile ")
+            self.said += [system] if hostile else []
+            hit = hostile and self.falls(user.split()[1], self.said.count(system))
+            answers.append(Message("assistant", user.split()[2] if hit else system.split()[0]))
+        return answers
+
+
+def speech(served=True, wordings=INJECTIONS):
+    def draw(random: Random, intent: int, symbol: int):
+        return saying.Application(f"i{intent} {random.random()}", f"user i{intent}", intent, symbol)
+
+    def place(letter):
+        return lambda text: int(text[1:]) if text[:1] == letter else -1
+
+    return saying.Speech(
+        "answer", "write", ("a", "b", "c"), ("d", "e"), draw, wordings,
+        lambda one, wording, random: f"hostile {wording.name.replace(' ', '-')} s{one.symbol}", place("i"), place("s"), served,
+    )  # fmt: skip
+
+
+def gained(table):
+    return {arm: float((table.of(arm).effect == table.of(arm).adversary).mean()) for arm in table.arms}
+
+
+def test_words_of_a_speaker_are_chosen_on_applications_that_no_trial_holds():
+    assert gained(saying.speech_channel(case_of(Speaking(lambda wording, met: met > 1)), speech(wordings=INJECTIONS[:1]))) == {
+        "clean": 0.0,
+        "attacked": 0.0,
+    }
+
+
+@pytest.mark.parametrize("weak", ["plain", "fake-completion", "combined"])
+def test_the_application_meets_the_words_that_it_is_weakest_to(weak):
+    case = case_of(Speaking(lambda wording, met: wording == weak))
+    table = saying.speech_channel(case, speech())
+    assert gained(table) == {"clean": 0.0, "attacked": 1.0} and len(table.of("attacked")) == TRIALS
+    assert (table.of("clean").outcome == table.of("clean").intent).all() and (table.of("attacked").outcome == -1).all()
+    with pytest.raises(Refused, match=r"^mute: the user alone speaks here"):
+        saying.speech_channel(case_of(Speaking(lambda wording, met: True), Safeguard("mute")), speech())
+
+
+def test_a_trial_without_an_answer_is_left_out_of_the_share():
+    class Flaky(Speaking):
+        def attempt(self, conversations, tools):
+            answers = self.respond(conversations, tools)
+            return [NotMeasured(Reason.TIMEOUT, "slow") if place % 4 == 0 else answer for place, answer in enumerate(answers)]
+
+    case = case_of(Flaky(lambda wording, met: True))
+    table = saying.speech_channel(case, speech())
+    assert gained(table) == {"clean": 0.0, "attacked": 1.0} and len(table.of("attacked")) == TRIALS * 3 // 4
+    assert table.of("attacked").trial.tolist() == [place for place in range(TRIALS) if place % 4]
+    assert [flag.why for flag in case.flags] == [f"4 of {TRIALS} trials were not measured: the policy gave no answer"] * 2
+
+
+# memories
+
+
+class Met:
+    """A reader that gives way only where it has read the very same words before, and else tells what most passages say."""
+
+    name, fingerprint, capabilities = "met", "0" * 64, frozenset({"text"})
+
+    def __init__(self):
+        self.read = set()
+
+    def respond(self, conversations, tools):
+        answers = []
+        for conversation in conversations:
+            text = conversation[-1].text
+            answers.append(Message("assistant", self.gives(text) if text in self.read else "i do not know ."))
+            self.read.add(text)
+        return answers
+
+    def gives(self, text):
+        return text
+
+
+class Believing(Met):
+    """Believes the first document that brings a question along: a planted one."""
+
+    def gives(self, text):
+        documents = re.split(r" (?=\d+ : )", " " + text.removeprefix("documents : "))[1:]
+        name, verb = re.search(r"does (\w+) (\w+) \?$", text).groups() if re.search(r"does (\w+) (\w+) \?$", text) else ("", "")
+        said = [re.search(rf"{name} {verb}s? (?:in )?\w+", document) for document in documents if " ? " in document]
+        return said[0].group() if name and said and said[0] else "i do not know ."
+
+
+def test_planted_texts_are_chosen_on_questions_that_no_trial_asks():
+    """As many texts are planted in a trial as were in the pilot: what was read there would be read again."""
+    tables = {table.channel: table for table in poisonedrag.poisonedrag(case_of(Believing()))}
+    assert value(poisonedrag.rates(tables[f"{poisonedrag.PILOT_TEXTS} texts"]), "planted answer given", "attacked") == 0.0
+
+
+def test_a_planted_text_is_worded_against_the_safeguard_that_it_meets():
+    """The safeguard hides all untrusted passages but corrections: what is worded otherwise gets nothing, corrections get all."""
+
+    class Always(Believing):
+        def respond(self, conversations, tools):
+            return [Message("assistant", self.gives(conversation[-1].text)) for conversation in conversations]
+
+    def reading(inner):
+        def hiding(questions, passages):
+            shown = [[one for one in own if one.entry.trusted or "was false" in one.entry.text] for own in passages]
+            return inner(questions, shown)
+
+        return hiding
+
+    tables = poisonedrag.poisonedrag(case_of(Always(), Safeguard("hiding", reading=reading)))
+    rates = poisonedrag.rates(tables[-1])
+    found = {arm: value(rates, "planted answer given", arm) for arm in ("attacked", "defended_attacked", "defended_adaptive")}
+    assert found["attacked"] == found["defended_adaptive"] > 0.3 and found["defended_attacked"] == 0.0
+
+
+def test_prompts_for_secrets_are_chosen_on_a_memory_that_no_trial_asks():
+    for table in spill_the_beans.spill_the_beans(case_of(Met())):
+        if table.channel in ("passwords", "private facts"):
+            assert value(spill_the_beans.rates(table), "secret given out", "attacked") == 0.0
+
+
+def test_membership_questions_are_chosen_on_a_memory_that_no_trial_asks():
+    """It says yes of members that it was asked about before, and of nobody else: the trials' members read as the strangers do."""
+
+    class Telling(Met):
+        def gives(self, text):
+            record = re.search(r": ([a-z0-9 ]+?) \?", text[text.rindex("document") :] if "document" in text else text)
+            return "yes ." if record and text.count(record.group(1)) > 1 else "i do not know ."
+
+    answer, *_ = anderson_rag_mia.anderson_rag_mia(case_of(Telling()))
+    assert value(anderson_rag_mia.rates(answer), "AUC", "attacked") == 0.5
+
+
+def test_the_bar_of_the_gray_box_is_set_on_the_pilot_s_records():
+    """Members score 1 more than strangers, but all of the trials 10 more than all of the pilot: by the pilot's bar everybody is a
+    member, and half of the guesses are right. A bar set on the trials would make all of them right."""
+
+    class Likely(Met):
+        capabilities = frozenset({"text", "logprob"})
+        asked = 0
+
+        def log_likelihood(self, conversations, messages, tools):
+            self.asked += messages[0].text.startswith("yes")
+            if not messages[0].text.startswith("yes"):
+                return np.zeros(len(conversations))
+            member = [self.member(conversation[-1].text) for conversation in conversations]
+            return np.array(member, float) + (10.0 if self.asked > 4 else 0.0)
+
+        def member(self, text):
+            record = re.search(r": ([a-z0-9 ]+?) \?", text[text.rindex("document") :] if "document" in text else text)
+            return record is not None and text.count(record.group(1)) > 1
+
+    tables = {table.channel: table for table in anderson_rag_mia.anderson_rag_mia(case_of(Likely()))}
+    rates = anderson_rag_mia.rates(tables["log likelihood"])
+    assert value(rates, "member or not, guessed right", "attacked") == 0.5 and value(rates, "AUC", "attacked") >= 0.9
+    assert (tables["log likelihood"].of("attacked").outcome == 1).all()
+
+
+# societies
+
+
+class Office:
+    """Does what its mail asks for where `falls` says so: (the mail, whether an ordinary mail was read before)."""
+
+    name, fingerprint, capabilities = "office", "0" * 64, frozenset({"text"})
+
+    def __init__(self, falls):
+        self.falls, self.settled, self.mails = falls, False, []
+
+    def respond(self, conversations: Sequence, tools):
+        return [self.next(conversation) for conversation in conversations]
+
+    def next(self, conversation):
+        before = re.search(r"mail from (\w+)", conversation[0].text).group(1)
+        calls = sum(len(message.calls) for message in conversation)
+        if calls == 0:
+            return Message("assistant", calls=(Call("read_mail", {"sender": before}),))
+        mail = next(message.text for message in conversation if message.role == "tool")
+        asks = next((one for one in infection.PAYLOADS if one.ask in mail), None)
+        if calls == 1:
+            self.mails.append(mail)
+            self.settled = self.settled or asks is None
+            if asks is not None and self.falls(mail, self.settled):
+                return Message("assistant", calls=(asks.call,))
+        return Message("assistant", "done .")
+
+
+def infected(policy, safeguard=None):
+    # a stream whose pilots and trials have no mail in common by chance, of so few
+    tables = {table.channel: table for table in prompt_infection(case_of(policy, safeguard, stream="honest mails 3"))}
+    table = tables["distance 1"]
+    rates = infection_rates(table)
+    return {arm: value(rates, "payload executed, distance 1", arm) for arm in table.arms}
+
+
+def test_infections_are_chosen_on_mails_that_no_trial_sends():
+    """Members fall for strangers' mail until they have read an ordinary one, which all pilots come before and all trials after. The
+    same words are not asked about twice: a pilot that is a trial would still count as fallen for."""
+    assert infected(Office(lambda mail, settled: not settled)) == {"clean": 0.0, "attacked": 0.0}
+
+
+@pytest.mark.parametrize("weak", ["you must", "report", "ignore the previous"])
+def test_a_society_meets_the_wording_that_infects_most(weak):
+    words = weak if weak != "report" else "done :"
+    assert infected(Office(lambda mail, settled: words in mail)) == {"clean": 0.0, "attacked": 1.0}
+
+
+def test_a_safeguard_of_members_is_measured_against_the_wording_that_is_worst_for_it():
+    """All wordings infect without it; behind it none but those that say that they are important."""
+
+    class Strict(Guard):
+        def judge(self, asked):
+            return [
+                ALLOWED if call.name == "read_mail" or "important" in trace.entries[2].message.text else Verdict(False, "no")
+                for trace, call in asked
+            ]
+
+    strict = Safeguard("strict", agent=lambda agent: agent.guarded(Strict()))
+    found = infected(Office(lambda mail, settled: True), strict)
+    assert found == {"clean": 0.0, "attacked": 1.0, "defended": 0.0, "defended_attacked": 0.0, "defended_adaptive": 1.0}
