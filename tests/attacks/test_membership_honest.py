@@ -34,7 +34,7 @@ def audience_of(members=20, coin=2, most=10_000):
 def test_members_and_strangers_are_split_by_coin_into_three_sets_that_share_no_pair():
     data = Numbered()
     found = Audience.split(data, 20, seeded(1), seeded(2))
-    assert data.told == [(90, 1, "train")], "members and strangers are draws of one law"
+    assert found.pairs == list(range(90)) and data.told == [(90, 1, "train")], "members and strangers are draws of one law"
     assert [len(rows) for rows in (found.evaluated, found.public, found.known)] == [40, 40, 10]
     assert sorted(torch.cat([found.evaluated, found.public, found.known]).tolist()) == list(range(90))
     assert [int(found.member[rows].sum()) for rows in (found.evaluated, found.public, found.known)] == [20, 20, 0]
@@ -78,7 +78,7 @@ def features_of(found, tail=12, seed=0):
     return similarity, features
 
 
-def by_hand(features, similarity, found, rows_of_tail, seed):
+def by_hand(features, found, rows_of_tail):
     known, tail = found.known.numpy(), rows_of_tail.numpy()
     x, truth = features.double().numpy(), np.r_[np.zeros(len(known)), np.ones(len(tail))]
     standard = (x - features[found.known].mean(0).double().numpy()) / features[found.known].std(0).double().numpy()
@@ -96,25 +96,25 @@ def test_the_classifier_is_taught_by_known_strangers_and_the_far_tail_of_the_pub
     rows = found.public[similarity[found.public] > bar]
     if len(rows) < 5:
         rows = found.public[similarity[found.public].argsort(descending=True)[:5]]
-    odds = weakly_supervised(features, similarity, found, seeded(3))
+    odds = weakly_supervised(features, similarity, found)
     assert odds.dtype == similarity.dtype
-    assert odds.numpy() == pytest.approx(by_hand(features, similarity, found, rows, 3), abs=1e-3)
+    assert odds.numpy() == pytest.approx(by_hand(features, found, rows), abs=1e-3)
 
 
 def test_the_classifier_never_sees_the_pairs_that_it_is_judged_on():
     """Whatever the evaluated pairs score, what is learned about all others stays the same."""
     found = audience_of()
     similarity, features = features_of(found)
-    odds = weakly_supervised(features, similarity, found, seeded(3))
+    odds = weakly_supervised(features, similarity, found)
     moved, other = features.clone(), similarity.clone()
     moved[found.evaluated] += 5.0
     other[found.evaluated] += 5.0
-    again = weakly_supervised(moved, other, found, seeded(3))
+    again = weakly_supervised(moved, other, found)
     rest = torch.cat([found.public, found.known])
     assert torch.equal(odds[rest], again[rest]) and not torch.equal(odds[found.evaluated], again[found.evaluated])
     constant = features.clone()
     constant[:, 2] = 1.0
-    assert torch.isfinite(weakly_supervised(constant, similarity, found, seeded(3))).all(), "a feature that never differs says nothing"
+    assert torch.isfinite(weakly_supervised(constant, similarity, found)).all(), "a feature that never differs says nothing"
 
 
 def table_of(scores, member, arm="attacked"):

@@ -54,7 +54,7 @@ def guess(scores: Tensor, audience: Audience) -> Tensor:
     return (scores[audience.evaluated] > scores[audience.public].median()).long()
 
 
-def weakly_supervised(features: Tensor, similarity: Tensor, audience: Audience, generator: torch.Generator) -> Tensor:
+def weakly_supervised(features: Tensor, similarity: Tensor, audience: Audience) -> Tensor:
     """Log-odds (n,) of a logistic classifier: known non-members against pseudo-members, which are the public pairs whose
     similarity lies in the far right tail (above mean + 1 standard deviation) of the known non-members' Gaussian.
 
@@ -72,8 +72,7 @@ def weakly_supervised(features: Tensor, similarity: Tensor, audience: Audience, 
     truth = torch.cat([torch.zeros(len(audience.known)), torch.ones(len(tail))])
     center, scale = features[audience.known].mean(dim=0), features[audience.known].std(dim=0).clamp_min(1e-9)
     standard = ((features - center) / scale).double().numpy()
-    seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
-    model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=1000, random_state=seed)
+    model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=1000)  # its solver draws nothing
     model.fit(standard[rows.numpy()], truth.numpy())
     return torch.from_numpy(model.decision_function(standard)).to(similarity.dtype)
 

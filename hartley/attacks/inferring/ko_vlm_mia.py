@@ -64,7 +64,7 @@ def ko_vlm_mia(case: Case) -> tuple[Evidence, ...]:
         case.progress(arm, index, len(systems))
         answer = wrapped(encoder)
         views = _views(answer, audience.pairs, case.generator("augmentations"), repeats)
-        for name, scores in _scores(views, audience, case.generator("classifier")).items():
+        for name, scores in _scores(views, audience).items():
             tables[name].append(_table(name, arm, scores, audience, views.passes))
         service.append(zero_shot(answer, held, embed_images(answer, held.images), arm=arm, channel="service", adversary=None, costs={}))
     case.progress("done", len(systems), len(systems))
@@ -119,13 +119,13 @@ def _augmentations(images: Tensor, generator: torch.Generator) -> tuple[Tensor, 
     )
 
 
-def _scores(views: _Views, audience: Audience, generator: torch.Generator) -> Mapping[str, Tensor]:
+def _scores(views: _Views, audience: Audience) -> Mapping[str, Tensor]:
     """Each attack's score for every pair of the audience; higher says member."""
     features = torch.cat([views.similarity[:, None], views.drops], dim=1)
     return {
         "similarity": views.similarity,
         "augmentation": views.similarity + views.drops.sum(dim=1),
-        "weakly supervised": weakly_supervised(features, views.similarity, audience, generator),
+        "weakly supervised": weakly_supervised(features, views.similarity, audience),
     }
 
 
