@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hartley.bits.counted.halves import unsettled
+from hartley.bits.clustered import one_cluster, trials_of
 from hartley.bits.counted.interior_point import achieving_laws, divergences
-from hartley.bits.counted.permutation import independence_p
-from hartley.bits.counts import bracket_bits, jackknife_bits
-from hartley.bits.tables import Floats, checked_channel, checked_table
-from hartley.bits.trust import GATE, first, not_detected, too_few_trials
+from hartley.bits.counts import bracket_bits, point_of
+from hartley.bits.tables import Floats, checked_channel
+from hartley.bits.trust import EQUIVALENT_SHARE, GATE, equivalent, first, not_detected
 from hartley.bits.value import Bits
 
 
@@ -72,38 +71,52 @@ def _divergences(w: Floats, negative: Floats, law: Floats) -> Floats:
     return np.asarray(divergences(w[None], negative[None], law[None])[0])
 
 
-def capacity(counts: ArrayLike, *, kind: str = "capacity_bits", permutations: int = 1999, seed: int = 0) -> Bits:
-    """Capacity in bits per use of the channel that left the table `counts` (inputs, outcomes).
+def capacity(
+    x: ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    cluster: ArrayLike | None = None,
+    inputs: int | None = None,
+    outcomes: int | None = None,
+    kind: str = "capacity_bits",
+    permutations: int = 1999,
+    seed: int = 0,
+) -> Bits:
+    """Capacity in bits per use of the channel that left a table of counts (inputs, outcomes), or two arrays of n symbols each.
 
+    cluster, inputs, outcomes   as in `hartley.bits.counts.information`, and so is what clusters change.
     value      capacity of the frequencies, less the jackknife's bias (per input; Miller 1974), within the bracket.
     low        97.5% limit of what a decoder delivers on unseen trials at the capacity-achieving input law, or at equal
                inputs, whichever is larger: information at any input law is at most the capacity.
     high       capacity of the frequencies, which convexity biases upward, plus its reach.
     checks     duality_gap_bits certifies the optimization to 1e-9 bits; permutation_p gates low and value as in
-               `hartley.bits.counts.information`, whose floors on the number of trials and whose rule on half-sample
-               drift hold here too.
+               `hartley.bits.counts.information`, whose floors on the number of trials, whose rule on half-sample
+               drift and whose equivalence test hold here too, the last by this `high` and the entropy of equal inputs.
     Inputs without a trial are left out: nothing is known about them, and the capacity speaks of the inputs used.
     """
-    table = checked_table(counts)
-    table = table[table.sum(1) > 0]
+    trials = trials_of(x, y, inputs=inputs, outcomes=outcomes, cluster=cluster).of_used_inputs()
+    table = trials.counts
     n = int(table.sum())
     if len(table) < 2:
         return Bits.unmeasured(kind, "fewer than two input symbols occurred: there is no channel to measure", n)
-    per_input = table.sum(1)
-    plug_in, gap, law = channel_capacity(table / per_input[:, None])
-    p = independence_p(table, permutations=permutations, seed=seed)
+    if trials.alone:
+        return one_cluster(kind, n)
+    plug_in, gap, law = channel_capacity(table / table.sum(1)[:, None])
+    p = trials.null(permutations, seed).p
+    # what re-optimizing over the law would gain is 0 to first order, so the bias at the achieving law is the capacity's
+    achieving = (law + 1e-12) / (law + 1e-12).sum()
+    found = point_of(trials, achieving)
     laws = [np.full(len(table), 1 / len(table)), (law + 1e-9) / (law + 1e-9).sum()]
-    brackets = [bracket_bits(table, one) for one in laws]
+    brackets = [bracket_bits(found.effective(table), one) for one in laws]
     low = max(bracket[0] for bracket in brackets) if p <= GATE else 0.0
     high = min(max(plug_in, *(bracket[1] for bracket in brackets)), float(np.log2(min(table.shape))))
     high = max(high, low)
-    occupied = int((table > 0).sum())
-    checks = {"permutation_p": p, "duality_gap_bits": gap, "plug_in_bits": plug_in, "occupied_cells": float(occupied)}
-    # what re-optimizing over the law would gain is 0 to first order, so the bias at the achieving law is the capacity's
-    achieving = (law + 1e-12) / (law + 1e-12).sum()
-    point = min(plug_in, jackknife_bits(table, achieving))
-    thin = too_few_trials(int(per_input.min()), n, occupied)
-    why = first((not_detected(p, high), thin, unsettled(table, achieving, point)))
-    value = None if why else float(min(max(point, low), high))
-    estimator = "Blahut-Arimoto, jackknife; decoder to plug-in bracket, 95%"
-    return Bits(value, low, high, n, estimator, kind, value is not None, why, checks)
+    checks = {"permutation_p": p, "duality_gap_bits": gap, "plug_in_bits": plug_in, "occupied_cells": float((table > 0).sum())}
+    point = min(plug_in, found.point)
+    none = equivalent(p, high, float(np.log2(len(table))), found.fewest)
+    checks |= {"equivalence_bits": EQUIVALENT_SHARE * float(np.log2(len(table)))} if none else {}
+    why = none or first((not_detected(p, high), found.thin, found.moves(point)))
+    value = 0.0 if none else None if why else float(min(max(point, low), high))
+    estimator = f"Blahut-Arimoto, {found.correction}; decoder to plug-in bracket, 95%{found.over}"
+    bits = Bits(value, low, high, n, estimator, kind, value is not None, why, checks)
+    return bits if found.design is None else found.design.marked(bits)

@@ -7,14 +7,16 @@ shares. The design effect is estimated from the spread of whole clusters, and t 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from hartley.bits.counted.permutation import Null, clustered_independence, independence
 from hartley.bits.limits import Z, proportion_limits
-from hartley.bits.tables import Counts, Floats, information_of_law, joint_law
-from hartley.bits.trust import TRIALS_PER_CELL, TRIALS_PER_INPUT
+from hartley.bits.tables import Counts, Floats, checked_table, cross_tabulate, information_of_law, joint_law, symbols
+from hartley.bits.trust import too_few_trials
 from hartley.bits.value import Bits
 from hartley.errors import InputError
 
@@ -73,14 +75,76 @@ def one_cluster(kind: str, n: int) -> Bits:
     return replace(Bits.unmeasured(kind, ONE, n), clusters=1)
 
 
-def cube_of(x: Counts, y: Counts, cluster: Counts, inputs: int, outcomes: int) -> Counts:
-    """Counts (clusters or groups of them, inputs, outcomes) from indices (n,)."""
-    groups = min(int(cluster.max()) + 1, _GROUPS)
-    flat = ((cluster % groups) * inputs + x) * outcomes + y
+def one_row_of_each(unit: Counts, label: NDArray[np.int32]) -> Counts:
+    """One row of each cluster, of rows with unit (n,) and label (n,): the first with the label that was taken least often so far."""
+    taken: dict[int, int] = {}
+    rows: list[int] = []
+    order = np.argsort(unit, kind="stable")
+    for members in np.split(order, np.cumsum(np.bincount(unit))[:-1]):
+        row = min(members.tolist(), key=lambda one: taken.get(int(label[one]), 0))
+        taken[int(label[row])] = taken.get(int(label[row]), 0) + 1
+        rows.append(row)
+    return np.array(rows, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Trials:
+    """counts (inputs, outcomes) and, where clusters hold several of the trials, their columns x, y and unit, indices (n,).
+
+    cube (G, inputs, outcomes): the counts of each cluster or, of more than 1,000 clusters, of so many groups of them.
+    """
+
+    counts: Counts
+    x: Counts
+    y: Counts
+    unit: Counts | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether all trials come from one cluster."""
+        return self.unit is not None and int(self.unit.max()) == 0
+
+    def cube(self) -> Counts:
+        assert self.unit is not None
+        inputs, outcomes = self.counts.shape
+        return cube_of(self.x, self.y, self.unit, clusters=int(self.unit.max()) + 1, inputs=inputs, outcomes=outcomes)
+
+    def of_used_inputs(self) -> Trials:
+        """Without the rows of inputs that no trial had."""
+        used = self.counts.sum(1) > 0
+        return replace(self, counts=self.counts[used], x=self.x if self.unit is None else np.cumsum(used)[self.x] - 1)
+
+    def null(self, permutations: int, seed: int) -> Null:
+        """The permutation test of these trials, of whole clusters where there are any."""
+        if self.unit is None:
+            return independence(self.counts, permutations=permutations, seed=seed)
+        return clustered_independence(self.x, self.y, self.unit, permutations=permutations, seed=seed)
+
+
+def cube_of(x: Counts, y: Counts, unit: Counts, *, clusters: int, inputs: int, outcomes: int) -> Counts:
+    """Counts (clusters, inputs, outcomes) from indices (n,); more than 1,000 clusters are put together into so many groups."""
+    groups = min(clusters, _GROUPS)
+    flat = ((unit % groups) * inputs + x) * outcomes + y
     return np.bincount(flat, minlength=groups * inputs * outcomes).reshape(groups, inputs, outcomes).astype(np.int64)
 
 
-def design_effect(totals: Floats, squares: float) -> float:
+def trials_of(
+    x: ArrayLike, y: ArrayLike | None, *, inputs: int | None = None, outcomes: int | None = None, cluster: ArrayLike | None = None
+) -> Trials:
+    """From a table of counts (y None), or from two arrays (n,) as in `cross_tabulate` and the cluster (n,) of each trial."""
+    nothing = np.zeros(0, dtype=np.int64)
+    if y is None:
+        if cluster is not None:
+            raise InputError("cluster: takes symbols x and y of each trial; a table of counts does not say which trials are of one cluster")
+        return Trials(checked_table(x), nothing, nothing)
+    counts = cross_tabulate(x, y, inputs=inputs, outcomes=outcomes)
+    unit = clusters_of(cluster, int(counts.sum()))
+    return (
+        Trials(counts, nothing, nothing) if unit is None else Trials(counts, symbols("x", x, inputs)[0], symbols("y", y, outcomes)[0], unit)
+    )
+
+
+def design_effect(totals: Counts | Floats, squares: float) -> float:
     """How many times the variance of a mean exceeds that of independent trials; never below 1.
 
     totals (clusters, k): sums over each cluster of k centered influences. squares: the sum over trials and influences of their squares.
@@ -91,7 +155,7 @@ def design_effect(totals: Floats, squares: float) -> float:
     return max(1.0, float((totals**2).sum()) * clusters / (clusters - 1) / squares)
 
 
-def share_limits(hits: Floats, sizes: Floats) -> tuple[float, float, Design]:
+def share_limits(hits: Counts | Floats, sizes: Counts | Floats) -> tuple[float, float, Design]:
     """95% limits of a share (Korn and Graubard 1998), and its design, from the hits (G,) and the trials (G,) of G > 1 clusters.
 
     Clopper-Pearson limits for the effective number of trials. Where the rarer of the two results came from a handful of clusters,
@@ -115,40 +179,49 @@ def table_design(cube: Counts, prior: Floats | None) -> Design:
     (1981) mean over all directions of dependence, which decides near independence, where the density is flat.
     """
     table = cube.sum(0)
-    effect = max(_of_density(cube, table, prior), _of_cells(cube, table))
-    return Design(len(cube), effect)
-
-
-def _of_density(cube: Counts, table: Counts, prior: Floats | None) -> float:
-    joint = joint_law(table, prior)
-    px, py = joint.sum(1), joint.sum(0)
-    outer = px[:, None] * py
-    density = np.log2(np.where(joint > 0, joint, 1.0) / np.where(outer > 0, outer, 1.0)) * (joint > 0)
+    density = _density(joint_law(table, prior))
     if prior is None:
-        influence = np.where(table > 0, density - float((joint * density).sum()), 0.0)
+        influence = np.where(table > 0, density - float((table * density).sum() / table.sum()), 0.0)
     else:
-        per_input = table.sum(1)
-        centers = np.divide((joint * density).sum(1), px, out=np.zeros(len(px)), where=px > 0)
-        weight = np.divide(px, per_input, out=np.zeros(len(px)), where=per_input > 0) * table.sum()
-        influence = np.where(table > 0, weight[:, None] * (density - centers[:, None]), 0.0)
-    totals = np.einsum("gxy,xy->g", cube, influence)
-    return design_effect(totals[:, None], float((table * influence**2).sum()))
+        per_input = np.where(table.sum(1) > 0, table.sum(1), 1)
+        centers = (table * density).sum(1) / per_input
+        influence = np.where(table > 0, (prior / per_input)[:, None] * (density - centers[:, None]), 0.0)
+    totals = np.einsum("gxy,xy->g", cube, influence)[:, None]
+    return Design(len(cube), max(design_effect(totals, float((table * influence**2).sum())), design_effect(*_residuals(cube))))
 
 
-def _of_cells(cube: Counts, table: Counts) -> float:
-    n = float(table.sum())
-    px, py = table.sum(1) / n, table.sum(0) / n
-    used = np.ix_(np.arange(len(cube)), px > 0, py > 0)
+def strata_design(cubes: Sequence[Counts]) -> Design:
+    """The same of I(X; Y | U), from a cube (G, inputs, outcomes) for each value of U."""
+    tables = [cube.sum(0) for cube in cubes]
+    densities = [_density(table / table.sum()) for table in tables]
+    n = sum(int(table.sum()) for table in tables)
+    mean = sum(float((table * density).sum()) for table, density in zip(tables, densities, strict=True)) / n
+    totals = sum(np.einsum("gxy,xy->g", cube, density - mean) for cube, density in zip(cubes, densities, strict=True))
+    squares = sum(float((table * (density - mean) ** 2).sum()) for table, density in zip(tables, densities, strict=True))
+    parts = [_residuals(cube) for cube in cubes]
+    cells = design_effect(np.concatenate([part[0] for part in parts], axis=1), sum(part[1] for part in parts))
+    return Design(len(cubes[0]), max(design_effect(np.asarray(totals, dtype=np.float64).reshape(-1, 1), squares), cells))
+
+
+def _density(joint: Floats) -> Floats:
+    """log2 p(x, y) / p(x) p(y) where the law (inputs, outcomes) has mass, 0 elsewhere."""
+    outer = joint.sum(1)[:, None] * joint.sum(0)
+    return np.asarray(np.log2(np.where(joint > 0, joint, 1.0) / np.where(joint > 0, outer, 1.0)))
+
+
+def _residuals(cube: Counts) -> tuple[Floats, float]:
+    """(totals (G, cells), squares) of every cell's departure from independence, scaled to count alike, as `design_effect` takes them."""
+    n = float(cube.sum())
+    px, py = cube.sum((0, 2)) / n, cube.sum((0, 1)) / n
+    tables = cube[np.ix_(np.arange(len(cube)), px > 0, py > 0)].astype(np.float64)
     px, py = px[px > 0], py[py > 0]
-    tables = cube[used].astype(np.float64)
     per_x, per_y = tables.sum(2), tables.sum(1)
     size = per_x.sum(1)[:, None, None]
     residual = tables - px[:, None] * per_y[:, None, :] - per_x[:, :, None] * py + size * (px[:, None] * py)
     mean = residual.sum(0) / n
     scale = np.sqrt(px[:, None] * py)
-    totals = ((residual - size * mean) / scale).reshape(len(cube), -1)
     squares = float((tables.sum(0) * (1 / px - 1)[:, None] * (1 / py - 1)).sum()) - n * float(((mean / scale) ** 2).sum())
-    return design_effect(totals, squares)
+    return ((residual - size * mean) / scale).reshape(len(cube), -1), squares
 
 
 def jackknifed_bits(whole: float, left: Floats, sizes: Floats) -> float:
@@ -190,21 +263,23 @@ def information_point_bits(cube: Counts, prior: Floats | None) -> float:
     return jackknifed_bits(information_of_law(joint_law(cube.sum(0), prior)), deleted_bits(cube, prior), cube.sum((1, 2)))
 
 
-def too_few_clusters(cube: Counts, needed: Floats, design: Design) -> str:
+def conditional_point_bits(cubes: Sequence[Counts]) -> float:
+    """I(X; Y | U) in bits from a cube for each value of U, its bias taken out as in `information_point_bits`."""
+    sizes = np.stack([cube.sum((1, 2)) for cube in cubes])
+    left = sizes.sum(1, keepdims=True) - sizes
+    deleted = np.stack([deleted_bits(cube, None) for cube in cubes])
+    whole = [information_of_law(cube.sum(0) / cube.sum()) for cube in cubes]
+    return jackknifed_bits(float(sizes.sum(1) @ whole / sizes.sum()), (left * deleted).sum(0) / left.sum(0), sizes.sum(0))
+
+
+def too_few_clusters(cube: Counts, counted: NDArray[np.bool_], design: Design) -> str:
     """The floors on trials, counted in effective ones (n / design effect), and two clusters for every input.
 
-    cube (G, inputs, outcomes); needed (inputs,): whether the input counts. "" where they are met.
+    cube (G, inputs, outcomes); counted (inputs,): which inputs count. "" where they are met.
     """
     table = cube.sum(0)
-    mask = needed > 0
-    fewest, cells = float(table.sum(1)[mask].min()) / design.effect, int((table > 0).sum())
-    units = int((cube.sum(2) > 0).sum(0)[mask].min())
-    if units < 2:
+    if (cube.sum(2) > 0).sum(0)[counted].min() < 2:
         return "too few clusters for a point: an input has only one, needs 2; the interval holds"
-    if fewest < TRIALS_PER_INPUT:
-        return f"too few trials for a point: an input is worth {fewest:.1f} independent ones, needs {TRIALS_PER_INPUT}; the interval holds"
-    n = float(table.sum()) / design.effect
-    if n < TRIALS_PER_CELL * cells:
-        need = TRIALS_PER_CELL * cells
-        return f"too few trials for a point: worth {n:.0f} independent ones over {cells} occupied cells, needs {need}; the interval holds"
-    return ""
+    fewest, n = float(table.sum(1)[counted].min()) / design.effect, float(table.sum()) / design.effect
+    why = too_few_trials(int(fewest), int(n), int((table > 0).sum()))
+    return f"{why} (trials divided by the design effect, {design.effect:.1f})" if why else ""

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hartley.bits.clustered import Design, Trials, information_point_bits, one_cluster, table_design, too_few_clusters, trials_of
 from hartley.bits.counted.decoder import decoder_low_bits
 from hartley.bits.counted.halves import unsettled
-from hartley.bits.counted.permutation import independence_p
+from hartley.bits.counted.permutation import Null
 from hartley.bits.counted.undersampled import chao_wang_jost_bits
-from hartley.bits.limits import Z, proportion_limits, upward_reach
+from hartley.bits.limits import Z, near_zero_high_bits, proportion_limits, upward_reach
 from hartley.bits.tables import (
     Counts,
     Floats,
     checked_law,
-    checked_table,
-    cross_tabulate,
     entropy_bits,
     information_of_law,
     joint_law,
 )
-from hartley.bits.trust import GATE, below_low, first, not_detected, too_few_trials
+from hartley.bits.trust import EQUIVALENT_SHARE, GATE, below_low, equivalent, first, not_detected, too_few_trials
 from hartley.bits.value import Bits
 from hartley.errors import InputError
 
-_ESTIMATOR = "jackknife; leave-one-out decoder to plug-in bracket, 95%"
+_ESTIMATOR = "leave-one-out decoder to plug-in bracket, 95%"
 
 
 def information(
@@ -32,6 +33,9 @@ def information(
     y: ArrayLike | None = None,
     *,
     prior: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
+    inputs: int | None = None,
+    outcomes: int | None = None,
     kind: str = "information_bits",
     permutations: int = 1999,
     seed: int = 0,
@@ -40,6 +44,8 @@ def information(
 
     prior (inputs,)  the law the inputs were drawn from, where it is known; the counts are then reweighted to it, and
                      its entropy caps the interval. None: the law is estimated with the rest.
+    cluster (n,)     the independent unit of each trial; with arrays only. None, or no unit with two trials: trials are independent.
+    inputs, outcomes as in `hartley.bits.tables.cross_tabulate`.
     seed             fixes the draws of the permutation test, the only random part.
 
     The point is the jackknife (Miller 1974; per input when the prior is known): among plug-in, Miller-Madow, jackknife,
@@ -50,9 +56,14 @@ def information(
     under 10 trials for an input or under 5 trials for an occupied cell, when the point falls below `low`, or when it
     moves by more than max(2 standard errors, 0.1 bit) between half of the trials and all. Too few trials: checks then
     hold `chao_wang_jost_bits`, mostly a better guess than the jackknife there, but by up to 1.1 bits wrong: no point either.
+    No channel, and `high`, then as in `hartley.bits.limits.near_zero_high_bits`, at most a twentieth of the input's entropy: the point
+    is 0 by an equivalence test, `why` says so and checks hold `equivalence_bits`, the twentieth.
+    With clusters the jackknife deletes whole clusters, the bracket and the floors are of effective trials (`hartley.bits.clustered`),
+    and the permutation test shuffles no more than was drawn at random; from one cluster nothing is measured.
     Raises InputError for a malformed table, naming the row and the column.
     """
-    counts = checked_table(x) if y is None else cross_tabulate(x, y)
+    trials = trials_of(x, y, inputs=inputs, outcomes=outcomes, cluster=cluster)
+    counts = trials.counts
     law = None if prior is None else checked_law("prior", prior, counts.shape[0])
     n = int(counts.sum())
     if law is not None and counts[law <= 0].any():
@@ -62,19 +73,83 @@ def information(
         return Bits.unmeasured(kind, "no trials")
     if (counts.sum(1) > 0).sum() < 2:
         return Bits.unmeasured(kind, "one input symbol only: there is no information to measure", n)
-    p = independence_p(counts, permutations=permutations, seed=seed)
-    point = jackknife_bits(counts, law)
-    low, high = bracket_bits(counts, law)
-    low = low if p <= GATE else 0.0
+    if trials.alone:
+        return one_cluster(kind, n)
+    null = trials.null(permutations, seed)
+    p = null.p
+    joint = joint_law(counts, law)
+    checks = {"permutation_p": p, "occupied_cells": float((counts > 0).sum()), "plug_in_bits": information_of_law(joint)}
+    found = point_of(trials, law)
+    low, high = bracket_bits(found.effective(counts), law)
+    none = ""
+    if p > GATE:
+        low, high = 0.0, min(high, _undetected_high_bits(found.effective(counts), joint, null))
+        none = equivalent(p, high, entropy_bits(joint.sum(1)), found.fewest)
+        checks |= {"equivalence_bits": EQUIVALENT_SHARE * entropy_bits(joint.sum(1))} if none else {}
     high = max(high, low)
-    checks = {"permutation_p": p, "occupied_cells": float((counts > 0).sum()), "plug_in_bits": information_of_law(joint_law(counts, law))}
-    needed = counts.sum(1)[counts.sum(1) > 0 if law is None else law > 0]
-    thin = too_few_trials(int(needed.min()), n, int((counts > 0).sum()))
-    if thin:
+    if found.thin:
         checks["chao_wang_jost_bits"] = chao_wang_jost_bits(counts)
-    why = first((not_detected(p, high), thin, below_low(point, low), unsettled(counts, law, point)))
-    value = None if why else min(max(point, 0.0), high)
-    return Bits(value, low, high, n, _ESTIMATOR, kind, value is not None, why, checks)
+    why = none or first((not_detected(p, high), found.thin, below_low(found.point, low), found.moves(found.point)))
+    value = 0.0 if none else None if why else min(max(found.point, 0.0), high)
+    estimator = f"{found.correction}; {_ESTIMATOR}{found.over}"
+    bits = Bits(value, low, high, n, estimator, kind, value is not None, why, checks)
+    return bits if found.design is None else found.design.marked(bits)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A jackknife point in bits of a table, and what stands against it; of clusters where there is a `design`.
+
+    thin: too few trials, or "". fewest: trials of the rarest input, effective ones (n / design effect) as all here.
+    """
+
+    point: float
+    thin: str
+    fewest: float
+    counts: Counts
+    law: Floats | None
+    design: Design | None = None
+
+    @property
+    def correction(self) -> str:
+        return "jackknife" if self.design is None else "delete-a-cluster jackknife"
+
+    @property
+    def over(self) -> str:
+        return "" if self.design is None else " over clusters"
+
+    def effective(self, counts: Counts) -> Counts | Floats:
+        """The counts of the trials that the limits go by."""
+        return counts if self.design is None else np.asarray(counts / self.design.spread)
+
+    def moves(self, point: float) -> str:
+        """The rule on half-sample drift."""
+        if self.design is None:
+            return unsettled(self.counts, self.law, point)
+        return "" if self.thin else unsettled(np.rint(self.counts / self.design.effect).astype(np.int64), self.law, point)
+
+
+def point_of(trials: Trials, law: Floats | None) -> Point:
+    """The point of I(X; Y) in bits at the inputs' law (None: their shares)."""
+    counts = trials.counts
+    used = counts.sum(1) > 0 if law is None else law > 0
+    fewest, cells = int(counts.sum(1)[used].min()), int((counts > 0).sum())
+    if trials.unit is None:
+        return Point(jackknife_bits(counts, law), too_few_trials(fewest, int(counts.sum()), cells), fewest, counts, law)
+    cube = trials.cube()
+    design = table_design(cube, law)
+    point, thin = information_point_bits(cube, law), too_few_clusters(cube, used, design)
+    return Point(point, thin, fewest / design.effect, counts, law, design)
+
+
+def _undetected_high_bits(counts: Counts | Floats, joint: Floats, null: Null) -> float:
+    """97.5% upper limit in bits where the test finds nothing. joint: the law the information is asked at, inputs as in counts."""
+    seen, asked = counts.sum(1) / counts.sum(), joint.sum(1)
+    if (asked[seen <= 0] > 0).any() or not (counts.sum(1) > 0).any():
+        return float("inf")
+    # information is at most max(asked / seen) times that at the inputs' shares, for which the test speaks
+    ratio = float((asked[seen > 0] / seen[seen > 0]).max())
+    return max(1.0, ratio) * near_zero_high_bits(counts, null)
 
 
 def jackknife_bits(counts: Counts, prior: Floats | None) -> float:
@@ -125,7 +200,7 @@ def _entropies(laws: Floats) -> Floats:
     return np.asarray(-(positive * np.log2(positive)).sum(1))
 
 
-def bracket_bits(counts: Counts, prior: Floats | None) -> tuple[float, float]:
+def bracket_bits(counts: Counts | Floats, prior: Floats | None) -> tuple[float, float]:
     """(low, high) in bits around I(X; Y): each a 97.5% limit of its own, so 95% together. low <= high."""
     per_input, total = counts.sum(1), float(counts.sum())
     complete = prior is not None and bool((per_input[prior > 0] > 0).all())
@@ -143,7 +218,7 @@ def bracket_bits(counts: Counts, prior: Floats | None) -> tuple[float, float]:
     return min(low, high), high
 
 
-def _plug_in_high_bits(counts: Counts, law: Floats, weight: Floats, known: bool) -> float:
+def _plug_in_high_bits(counts: Counts | Floats, law: Floats, weight: Floats, known: bool) -> float:
     """97.5% upper limit: the plug-in value plus the reach of its information density, rare events by Clopper-Pearson."""
     from scipy.special import gammaincinv
 
@@ -166,7 +241,7 @@ def _plug_in_high_bits(counts: Counts, law: Floats, weight: Floats, known: bool)
     hidden = 0.0
     if (counts[tried] == 0).any():
         # pairs that no trial has shown yet could say all that is left to say about the input
-        once = float(mass[counts[xs, ys] == 1].sum())
+        once = float(mass[counts[xs, ys] <= 1].sum())
         unseen = proportion_limits(once * n, n)[1] - once
         hidden = unseen * max(0.0, entropy_bits(law) - plug_in)
     # a channel without noise: the plug-in is an entropy, and plug-in entropies are biased down

@@ -2,42 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hartley.bits.clustered import Design, clusters_of, design_effect, one_cluster
 from hartley.bits.limits import Z
-from hartley.bits.tables import Floats
+from hartley.bits.tables import Counts, Floats
 from hartley.bits.value import Bits
 from hartley.errors import InputError
 
 
-def deployed_information(log2_q: ArrayLike, log2_prior: ArrayLike, *, kind: str = "deployed_bits") -> Bits:
+def deployed_information(
+    log2_q: ArrayLike, log2_prior: ArrayLike, *, cluster: ArrayLike | None = None, kind: str = "deployed_bits"
+) -> Bits:
     """H(U) - CE in bits: the mean over n trials of log2 q(u|z) / p(u).
 
     log2_q (n,)      log2 of the probability the head gave to the true symbol of the trial, <= 0.
     log2_prior (n,) or one number: log2 of the prior probability of that symbol.
+    cluster (n,)     the independent unit of each trial; the limits are then over clusters.
     Never more than I(U; Y) in expectation, and below 0 when the head misleads. Always computable, so always trusted;
     see `mean_bits` for its limits. InputError names the column and the row.
     """
-    return mean_bits(_gains(log2_q, log2_prior), kind, "mean of log2 q(u|z)/p(u)")
+    return mean_bits(_gains(log2_q, log2_prior), kind, "mean of log2 q(u|z)/p(u)", cluster=cluster)
 
 
-def misinformation(log2_q: ArrayLike, log2_prior: ArrayLike) -> Bits:
+def misinformation(log2_q: ArrayLike, log2_prior: ArrayLike, *, cluster: ArrayLike | None = None) -> Bits:
     """The misinformation mass in bits: the mean of max(0, -log2 q(u|z)/p(u)), what trials that point away from the truth cost.
 
     Arguments and limits as in `deployed_information`; 0 when no trial misleads.
     """
-    return mean_bits(np.maximum(-_gains(log2_q, log2_prior), 0.0), "misinformation_bits", "mean of max(0, -log2 q(u|z)/p(u))", floor=0.0)
+    lost = np.maximum(-_gains(log2_q, log2_prior), 0.0)
+    return mean_bits(lost, "misinformation_bits", "mean of max(0, -log2 q(u|z)/p(u))", floor=0.0, cluster=cluster)
 
 
-def mean_bits(values: Floats, kind: str, estimator: str, *, floor: float | None = None) -> Bits:
+def mean_bits(values: Floats, kind: str, estimator: str, *, floor: float | None = None, cluster: ArrayLike | None = None) -> Bits:
     """Mean of n values in bits with 95% limits.
 
     Student's t, where n >= 25 skewness^2 (Cochran's rule: the normal law serves). Otherwise the side of the long tail is
     widened to the empirical Bernstein bound (Maurer and Pontil 2009) over the observed range. Log loss has no bound, so
     no finite-sample limit can be exact: a head that is never seen to fail badly may still do so.
+    cluster (n,): where clusters hold several values, the same limits of one value a cluster, its part in the mean (linearized).
     """
     from scipy.special import stdtrit
+
+    unit = clusters_of(cluster, len(values))
+    if unit is not None:
+        return _clustered_mean_bits(values, unit, kind, estimator, floor)
 
     n = len(values)
     if n == 0:
@@ -59,6 +71,17 @@ def mean_bits(values: Floats, kind: str, estimator: str, *, floor: float | None 
     if floor is not None:
         low = max(low, floor)
     return Bits(mean, low, high, n, f"{estimator}; t or Bernstein, 95%", kind, True, "", {"standard_error_bits": t / Z, "skewness": skew})
+
+
+def _clustered_mean_bits(values: Floats, unit: Counts, kind: str, estimator: str, floor: float | None) -> Bits:
+    sizes = np.bincount(unit).astype(np.float64)
+    if len(sizes) < 2:
+        return one_cluster(kind, len(values))
+    mean = float(values.mean())
+    totals = np.asarray(np.bincount(unit, values - mean), dtype=np.float64)
+    bits = mean_bits(mean + totals * len(sizes) / len(values), kind, estimator, floor=floor)
+    design = Design(len(sizes), design_effect(totals[:, None], float(((values - mean) ** 2).sum())))
+    return design.marked(replace(bits, value=mean, n=len(values), estimator=f"{bits.estimator} over clusters"))
 
 
 def _gains(log2_q: ArrayLike, log2_prior: ArrayLike) -> Floats:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from hartley.bits.capacity import capacity
 from hartley.bits.certified import certified_information
+from hartley.bits.clustered import clusters_of, one_cluster, one_row_of_each, table_design, trials_of
 from hartley.bits.conditional import conditional_information
 from hartley.bits.counts import information
 from hartley.bits.deployed import deployed_information, misinformation
@@ -13,10 +17,11 @@ from hartley.bits.leakage import maximal_leakage
 from hartley.bits.margin import margin
 from hartley.bits.membership import membership
 from hartley.bits.reading import channel_reading
+from hartley.bits.sent import sent_bits
 from hartley.bits.signal import KINDS as SIGNAL_KINDS
 from hartley.bits.signal import Condition, signal_and_noise
-from hartley.bits.tables import Counts, Floats, cross_tabulate
-from hartley.bits.trust import TRIALS_PER_CELL, TRIALS_PER_INPUT
+from hartley.bits.tables import Floats
+from hartley.bits.trust import GATE, TRIALS_PER_CELL, TRIALS_PER_INPUT, first, not_detected
 from hartley.bits.value import Bits
 from hartley.evidence import NONE, Evidence
 
@@ -24,6 +29,7 @@ CLEAN = "clean"
 ATTACKED = ("attacked", "defended_attacked", "defended_adaptive")
 """The arms in which an adversary acts."""
 
+Symbols = NDArray[np.int32]
 Measured = tuple[tuple[str, Bits], ...]
 
 
@@ -38,9 +44,12 @@ def for_evidence(evidence: Evidence) -> Measured:
                         read, a secret of two symbols with a score: the membership bracket; else I(adversary; outcome).
                         jam: unmeasured, as a jam has no symbol.
     margin_bits         utility_bits - adversary_bits; unmeasured where either is.
+    sent_bits           H(intent) of what was sent in this arm (`hartley.bits.sent`): the base of every "of x possible". Left out where
+                        there is no intent.
     deployed_bits, misinformation_bits   where the evidence has log2_q and rows with an intent; left out elsewhere.
-    adversary_given_user_bits   write, arms under attack, with trials enough for a point: I(adversary; outcome | intent), free of
-                        whatever ties the target to the intent. Left out elsewhere.
+    adversary_given_user_bits   write, arms under attack, and read, where the secret has more symbols than two or no score; with
+                        intents, and trials enough for a point: I(adversary; outcome | intent), free of whatever ties the target to
+                        the intent. Left out elsewhere.
     capacity_bits       write, arms under attack: capacity of adversary -> outcome; also read, where the secret has more symbols
                         than two or no score. Left out elsewhere.
     maximal_leakage_bits   with the capacity of a read; left out elsewhere.
@@ -50,6 +59,10 @@ def for_evidence(evidence: Evidence) -> Measured:
     signal_loss_bits, noise_gain_bits    every arm but clean, against the clean arm, where there are embeddings and
                         intents, in bits of C_G without its cap. Unmeasured where there is no clean arm; left out without embeddings.
 
+    Where the evidence has a cluster column and clusters hold several of an arm's rows, every interval is over clusters
+    (`hartley.bits.clustered`), `clusters` and `design_effect` are filled, and an arm of one cluster is not measured: what others would
+    give cannot be told. Measures of embeddings and of a score take one row of each cluster; signal and noise leave out whole ones.
+
     Deterministic: the same table gives the same bits, whatever the order of its rows within an arm.
     """
     parts = {arm: evidence.of(arm) for arm in evidence.arms}
@@ -57,11 +70,11 @@ def for_evidence(evidence: Evidence) -> Measured:
     for arm, part in parts.items():
         utility = _utility(part)
         adversary = _adversary(part)
-        bits = [utility, adversary, _margin(part, utility, adversary), *_deployed(part)]
+        bits = [utility, adversary, _margin(part, utility, adversary), *_sent(part), *_deployed(part)]
         if part.kind == "write" and arm in ATTACKED:
             bits.extend([*_given_user(part), _capacity(part)])
         if part.kind == "read" and not _membership(part) and (part.adversary != NONE).any():
-            bits.extend([_capacity(part), maximal_leakage(_adversary_table(part))])
+            bits.extend([*_given_user(part), _capacity(part), _maximal(part)])
         bits.extend(_embedded(parts.get(CLEAN), part))
         if arm != CLEAN:
             bits.extend(_signal(parts.get(CLEAN), part))
@@ -73,9 +86,9 @@ def _utility(part: Evidence) -> Bits:
     rows = part.intent != NONE
     if not rows.any():
         return Bits.unmeasured("utility_bits", "no intent in this arm: the user asked for nothing that could be lost", len(part))
-    counts = _table(part.intent[rows], len(part.intent_alphabet), part.outcome[rows], len(part.outcome_alphabet))
-    counts, prior = _used(counts, part.intent_prior)
-    return information(counts, prior=prior, kind="utility_bits")
+    used = part.rows(np.flatnonzero(rows))
+    columns = _columns(used, used.intent, len(part.intent_alphabet), used.outcome, len(part.outcome_alphabet), part.intent_prior)
+    return information(**columns, kind="utility_bits")
 
 
 def _adversary(part: Evidence) -> Bits:
@@ -87,8 +100,8 @@ def _adversary(part: Evidence) -> Bits:
         return Bits.unmeasured(kind, "no adversary symbol in this arm", len(part))
     if _membership(part):
         assert part.score is not None
-        return membership(part.score[rows], part.adversary[rows], kind=kind)
-    return information(_adversary_table(part), kind=kind)
+        return membership(part.score[rows], part.adversary[rows], cluster=_cluster(part, rows), kind=kind)
+    return information(**_adversary_columns(part), kind=kind)
 
 
 def _membership(part: Evidence) -> bool:
@@ -102,7 +115,7 @@ def _given_user(part: Evidence) -> list[Bits]:
         return []
     if np.unique(np.stack(columns[::2]), axis=1, return_counts=True)[1].min() < TRIALS_PER_INPUT:
         return []
-    return [conditional_information(*columns, kind="adversary_given_user_bits")]
+    return [conditional_information(*columns, cluster=_cluster(part, rows), kind="adversary_given_user_bits")]
 
 
 def _margin(part: Evidence, utility: Bits, adversary: Bits) -> Bits:
@@ -122,13 +135,33 @@ def _deployed(part: Evidence) -> list[Bits]:
         prior = frequencies / frequencies.sum()
     log2_prior = np.log2(prior[intent])
     q = np.minimum(part.log2_q[rows], 0.0)
-    return [deployed_information(q, log2_prior), misinformation(q, log2_prior)]
+    cluster = _cluster(part, rows)
+    return [deployed_information(q, log2_prior, cluster=cluster), misinformation(q, log2_prior, cluster=cluster)]
 
 
 def _capacity(part: Evidence) -> Bits:
     if not (part.adversary != NONE).any():
         return Bits.unmeasured("capacity_bits", "no adversary symbol in this arm", len(part))
-    return capacity(_adversary_table(part))
+    return capacity(**_adversary_columns(part))
+
+
+def _maximal(part: Evidence) -> Bits:
+    trials = trials_of(**_adversary_columns(part))
+    if trials.unit is None:
+        return maximal_leakage(trials.counts)
+    kind = "maximal_leakage_bits"
+    if trials.alone:
+        return one_cluster(kind, len(part))
+    design = table_design(trials.cube(), None)
+    # whole trials: what is left of a cell is rounded, and an input keeps one
+    effective = np.rint(trials.counts / design.spread).astype(np.int64)
+    effective[effective.sum(1) == 0] = trials.counts[effective.sum(1) == 0] > 0
+    limits, p = maximal_leakage(effective), trials.null(999, 0).p
+    why = first((not_detected(p, limits.high), limits.why))
+    low = limits.low if p <= GATE else 0.0
+    checks = {**limits.checks, "permutation_p": p}
+    value = None if why else limits.value
+    return design.marked(Bits(value, low, limits.high, len(part), limits.estimator, kind, value is not None, why, checks))
 
 
 def _embedded(clean: Evidence | None, part: Evidence) -> list[Bits]:
@@ -136,6 +169,10 @@ def _embedded(clean: Evidence | None, part: Evidence) -> list[Bits]:
     if part.embedding is None or part.kind == "read" or not rows.any():
         return []
     embedding, intent = part.embedding[rows], part.intent[rows]
+    unit = clusters_of(_cluster(part, rows), len(intent))
+    if unit is not None:
+        kept = one_row_of_each(unit, intent)
+        embedding, intent = embedding[kept], intent[kept]
     reference = None
     if clean is not None and clean is not part and clean.embedding is not None:
         known = np.isin(clean.intent, intent)
@@ -160,24 +197,27 @@ def _signal(clean: Evidence | None, part: Evidence) -> list[Bits]:
     return list(signal_and_noise(*conditions))
 
 
-def _adversary_table(part: Evidence) -> Counts:
-    """Counts (adversary symbols that occur, what the adversary's receiver saw); NONE is a symbol where it occurs."""
+def _sent(part: Evidence) -> list[Bits]:
+    rows = part.intent != NONE
+    return [sent_bits(part.intent[rows], part.intent_prior)] if rows.any() else []
+
+
+def _cluster(part: Evidence, rows: NDArray[np.bool_]) -> NDArray[np.int64] | None:
+    return None if part.cluster is None else part.cluster[rows]
+
+
+def _adversary_columns(part: Evidence) -> dict[str, Any]:
+    """The adversary's symbols that occur and what its receiver saw; NONE is a symbol where it occurs."""
     received, alphabet = part.received
-    counts = _table(part.adversary, len(part.adversary_alphabet), received, len(alphabet))
-    return _used(counts, None)[0]
+    return _columns(part, part.adversary, len(part.adversary_alphabet), received, len(alphabet), None)
 
 
-def _table(
-    x: np.ndarray[tuple[int, ...], np.dtype[np.int32]], inputs: int, y: np.ndarray[tuple[int, ...], np.dtype[np.int32]], outcomes: int
-) -> Counts:
-    """Counts (inputs + 1, outcomes + 1); the last of each is NONE."""
-    return cross_tabulate(np.where(x == NONE, inputs, x), np.where(y == NONE, outcomes, y), inputs=inputs + 1, outcomes=outcomes + 1)
+def _columns(part: Evidence, x: Symbols, inputs: int, y: Symbols, outcomes: int, prior: Floats | None) -> dict[str, Any]:
+    """Two columns of `part` as the measures of counts take them, NONE a symbol of its own.
 
-
-def _used(counts: Counts, prior: Floats | None) -> tuple[Counts, Floats | None]:
-    """Without the symbols that cannot occur: inputs of prior 0 (or, without a prior, that never came), a NONE that never came."""
-    extended = None if prior is None else np.append(prior, 0.0)
-    inputs = counts.sum(1) > 0 if extended is None else extended > 0
-    outcomes = np.ones(counts.shape[1], dtype=bool)
-    outcomes[-1] = counts[:, -1].any()
-    return counts[np.ix_(inputs, outcomes)], None if extended is None else extended[inputs]
+    Without the symbols that cannot occur: inputs of prior 0 (or, without a prior, that never came), a NONE that never came.
+    """
+    x, y = np.where(x == NONE, inputs, x), np.where(y == NONE, outcomes, y)
+    used = np.bincount(x, minlength=inputs + 1) > 0 if prior is None else np.append(prior, 0.0) > 0
+    columns = {"x": np.cumsum(used)[x] - 1, "y": y, "inputs": int(used.sum()), "outcomes": outcomes + int((y == outcomes).any())}
+    return columns | {"cluster": part.cluster} | ({} if prior is None else {"prior": prior[used[:-1]]})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hartley.bits.tables import Floats
+from hartley.bits.counted.permutation import Null
+from hartley.bits.tables import Counts, Floats, entropy_bits, information_of_law
 
 Z = 1.959963984540054
 """Two-sided 95%."""
@@ -42,3 +43,27 @@ def upward_reach(values: Floats, mass: Floats, n: float) -> float:
     spread = float(mass[tail] @ (values[tail] - inside) ** 2 + mass[~tail] @ (values[~tail] - outside) ** 2)
     shift = (proportion_limits(share * n, n)[1] - share) * (inside - outside)
     return float(max(plain, np.hypot(shift, Z * np.sqrt(spread / n))))
+
+
+def near_zero_high_bits(counts: Counts | Floats, null: Null) -> float:
+    """97.5% upper limit of an information in bits that a test could not tell from 0; counts (inputs, outcomes) of (effective) trials.
+
+    Near independence the plug-in is a scaled noncentral chi-square (Wilks 1938), its noncentrality 2 n ln2 times the information.
+    Scale and degrees of freedom are read off the shuffled tables (`null`), so that thin tables are served too (Satterthwaite 1946); the
+    limit is the noncentrality at which so small a plug-in has a chance of 2.5%. A plug-in below its mean under the null counts as
+    that mean: a lucky draw proves nothing. Added as a square: outcomes that no trial has shown, or fewer trials than there are inputs.
+    No test could see what they tell, and they could tell the whole input.
+    """
+    from scipy.special import chndtrinc
+
+    n = float(counts.sum())
+    law = counts.sum(1) / n
+    columns = counts.sum(0)
+    rare = proportion_limits(float(columns[columns <= (law > 0).sum()].sum()), n)[1]
+    hidden = rare * entropy_bits(law)
+    if null.mean_bits <= 0 or null.deviation_bits <= 0:
+        return hidden
+    freedom = max(1.0, 2 * (null.mean_bits / null.deviation_bits) ** 2)
+    scale = max(null.mean_bits / freedom, 1 / (2 * n * float(np.log(2))))
+    reached = max(information_of_law(counts / n) / scale, freedom)
+    return float(np.hypot(scale * chndtrinc(reached, freedom, 0.025), hidden))

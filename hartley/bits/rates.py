@@ -83,7 +83,7 @@ def success_rate(
         return Rate(name, arm, hits / n, low, high, n, "Clopper-Pearson 95%", headline, better)
     if unit.max() == 0:
         return Rate(name, arm, hits / n, 0.0, 1.0, n, f"no limits, {ONE}", headline, better, 1)
-    low, high, design = share_limits(np.bincount(unit, flags[used] == 1), np.bincount(unit).astype(np.float64))
+    low, high, design = share_limits(np.bincount(unit, flags[used] == 1).astype(np.float64), np.bincount(unit))
     estimator = "Korn-Graubard 95% over clusters"
     return Rate(name, arm, hits / n, min(low, hits / n), max(high, hits / n), n, estimator, headline, better, *design.stated)
 

@@ -52,14 +52,15 @@ def cross_tabulate(
     their row; without, they are any values that sort, and the rows are the distinct values in order.
     InputError names the column, as in `names`, and the row for unequal lengths, a NaN or an index out of range.
     """
-    rows, kx = _symbols(names[0], x, inputs)
-    columns, ky = _symbols(names[1], y, outcomes)
+    rows, kx = symbols(names[0], x, inputs)
+    columns, ky = symbols(names[1], y, outcomes)
     if len(rows) != len(columns):
         raise InputError(f"columns {names[0]} and {names[1]}: {len(rows)} and {len(columns)} rows, takes equal lengths")
     return np.bincount(rows * ky + columns, minlength=kx * ky).reshape(kx, ky).astype(np.int64)
 
 
-def _symbols(name: str, values: ArrayLike, size: int | None) -> tuple[Counts, int]:
+def symbols(name: str, values: ArrayLike, size: int | None) -> tuple[Counts, int]:
+    """(indices (n,) from 0, how many symbols) of a column; as in `cross_tabulate`, which see."""
     array: NDArray[Any] = np.asarray(values)
     if array.ndim != 1 or array.dtype == object:
         raise InputError(f"column {name}: shape {array.shape} of {array.dtype}, takes one symbol a row")

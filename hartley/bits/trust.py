@@ -15,6 +15,8 @@ TRIALS_PER_CELL = 5
 """Floors of a table of counts: trials with every input, and trials in all for every occupied cell."""
 NOTHING_DETECTED = "no channel detected"
 """How the reason begins where the null of independence is not rejected."""
+EQUIVALENT_SHARE = 0.05
+"""An upper limit of this share of the input's entropy says that there is nothing: a twentieth of what was sent."""
 
 
 def first(reasons: Iterable[str]) -> str:
@@ -28,6 +30,17 @@ def not_detected(p: float, high: float | None) -> str:
         return ""
     rest = "" if high is None else f"; if there is one it carries less than {high:.3f} bits"
     return f"{NOTHING_DETECTED} (permutation p = {p:.3f}){rest}"
+
+
+def equivalent(p: float, high: float, entropy: float, fewest: float) -> str:
+    """The equivalence test: not detected, and at most EQUIVALENT_SHARE of `entropy`, that of the input in bits. "" where it is not so.
+
+    high: a 97.5% upper limit in bits, so that information of that share is called 0 in at most 2.5%. fewest: trials of the rarest input.
+    """
+    bound = EQUIVALENT_SHARE * entropy
+    if p <= GATE or high > bound or fewest < TRIALS_PER_INPUT:
+        return ""
+    return f"{NOTHING_DETECTED} (permutation p = {p:.3f}): equivalent to 0, at most {high:.3f} bits where {bound:.3f} would count"
 
 
 def too_few_trials(fewest: int, n: int, occupied: int) -> str:

@@ -143,7 +143,7 @@ def test_a_measured_channel():
 
 
 def test_no_channel_and_too_few_trials_are_said():
-    nothing = capacity(np.full((5, 5), 20))
+    nothing = capacity(symmetric(5, 0.8).balanced(100, np.random.default_rng(0)))
     assert nothing.value is None and nothing.low == 0 and "no channel detected" in nothing.why
     few = capacity(np.diag([8, 8, 8]))
     assert few.value is None and "an input has 8" in few.why and few.low < np.log2(3) <= few.high + 1e-12

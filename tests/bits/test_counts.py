@@ -169,7 +169,7 @@ def test_no_channel_raises_no_alarm(inputs):
 
 
 def test_no_channel_is_said_in_words():
-    found = information(np.full((4, 4), 25))
+    found = information(symmetric(4, 0.75).balanced(80, np.random.default_rng(0)))
     assert found.value is None and found.low == 0.0 and found.high > 0
     assert "no channel detected" in found.why and f"{found.high:.3f}" in found.why
 
@@ -185,7 +185,7 @@ def test_shuffling_leaves_nothing():
     x = np.repeat(np.arange(5), 100)
     assert information(x, x).value == pytest.approx(np.log2(5), abs=1e-6)
     shuffled = information(x, generator.permutation(x))
-    assert shuffled.value is None and shuffled.low == 0
+    assert shuffled.value == shuffled.low == 0 and shuffled.high < shuffled.checks["equivalence_bits"]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -212,7 +212,7 @@ def test_independent_copies_add_up():
     [
         (np.diag([9, 9, 9]), "an input has 9"),
         (symmetric(10, 0.5).balanced(200, np.random.default_rng(1)), "occupied cells"),
-        (np.full((3, 3), 40), "no channel detected"),
+        (symmetric(3, 2 / 3).balanced(45, np.random.default_rng(0)), "no channel detected"),
     ],
 )
 def test_the_point_is_withheld_with_the_reason(counts, words):

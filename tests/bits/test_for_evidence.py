@@ -47,7 +47,7 @@ def by(found, name, kind):
 
 def test_a_write_gets_every_measure():
     found = for_evidence(write())
-    common = ["utility_bits", "adversary_bits", "margin_bits", "deployed_bits", "misinformation_bits"]
+    common = ["utility_bits", "adversary_bits", "margin_bits", "sent_bits", "deployed_bits", "misinformation_bits"]
     kinds = {name: [bits.kind for where, bits in found if where == name] for name in ("clean", "attacked", "defended", "defended_attacked")}
     carried = ["embedding_bits", "certified_bits", "c_g_bits", "alignment_loss_bits"]
     changes = ["signal_loss_bits", "noise_gain_bits"]
@@ -88,7 +88,7 @@ def test_what_is_written_whatever_the_user_meant_is_counted_where_the_trials_all
     intent, adversary = generator.integers(0, 2, (2, 400))
     columns = {"intent": intent, "adversary": adversary, "outcome": intent ^ adversary, "success": np.zeros(400), "intent_prior": None}
     found = for_evidence(arm("attacked", **columns))
-    assert by(found, "attacked", "adversary_bits").value is None
+    assert by(found, "attacked", "adversary_bits").value == 0
     assert by(found, "attacked", "adversary_given_user_bits").value == pytest.approx(1.0, abs=0.01)
 
 
@@ -177,7 +177,7 @@ def test_what_cannot_be_measured_says_so():
     same = arm("attacked", adversary=np.full(400, 3))
     assert "one input symbol" in by(for_evidence(same), "attacked", "adversary_bits").why
     bare = arm("attacked", log2_q=None, embedding=None)
-    assert [bits.kind for _, bits in for_evidence(bare)] == ["utility_bits", "adversary_bits", "margin_bits", "capacity_bits"]
+    assert [bits.kind for _, bits in for_evidence(bare)] == ["utility_bits", "adversary_bits", "margin_bits", "sent_bits", "capacity_bits"]
 
 
 def test_an_arm_of_one_row_and_a_table_of_none():
@@ -185,7 +185,7 @@ def test_an_arm_of_one_row_and_a_table_of_none():
     for size in (1, 2, 3):
         for where, bits in for_evidence(table.rows(np.arange(size))):
             assert where == "clean"
-            assert bits.value is None or bits.kind in ("deployed_bits", "misinformation_bits")
+            assert bits.value is None or bits.kind in ("sent_bits", "deployed_bits", "misinformation_bits")
     assert for_evidence(table.rows(np.arange(0))) == ()
 
 

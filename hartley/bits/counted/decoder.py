@@ -12,7 +12,7 @@ from hartley.bits.tables import Counts, Floats
 PSEUDO_TRIALS = (0.25, 1.0, 4.0, 16.0, 64.0, np.inf)
 
 
-def decoder_low_bits(counts: Counts, law: Floats, weight: Floats) -> float:
+def decoder_low_bits(counts: Counts | Floats, law: Floats, weight: Floats) -> float:
     """97.5% lower limit in bits of I(X; Y), from counts (inputs, outcomes); never below 0.
 
     For any decoder q, E log2 q(x|y)/p(x) <= I(X; Y). Here q is fitted to all other trials (leave-one-out: the finest
@@ -69,14 +69,15 @@ class LeftOut:
         return np.asarray(np.log2(posterior / self.prior), dtype=np.float64)
 
 
-def left_out(counts: Counts, law: Floats, weight: Floats) -> LeftOut:
+def left_out(counts: Counts | Floats, law: Floats, weight: Floats) -> LeftOut:
     """Leaves out one trial of every occupied cell of counts (inputs, outcomes); law and weight as in `decoder_low_bits`."""
     xs, ys = np.nonzero(counts)
     at = np.arange(len(xs)), xs
     mass = counts[xs, ys] * weight[xs]
     n = 1.0 / float(mass @ weight[xs])
     remaining = counts[:, ys].T.copy()
-    remaining[at] -= 1
+    # counts of effective trials may be below 1
+    remaining[at] = np.maximum(remaining[at] - 1, 0)
     others = remaining * (weight * n)
     best = (others >= others.max(1, keepdims=True) * (1 - 1e-12)) & (law > 0)
     wrong = 1 - best[at] / best.sum(1)
@@ -97,7 +98,7 @@ def _two_level(best: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], error: Flo
     return np.asarray(np.where(total > 0, mixed, inside), dtype=np.float64)
 
 
-def _price_of_unseen(counts: Counts, weight: Floats, law: Floats, pseudo: float, error: float) -> float:
+def _price_of_unseen(counts: Counts | Floats, weight: Floats, law: Floats, pseudo: float, error: float) -> float:
     """Mean score in bits of an (x, y) that no trial has shown; inf when every pair has been seen."""
     columns = counts.sum(0) > 0
     table = (counts * (weight / (counts.sum(1) @ weight**2))[:, None])[:, columns].T
