@@ -151,14 +151,18 @@ def report(run: Path, out: Path | None, form: str | None) -> None:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--policy", required=True, type=click.Path(path_type=Path), help="A TOML file with a list named rules.")
 def check(run: Path, policy: Path) -> None:
-    """Hold a run against a policy: exit 1 if a rule is broken, 2 if something it needs was not measured."""
+    """Hold a run against a policy: exit 1 if a rule is broken, 2 if something it needs was not measured.
+
+    A rule that holds only because the target cannot do the task without an attack counts as not measured.
+    """
     from hartley import catalog
+    from hartley.report.visible import plain
     from hartley.runs import check as judge
     from hartley.runs.folder import Run
 
     result = judge.check(Run.open(run), judge.read_policy(policy), catalog)
-    for verdict in result.verdicts:
-        click.echo(str(verdict))
+    for line in (*(f"there is no service to attack: {line}" for line in result.weak), *map(str, result.verdicts)):
+        click.echo(plain(line))
     click.echo(f"{len(result.broken)} broken, {len(result.unmeasured)} not measured, of {len(result.verdicts)} rules")
     raise SystemExit(result.exit_code)
 

@@ -1,30 +1,22 @@
-"""The answer first: a verdict and three sentences, derived from the numbers by rules that are stated in the report."""
+"""The answer first: a verdict and a few sentences, derived from the numbers by rules that are stated in the report."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from hartley.report.lines import Guard, Line, worst
-from hartley.report.numbers import Number, apart
+from hartley.report.defended import defended, rescued
+from hartley.report.lines import Guard, Line
+from hartley.report.numbers import apart, difference
+from hartley.report.ranking import Place, Ranking, ranked, widened, writes
+from hartley.report.sentences import Part, Said, Sentence, fraction, listed, name_of
 from hartley.report.words import STATUSES
 
 
 @dataclass(frozen=True)
-class Said:
-    """A string that came with the run: shown, never trusted."""
-
-    text: str
-
-
-Part = str | Number | Said
-Sentence = tuple[Part, ...]
-
-
-@dataclass(frozen=True)
 class Answer:
-    """What a reader in a hurry gets. `lead` is the line that the three sentences speak of; None when nothing was measured."""
+    """What a reader in a hurry gets. `lead` is the line that the sentences speak of; None when nothing was measured."""
 
     verdict: Sentence
     clean: Sentence
@@ -33,6 +25,7 @@ class Answer:
     missing: Sentence
     lead: Line | None
     guard: Guard | None
+    ranking: Ranking
     beside: Sentence = ()
     """In a run of models and of systems: the worst attack of the level that the other sentences do not speak of."""
     beside_level: str = ""
@@ -40,200 +33,211 @@ class Answer:
 
 def answer(lines: Sequence[Line], names: Mapping[str, str], levels: Mapping[str, str] = MappingProxyType({})) -> Answer:
     """`names` maps ids of threats and defenses to the names that people read, `levels` those of threats to what they attack."""
-    lead, leak = worst(lines), worst(lines, reading=True)
-    guard = lead.best if lead is not None else None
+    ranking, leaks = ranked(lines), ranked(lines, reading=True)
+    lead = ranking.worst
     level = levels.get(lead.threat, "") if lead is not None else ""
-    other = worst(line for line in lines if levels.get(line.threat, level) != level)
+    same = [line for line in lines if levels.get(line.threat, level) == level]
+    other = ranked(line for line in lines if levels.get(line.threat, level) != level)
     return Answer(
-        verdict=_verdict(lead, leak, guard, names),
-        clean=_clean(lead, [line for line in lines if levels.get(line.threat, level) == level]),
-        attack=(*_attack(lead, names), *_leak(leak, names)),
-        defense=_defense(lead, guard, names),
+        verdict=(*_weak(lines, ranking, names), *_verdict(ranking, leaks, names)),
+        clean=_clean(lead, same if lead is not None else lines),
+        attack=(*_attack(ranking, names), *_leak(leaks, names)),
+        defense=defended(lead, names),
         missing=_missing(lines),
         lead=lead,
-        guard=guard,
-        beside=_beside(other, names) if other is not None else (),
-        beside_level=levels[other.threat] if other is not None else "",
+        guard=next(iter(lead.rescue.helping), None) if lead is not None else None,
+        ranking=ranking,
+        beside=_beside(other, names),
+        beside_level=levels[other.worst.threat] if other.worst is not None else "",
     )
 
 
-def _beside(line: Line, names: Mapping[str, str]) -> Sentence:
-    clean = line.number("utility_bits", "clean")
-    before: Sentence = ("Left alone, it delivers ", clean, " bits per use. ") if clean.measured else ()
-    return (*before, *_attack(line, names), " ", *_defense(line, line.best, names))
+def _weak(lines: Sequence[Line], ranking: Ranking, names: Mapping[str, str]) -> Sentence:
+    """What must be said before anything else: where there is no service, none can be taken."""
+    weak = [line for line in lines if line.weak]
+    if not weak:
+        return ()
+    whole = not any(line.channel is not None and not line.weak for line in lines)
+    writing = [line for line in weak if writes(line, max(1, len(lines)))]
+    wrote: Sentence = ()
+    if writing:
+        most = max(writing, key=lambda line: line.number("adversary_bits", "attacked").low or 0.0)
+        bits = most.number("adversary_bits", "attacked")
+        wrote = (" What an adversary writes shows all the same: ", bits, " bits under ", name_of(most.threat, names), ".")
+    if whole:
+        channels = "" if len(weak) == 1 else f" (channel {weak[0].name}; on the {len(weak) - 1} others no more)" if weak[0].name else ""
+        why = f"{weak[0].weak}{channels}"
+        end = ". This run cannot tell what an attack would take or a defense keep: too weak is not robust."
+        return ("There is no service to attack: ", Said(weak[0].target), ", ", Said(why, prose=True), end, *wrote, " ")
+    head = f"On {len(weak)} of {len([line for line in lines if line.channel is not None])} channels there is no service to attack ("
+    return (head, *listed(weak, names), "); this run cannot tell anything of them, and what follows leaves them out.", *wrote, " ")
 
 
-def name_of(identifier: str, names: Mapping[str, str]) -> Part:
-    """A name of the catalog as our own word, anything else as said by the run."""
-    return names[identifier] if identifier in names else Said(identifier)
-
-
-def plain(sentence: Iterable[Part]) -> str:
-    """The sentence as one string, for tests and titles."""
-    words = []
-    for part in sentence:
-        if isinstance(part, Number):
-            words.append(f"{part.point} ({part.interval})" if part.value is not None and part.interval else part.interval or part.point)
-        else:
-            words.append(part.text if isinstance(part, Said) else part)
-    return "".join(words)
-
-
-def _verdict(lead: Line | None, leak: Line | None, guard: Guard | None, names: Mapping[str, str]) -> Sentence:
-    if lead is None:
-        if leak is not None and _leaks(leak.number("adversary_bits", "attacked")):
-            return ("The service under attack was not measured; a secret can be read from it.",)
+def _verdict(ranking: Ranking, leaks: Ranking, names: Mapping[str, str]) -> Sentence:
+    leak = leaks.places[0] if leaks.places else None
+    if not ranking.places:
+        if leak is not None and leak.shown:
+            return ("What an attack takes from the service was not measured; a secret can be read from it.",)
         return ("Not measured: this run says nothing about what an attack can do, for better or worse.",)
-    attacked, clean = lead.number("utility_bits", "attacked"), lead.number("utility_bits", "clean")
-    margin = lead.number("margin_bits", "attacked")
+    place, count = ranking.places[0], ranking.compared
+    lead = place.line
+    if not place.shown:
+        return _nothing_shown(ranking)
+    attacked, clean = (widened(lead.number("utility_bits", arm), count) for arm in ("attacked", "clean"))
     name = name_of(lead.threat, names)
-    if margin.high is not None and margin.high < 0:
-        head: Sentence = ("Under ", name, " the adversary has more say in the outcome than the user")
-    elif apart(attacked, clean) and _fraction(attacked.sure_high, clean.sure_low) < 0.5:
+    if place.sure.high is not None and place.sure.high < 0:
+        gone = ": it destroys the service" if attacked.nil or lead.number("utility_bits", "attacked").nil else ""
+        head: Sentence = ("Under ", name, " the adversary has more say in the outcome than the user", gone)
+    elif lead.number("utility_bits", "attacked").nil:
+        head = (name, " destroys the service: of what the user means ", lead.number("utility_bits", "attacked"), " bits get through")
+    elif apart(attacked, clean) and fraction(attacked.sure_high, clean.sure_low) < 0.5:
         head = ("Under ", name, " less than half of what the user means still gets through")
     elif apart(attacked, clean):
-        head = ("Attacks take a part of the service; ", name, " takes the most, and the user still has more say than the adversary")
-        if margin.low is None or margin.low <= 0:
-            head = ("Attacks take a part of the service; ", name, " takes the most")
-    elif lead.written:
-        head = ("Under ", name, " the adversary gets a say in what is done, although the user loses nothing that shows")
+        head = ("Attacks take a part of the service; ", name, " takes the most")
+        if place.sure.low is not None and place.sure.low > 0:
+            head = (*head, ", and the user still has more say than the adversary")
     else:
-        return ("No attack of this run takes a demonstrable part of the service.",)
-    return (*head, *_rescue(lead, guard, names), ".")
+        loss = difference(clean, attacked, "price_bits").high
+        could = "" if loss is None else f", who could still lose up to {loss:.2f} bits"
+        head = ("Under ", name, f" the adversary gets a say in what is done; no loss of the user's is demonstrated{could}")
+    return (*head, *rescued(lead, names), ".", *_tied(ranking, names))
 
 
-def _rescue(lead: Line, guard: Guard | None, names: Mapping[str, str]) -> Sentence:
-    if guard is None:
-        return (", and no defense was measured against it",)
-    attacked, clean = lead.number("utility_bits", "attacked"), lead.number("utility_bits", "clean")
-    left = guard.number("utility_bits", guard.hardest)
-    blind = "" if guard.adaptive else ", as far as an attacker goes who does not know of it"
-    if not apart(attacked, left):
-        if not silenced(lead, guard):
-            return (", and no measured defense wins back a demonstrable part",)
-        gained = lead.number("adversary_bits", "attacked").sure_high
-        kept = guard.number("adversary_bits", guard.hardest).sure_high or 0.0
-        share = _fraction(None if gained is None else gained - kept, gained)
-        return ("; ", name_of(guard.defense, names), f" takes {_amount(share)} of what the adversary gains{blind}")
-    lost = (clean.sure_high or 0.0) - (attacked.sure_high or 0.0)
-    share = _fraction((left.sure_low or 0.0) - (attacked.sure_high or 0.0), lost)
-    return ("; ", name_of(guard.defense, names), f" wins back {_amount(share)} of the loss{blind}")
+def _nothing_shown(ranking: Ranking) -> Sentence:
+    """No attack is demonstrated to do anything; what could still be behind that is said in bits."""
+    taken, given = [], []
+    for place in ranking.places:
+        pair = [widened(place.line.number("utility_bits", arm), ranking.compared) for arm in ("clean", "attacked")]
+        taken += [high for high in [difference(pair[0], pair[1], "price_bits").high] if high is not None]
+        adversary = widened(place.line.number("adversary_bits", "attacked"), ranking.compared)
+        given += [adversary.high] if adversary.high is not None else []
+    take = f"up to {max(0.0, *taken):.2f} bits" if taken else "an amount that was not bounded"
+    give = f" and give the adversary up to {max(given):.2f}" if given else ""
+    many = f" (limits for all {ranking.compared} compared at once)" if ranking.compared > 1 else ""
+    return (f"No attack of this run takes a demonstrable part of the service; one could still take {take}{give}{many}.",)
 
 
-def silenced(line: Line, guard: Guard) -> bool:
-    """Whether the adversary has demonstrably less to say under the defense, at its hardest."""
-    return apart(guard.number("adversary_bits", guard.hardest), line.number("adversary_bits", "attacked"))
-
-
-def _amount(share: float) -> str:
-    return "most" if share >= 0.75 else "a good part" if share >= 0.4 else "a small part"
-
-
-def _fraction(part: float | None, whole: float | None) -> float:
-    return 1.0 if part is None or whole is None or whole <= 0 else part / whole
+def _tied(ranking: Ranking, names: Mapping[str, str]) -> Sentence:
+    """That the worst was picked from many, and how many are as bad as far as this run can tell."""
+    if ranking.compared < 2 or ranking.worst is None:
+        return ()
+    name, ties, others = name_of(ranking.worst.threat, names), len(ranking.ties), ranking.compared - 1
+    if not ties:
+        return (" ", name, f" is demonstrably the worst of the {ranking.compared} channels compared.")
+    are = "is" if ties == 1 else "are"
+    return (f" {ties} of the {others} other channels compared {are} tied with it: not demonstrably different.",)
 
 
 def _clean(lead: Line | None, lines: Sequence[Line]) -> Sentence:
-    if lead is None:
+    shown = lead or next((line for line in lines if line.number("utility_bits", "clean").measured), None)
+    if shown is None:
         return ("What the model delivers without an attack was not measured.",)
-    number = lead.number("utility_bits", "clean")
+    number = shown.number("utility_bits", "clean")
     if not number.measured:
-        return ("What ", Said(lead.target), " delivers without an attack was not measured on this channel.")
-    ceiling = f" of the {lead.possible_bits:.2f} that are possible" if lead.possible_bits else ""
-    channel: Sentence = (" (channel ", Said(lead.name), ")") if lead.name else ()
+        return ("What ", Said(shown.target), " delivers without an attack was not measured on this channel.")
+    ceiling = f" of the {shown.possible_bits:.2f} that are possible" if shown.possible_bits else ""
+    channel: Sentence = (" (channel ", Said(shown.name), ")") if shown.name else ()
     others = [line.number("utility_bits", "clean").value for line in lines if line.channel is not None and line.kind != "read"]
     values = [value for value in others if value is not None]
     spread = ""
     if len(values) > 1 and f"{min(values):.2f}" != f"{max(values):.2f}":
-        spread = f" Over all {len(values)} measured channels it is {min(values):.2f} to {max(values):.2f}."
+        spread = f" Over the {len(values)} channels with a point it is {min(values):.2f} to {max(values):.2f}."
     held = "; the point is withheld" if number.withheld else ""
-    return ("Left alone, ", Said(lead.target), " delivers ", number, " bits per use", ceiling, *channel, held, ".", spread)
+    return ("Left alone, ", Said(shown.target), " delivers ", number, " bits per use", ceiling, *channel, held, ".", spread)
 
 
-def _attack(lead: Line | None, names: Mapping[str, str]) -> Sentence:
-    if lead is None:
-        return ("No attack on the service was measured.",)
-    attacked, adversary = lead.number("utility_bits", "attacked"), lead.number("adversary_bits", "attacked")
-    start: Sentence = ("The worst measured attack, ", name_of(lead.threat, names), ", ")
+def _attack(ranking: Ranking, names: Mapping[str, str]) -> Sentence:
+    if not ranking.places:
+        return ("No attack on a service was measured that could be ranked.",)
+    place = ranking.places[0]
+    lead, several = place.line, ranking.compared > 1
+    of = f" of {ranking.compared} channels compared" if several else " measured"
+    start: Sentence = (
+        f"The worst{of}, " if place.shown else f"Not shown to do anything, the least is left{of} by ",
+        name_of(lead.threat, names),
+    )
+    return (*start, ", " if place.shown else ", which ", *_effect(lead), ".", *_metric(lead), *_sure(place, ranking, names))
+
+
+def _effect(line: Line) -> Sentence:
+    """What one attack leaves and gives, in numbers also where nothing is demonstrated."""
+    attacked, adversary = line.number("utility_bits", "attacked"), line.number("adversary_bits", "attacked")
     if not attacked.measured:
         left: Sentence = ("leaves a utility that was not measured",)
-    elif attacked.withheld:
-        left = ("leaves ", attacked, " bits of utility (the point is withheld)")
+    elif attacked.nil:
+        left = ("destroys the service: it leaves ", attacked, " bits")
     else:
-        left = ("leaves ", attacked, " bits")
-    if lead.jams_only:
-        gain: Sentence = (" it jams, which gives the adversary nothing to say",)
-    elif not adversary.measured:
-        gain = (" what it gives the adversary was not measured",)
-    elif adversary.withheld:
-        gain = (" what it gives the adversary is withheld but bracketed, ", adversary, " bits")
-    elif adversary.low is not None and adversary.low <= 0:
-        gain = (" it gives the adversary no demonstrable say, ", adversary, " bits")
-    else:
-        gain = (" it gives the adversary ", adversary, " bits")
-    return (*start, *left, ";", *gain, ".", *_metric(lead))
+        left = ("leaves ", attacked, " bits of utility (the point is withheld)" if attacked.withheld else " bits")
+    if line.jams_only:
+        return (*left, "; it jams, which gives the adversary nothing to say")
+    if not adversary.measured:
+        return (*left, "; what it gives the adversary was not measured")
+    if adversary.low is not None and adversary.low <= 0 and not adversary.nil and not line.written:
+        most = "an amount without an upper limit" if adversary.high is None else f"up to {adversary.high:.2f} bits"
+        return (*left, f"; it gives the adversary no demonstrable say, but it could still be {most}")
+    held = " (the point is withheld)" if adversary.withheld else ""
+    return (*left, "; it gives the adversary ", adversary, " bits", held)
 
 
-def _metric(lead: Line) -> Sentence:
-    """The attack's success in its paper's terms, which hold where bits are withheld."""
-    rate = lead.channel.headline("attacked") if lead.channel is not None else None
+def _metric(line: Line) -> Sentence:
+    """The attack's success in its paper's terms, which hold where bits are withheld, beside the rate without the attack."""
+    rate = line.channel.headline("attacked") if line.channel is not None else None
     if rate is None or not rate.measured:
         return ()
-    return (" In its paper's own terms, ", Said(rate.name), ": ", rate, ".")
+    said: Sentence = (" In its paper's own terms, ", Said(rate.name), ": ", rate)
+    if rate.control is None or apart(rate.control, rate):
+        return (*said, ".")
+    if apart(rate, rate.control):
+        return (*said, ": demonstrably less than without an attack.")
+    return (*said, ": not demonstrably more than without an attack.")
 
 
-def _leaks(number: Number) -> bool:
-    return number.low is not None and number.low > 0
-
-
-def _leak(leak: Line | None, names: Mapping[str, str]) -> Sentence:
-    if leak is None:
+def _sure(place: Place, ranking: Ranking, names: Mapping[str, str]) -> Sentence:
+    """The margin by which it was ranked, and which others cannot be told from it."""
+    if ranking.compared < 2 or not place.sure.interval:
         return ()
-    number = leak.number("adversary_bits", "attacked")
-    start: Sentence = (" As for secrets, ", name_of(leak.threat, names))
-    if _leaks(number):
+    head = f" What the user keeps over the adversary is {place.sure.interval} bits by limits that hold for all {ranking.compared} at once"
+    if not ranking.ties:
+        return (f"{head}, and demonstrably less than with any other.",)
+    are = "is" if len(ranking.ties) == 1 else "are"
+    return (f"{head}; ", *listed([tie.line for tie in ranking.ties], names), f" {are} not demonstrably different.")
+
+
+def _leak(leaks: Ranking, names: Mapping[str, str]) -> Sentence:
+    if not leaks.places:
+        return ()
+    place = leaks.places[0]
+    number = place.line.number("adversary_bits", "attacked")
+    of = f", of {leaks.compared} channels that read compared at once," if leaks.compared > 1 else ""
+    start: Sentence = (" As for secrets, ", name_of(place.line.threat, names), of)
+    if place.shown:
         return (*start, " reads ", number, " bits of a secret per use.")
-    return (*start, " reads no demonstrable part of a secret, ", number, " bits.")
+    most = "" if place.sure.low is None else f", but up to {-place.sure.low:.2f} bits could still be read"
+    return (*start, f" reads no demonstrable part of a secret{most}.")
 
 
-def _defense(lead: Line | None, guard: Guard | None, names: Mapping[str, str]) -> Sentence:
-    if lead is None:
-        return ("So nothing can be said about defenses of the service.",)
-    threat = name_of(lead.threat, names)
-    if guard is None:
-        return ("No defense was measured against ", threat, ".")
-    name = name_of(guard.defense, names)
-    left = guard.number("utility_bits", guard.hardest)
-    attacked = lead.number("utility_bits", "attacked")
-    knowing = "an attacker who knows of it" if guard.hardest == "defended_adaptive" else "an attacker who does not know of it"
-    adversary = guard.number("adversary_bits", guard.hardest)
-    if apart(attacked, left):
-        main: Sentence = ("The best defense against it, ", name, ", wins back ", guard.won_back, f" bits against {knowing}, leaving ", left)
-    elif silenced(lead, guard):
-        main = ("The best defense against it, ", name, f", cuts what {knowing} gains to ", adversary, " bits, leaves the user ", left)
-    else:
-        main = ("No defense wins back a demonstrable part; the best, ", name, ", leaves ", left, f" bits against {knowing}")
-    blind: Sentence = () if guard.adaptive else (" It was not attacked through the defense, so its protection may be overstated.",)
-    return (*main, *_price(guard.price), ".", *blind)
-
-
-def _price(price: Number) -> Sentence:
-    if not price.measured:
-        return ("; its price in clean service was not measured",)
-    if price.low is not None and price.low <= 0:
-        return (" and costs no demonstrable part of the clean service, ", price, " bits")
-    return (" and costs ", price, " bits of the clean service")
+def _beside(other: Ranking, names: Mapping[str, str]) -> Sentence:
+    if other.worst is None:
+        return ()
+    clean = other.worst.number("utility_bits", "clean")
+    before: Sentence = ("Left alone, it delivers ", clean, " bits per use. ") if clean.measured else ()
+    return (*before, *_attack(other, names), " ", *defended(other.worst, names))
 
 
 def _missing(lines: Sequence[Line]) -> Sentence:
+    """How much of the run was measured; and of what was, how much was withheld, so that "all" is not read as "all known"."""
     cells = {id(cell): cell for line in lines for cell in line.cells}.values()
+    shown = [number for line in lines for number in line.shown]
+    held, absent = sum(number.withheld for number in shown), sum(not number.measured for number in shown)
+    known = f" Of the {len(shown)} numbers in bits in the table of threats {held} are withheld (only a bracket is stated)"
+    known = f"{known} and {absent} were not measured." if shown else ""
     left = [cell for cell in cells if not cell.measured]
     if not left:
-        return (f"All {len(cells)} cells of this run were measured.",)
+        return (f"All {len(cells)} cells of this run ended with a result.{known}",) if cells else ("This run has no cell.",)
     counts: dict[str, int] = {}
     for cell in left:
         counts[cell.status] = counts.get(cell.status, 0) + 1
     parts: list[Part] = [f"{len(left)} of {len(cells)} cells were not measured ("]
     for index, (status, count) in enumerate(counts.items()):
         parts += [", " if index else "", f"{count} ", STATUSES[status] if status in STATUSES else Said(status)]
-    return (*parts, "). They count neither as safe nor as broken; each is named, with its reason, at the end.")
+    return (*parts, f"). They count neither as safe nor as broken; each is named, with its reason, at the end.{known}")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from hartley.report import shapes
 from hartley.report.facts import Facts
-from hartley.report.lines import Line, worst
+from hartley.report.lines import Line
 from hartley.report.numbers import Number
+from hartley.report.ranking import worst
 from hartley.report.words import FLOWS
 
 

@@ -94,6 +94,17 @@ def asked(exhibit: Exhibit) -> tuple[str, str]:
     return str(exhibit.text.get("clean", "")) if exhibit.text is not None else "", words if not exhibit.found else ""
 
 
+def wrong_before(exhibit: Exhibit, cell: Cell) -> bool:
+    """Whether a trial under attack was not right without the attack either, so that it shows nothing of the attack.
+
+    Told apart where intents and outcomes of the channel are spoken of in the same words; a task and what was done about it are not.
+    """
+    if exhibit.arm not in ALONE or exhibit.outcome_clean == exhibit.intent:
+        return False
+    alike = [other for other in cell.exhibits if other.channel == exhibit.channel]
+    return not exhibit.of_system or any(other.intent == other.outcome_clean for other in alike)
+
+
 def _unguarded(exhibit: Exhibit, cell: Cell, cells: Sequence[Cell]) -> Series:
     """The infection curve of the same society without a safeguard, where this cell has one: a delay is no stop."""
     if exhibit.spreading is None or cell.defense == NONE:

@@ -1,18 +1,17 @@
-"""A run as lines: one a threat, channel, target, seed and budget, with its defenses beside it, ranked."""
+"""A run as lines: one a threat, channel, target, seed and budget, with its defenses beside it."""
 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
-from hartley.report.folder import Folder
-from hartley.report.numbers import Number, absent, apart, difference
+from hartley.report.numbers import Number, absent, difference
+from hartley.report.ranking import Rescue, margin, rescue, writes
 from hartley.report.records import Cell, Channel
 
 NONE = "none"
+UNDER = ("defended_attacked", "defended_adaptive")
 
 
 @dataclass(frozen=True)
@@ -34,20 +33,29 @@ class Guard:
         return absent(kind, arm, why) if self.channel is None else self.channel.number(kind, arm)
 
     @property
-    def hardest(self) -> str:
-        """The arm under which the defense leaves the least margin."""
-        arms = ("defended_attacked", "defended_adaptive")
-        return min(arms, key=lambda arm: _favoring_adversary(self, arm))
+    def attacked(self) -> tuple[str, ...]:
+        """The arms under attack that this defense was measured in."""
+        return tuple(arm for arm in UNDER if any(self.number(kind, arm).measured for kind in ("utility_bits", "adversary_bits")))
 
     @property
-    def strength(self) -> float:
-        """What the defense leaves under its hardest arm, read in the adversary's favor: the order of defenses."""
-        return _favoring_adversary(self, self.hardest)
+    def hardest(self) -> str:
+        """The arm under which the defense leaves the least margin; one whose margin is not known counts as the hardest."""
+        lows = {arm: margin(self, self.kind, arm).sure_low for arm in self.attacked}
+        return min(lows, key=lambda arm: float("-inf") if lows[arm] is None else lows[arm], default=UNDER[0])  # type: ignore[arg-type,return-value]
+
+    @property
+    def kind(self) -> str:
+        return self.channel.kind if self.channel is not None else ""
+
+    @property
+    def left(self) -> Number:
+        """The margin under the hardest arm."""
+        return margin(self, self.kind, self.hardest)
 
 
 @dataclass(frozen=True)
 class Line:
-    """One channel of one threat. `possible_bits` is H(U), the ceiling of utility; None when unknown."""
+    """One channel of one threat, without a defense and under each that the plan names."""
 
     threat: str
     target: str
@@ -56,7 +64,6 @@ class Line:
     status: str
     why: str
     channel: Channel | None
-    possible_bits: float | None
     guards: tuple[Guard, ...]
     cells: tuple[Cell, ...]
 
@@ -81,44 +88,46 @@ class Line:
         return self.kind == "jam" and not any(number.measured for number in numbers if number.name == "adversary_bits")
 
     @property
-    def written(self) -> bool:
-        """Whether the adversary demonstrably says more in the outcome than the tie of its symbol to the user's would."""
-        attacked, given = self.number("adversary_bits", "attacked"), self.number("adversary_given_user_bits", "attacked")
-        null = self.number("adversary_bits", "clean")
-        if self.kind != "write" or attacked.low is None:
-            return False
-        if null.measured:
-            return apart(null, attacked)
-        sure = given if given.measured else attacked
-        return sure.low is not None and sure.low > 0
+    def possible_bits(self) -> float | None:
+        """H(U) as it was sent, the ceiling of utility; None when unknown."""
+        return self.channel.sent_bits if self.channel is not None else None
 
     @property
-    def damage(self) -> tuple[bool, float]:
-        """How little is left under attack, as an order: the smaller the worse. (True, infinity) when nothing is known.
+    def weak(self) -> str:
+        """Why there is no service here that could be attacked, or ""."""
+        return self.channel.weak if self.channel is not None else ""
 
-        First whether the loss is uncertain, then the margin as a share of the clean utility, so that channels with
-        different ceilings compare. Withheld numbers enter at the side that favors the user.
-        """
-        clean, attacked = self.number("utility_bits", "clean"), self.number("utility_bits", "attacked")
-        adversary, margin = self.number("adversary_bits", "attacked"), self.number("margin_bits", "attacked")
-        if self.kind == "read":
-            low = adversary.sure_low
-            return (low is None or low <= 0, math.inf if low is None else -low)
-        if margin.sure_high is not None:
-            left = margin.sure_high
-        elif attacked.sure_high is not None:
-            left = attacked.sure_high - (adversary.sure_low or 0.0)
-        else:
-            return True, math.inf
-        whole = clean.sure_high or self.possible_bits or 1.0
-        certain = apart(attacked, clean) or (margin.high is not None and margin.high < 0) or self.written
-        return not certain, left / whole
+    @property
+    def written(self) -> bool:
+        """Whether the adversary demonstrably says something in the outcome."""
+        return writes(self)
+
+    @property
+    def shown(self) -> tuple[Number, ...]:
+        """Its numbers in bits in the table of threats, without those that such a channel cannot have."""
+        wanted = [("utility_bits", arm) for arm in ("clean", "attacked")] if self.serves else []
+        wanted += [] if self.jams_only else [("adversary_bits", "attacked")]
+        return tuple(self.number(*one) for one in wanted) if self.channel is not None else ()
+
+    @property
+    def serves(self) -> bool:
+        """Whether the user's service is part of what was measured here; where a secret is read it may not be."""
+        return self.kind != "read" or self.number("utility_bits", "clean").measured
+
+    @property
+    def rescue(self) -> Rescue:
+        """What its defenses do for it."""
+        return rescue(self)
 
     @property
     def best(self) -> Guard | None:
-        """The defense with the greatest strength; None when none was measured."""
-        known = [guard for guard in self.guards if guard.channel is not None and math.isfinite(guard.strength)]
-        return max(known, key=lambda guard: guard.strength, default=None)
+        """The defense that is demonstrably the best; None where none is."""
+        return self.rescue.best
+
+    @property
+    def label(self) -> str:
+        """Threat and channel, for a list of several."""
+        return f"{self.threat} ({self.name})" if self.name else self.threat
 
     @property
     def anchor(self) -> str:
@@ -128,32 +137,18 @@ class Line:
         return f"t-{plain}-{hashlib.sha256(parts.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
-def of(
-    folder: Folder, order: Sequence[str], guards: Sequence[str] = (), levels: Mapping[str, str] = MappingProxyType({})
-) -> tuple[Line, ...]:
-    """The lines of a run, threats in `order` and defenses in that of `guards`, unknown ones last.
-
-    What the plan names and no cell holds is "not run". `levels` says of threats and defenses what they attack and guard, by id:
-    a defense of the other level says nothing about a threat, so such a pair is left out unless it was measured after all.
-    """
+def of(found: Iterable[Cell], order: Sequence[str], guards: Sequence[str] = ()) -> tuple[Line, ...]:
+    """The lines of a run's cells, threats in `order` and defenses in that of `guards`, unknown ones last."""
     groups: dict[tuple[str, str, str, str], dict[str, Cell]] = {}
     place = {defense: index for index, defense in enumerate(guards)}
-    asked = [cell for cell in (*folder.cells, *_missing(folder)) if cell.measured or paired(cell.threat, cell.defense, levels)]
-    found = sorted(asked, key=lambda cell: (place.get(cell.defense, len(place)), cell.defense))
-    for cell in found:
+    for cell in sorted(found, key=lambda cell: (place.get(cell.defense, len(place)), cell.defense)):
         groups.setdefault((cell.threat, cell.target, cell.seed, cell.budget), {}).setdefault(cell.defense, cell)
     rank = {threat: index for index, threat in enumerate(order)}
     keys = sorted(groups, key=lambda key: (rank.get(key[0], len(rank)), key))
-    entropies: dict[str, float | None] = {}
-    return tuple(line for key in keys for line in _group(folder, groups[key], entropies))
+    return tuple(line for key in keys for line in _group(groups[key]))
 
 
-def paired(threat: str, defense: str, levels: Mapping[str, str]) -> bool:
-    """Whether the defense guards what the threat attacks; what is not known goes with everything."""
-    return threat not in levels or defense not in levels or levels[threat] == levels[defense]
-
-
-def _group(folder: Folder, cells: Mapping[str, Cell], entropies: dict[str, float | None]) -> Iterable[Line]:
+def _group(cells: Mapping[str, Cell]) -> Iterable[Line]:
     base = cells.get(NONE)
     others = tuple(cell for name, cell in cells.items() if name != NONE)
     # Every defense faces the same inputs and attacks, so a defended cell's bare arms can stand in for a missing bare cell.
@@ -161,18 +156,11 @@ def _group(folder: Folder, cells: Mapping[str, Cell], entropies: dict[str, float
     told = source or others[0]
     channels: Sequence[Channel | None] = source.channels if source is not None and source.measured else (None,)
     status, why = (told.status, told.why) if source is not None else ("not run", "no cell without a defense is in this run")
-    if source is not None and source.status == "measured" and not source.channels:
-        status, why = "failed", "the cell says measured but holds no channel"
     everything = tuple(cell for cell in (base, *others) if cell is not None)
+    known = {item.name for item in channels if item is not None}
     for channel in channels:
-        possible = None
-        if channel is not None and channel.kind != "read":
-            if channel.evidence not in entropies:
-                entropies[channel.evidence] = folder.intent_entropy_bits(channel)
-            possible = entropies[channel.evidence]
-        known = {item.name for item in channels if item is not None}
         guards = tuple(_guard(channel, cell, known) for cell in others)
-        yield Line(told.threat, told.target, told.seed, told.budget, status, why, channel, possible, guards, everything)
+        yield Line(told.threat, told.target, told.seed, told.budget, status, why, channel, guards, everything)
 
 
 def _bare(cell: Cell) -> bool:
@@ -192,44 +180,3 @@ def _guard(channel: Channel | None, cell: Cell, known: set[str]) -> Guard:
     price = difference(bare.number("utility_bits", "clean"), found.number("utility_bits", "defended"), "price_bits")
     own = tuple(rate for item in cell.channels if item.name not in known for rate in item.rates if not rate.headline)
     return replace(guard, own=own, won_back=replace(won, better="user"), price=replace(price, better="attacker"))
-
-
-def _favoring_adversary(guard: Guard, arm: str) -> float:
-    """Margin under `arm` with withheld numbers at the side that favors the adversary; infinite when the arm says nothing."""
-    utility, adversary, margin = (guard.number(kind, arm) for kind in ("utility_bits", "adversary_bits", "margin_bits"))
-    if guard.channel is not None and guard.channel.kind == "read":
-        return math.inf if adversary.sure_high is None else -adversary.sure_high
-    if margin.sure_low is not None:
-        return margin.sure_low
-    if utility.sure_low is None:
-        return math.inf
-    return utility.sure_low - (adversary.sure_high or 0.0)
-
-
-def _missing(folder: Folder) -> Iterable[Cell]:
-    """What the plan asks for and no file of the run answers."""
-    threats, defenses, seeds = (_strings(folder.plan.get(name)) for name in ("threats", "defenses", "seeds"))
-    only = folder.plan.get("only")
-    met = {threat: _strings(names) for threat, names in only.items()} if isinstance(only, Mapping) else {}
-    target, budget = str(folder.plan.get("target", "")), str(folder.plan.get("budget", ""))
-    have = {(cell.threat, cell.defense, cell.seed) for cell in folder.cells}
-    targets = {cell.target for cell in folder.cells}
-    budgets = {cell.budget for cell in folder.cells}
-    for threat in threats:
-        for seed in seeds or sorted({cell.seed for cell in folder.cells}):
-            for defense in (NONE, *met.get(threat, defenses)):
-                if (threat, defense, seed) not in have:
-                    where = next(iter(targets)) if len(targets) == 1 else target
-                    effort = next(iter(budgets)) if len(budgets) == 1 else budget
-                    why = "The plan names it; the run holds no result for it."
-                    yield Cell("", where, threat, defense, seed, effort, "not run", why, (), (), (), ())
-
-
-def _strings(value: object) -> list[str]:
-    return [item if isinstance(item, str) else repr(item) for item in value] if isinstance(value, list) else []
-
-
-def worst(lines: Iterable[Line], *, reading: bool = False) -> Line | None:
-    """The line with the greatest damage among those that read a secret, or among those that do not; None without any."""
-    known = [line for line in lines if (line.kind == "read") is reading and math.isfinite(line.damage[1])]
-    return min(known, key=lambda line: line.damage, default=None)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hartley.runs.reading import NO_CONTROL, is_nil, needs_control
+
 BITS, SHARE, PLAIN = "bits", "share", "plain"
 UNLIMITED = ("bandwidth_bits", "cut_bound_bits")
 """Limits that an interface need not have: a free string lets everything through."""
@@ -36,6 +38,41 @@ class Number:
     better: str = ""
     headline: bool = False
     checks: Mapping[str, float] = field(default_factory=dict)
+    clusters: int | None = None
+    design_effect: float | None = None
+    control: Number | None = None
+    attack: bool = False
+    """Whether it is an attack's success; `control` is then the same rate without the attack, None where that was not counted."""
+
+    @property
+    def nil(self) -> bool:
+        """Whether it was shown to be 0 up to a limit: a point, and not a withheld one."""
+        return is_nil({"value": self.value, "low": self.low, "high": self.high, "checks": self.checks})
+
+    @property
+    def beside(self) -> str:
+        """In words the rate without the attack, for what is an attack's success; "" for what is none."""
+        if not self.attack:
+            return ""
+        return NO_CONTROL if self.control is None else f"{self.control.point} without an attack"
+
+    @property
+    def trials(self) -> str:
+        """What it rests on: "2,185 in 24 units, design effect 9.1"; "" where that is not known."""
+        if not self.n or self.clusters is None:
+            return f"{self.n:,}" if self.n else ""
+        effect = "" if self.design_effect is None else f", design effect {self.design_effect:.3g}"
+        return f"{self.n:,} in {self.clusters:,} unit{'s' if self.clusters != 1 else ''}{effect}"
+
+    @property
+    def told(self) -> str:
+        """Point and interval for a line of text, and beside an attack's success the rate without it."""
+        if not self.measured:
+            return f"{self.point} ({self.beside})" if self.attack else self.point
+        if self.value is None:
+            return self.interval
+        inside = "; ".join(part for part in (self.interval, self.beside) if part)
+        return f"{self.point} ({inside})" if inside else self.point
 
     @property
     def measured(self) -> bool:
@@ -54,7 +91,8 @@ class Number:
     @property
     def exact(self) -> bool:
         """Whether it was counted and not estimated: its two statements are the point."""
-        return self.value is not None and self.low == self.value == self.high
+        ends = (self.low, self.high)
+        return self.value is not None and all(end is not None and math.isclose(end, self.value, abs_tol=1e-9) for end in ends)
 
     @property
     def unbounded(self) -> bool:
@@ -64,6 +102,8 @@ class Number:
     @property
     def point(self) -> str:
         """The point in words: a figure, a bound, "withheld", "no limit" or "not measured"."""
+        if self.nil:
+            return "0"
         if self.value is not None:
             return figure(self.value, self.unit)
         if self.bound:
@@ -75,7 +115,7 @@ class Number:
         """The interval in words; empty when there is none, or nothing between its ends."""
         if self.exact:
             return ""
-        if self.low is not None and self.high is not None and not (self.bound and self.low <= 0):
+        if self.low is not None and self.high is not None and not self.nil and not (self.bound and self.low <= 0):
             dash = " to " if self.low < 0 else "\N{EN DASH}"
             low = figure(self.low, self.unit)
             return f"{low.rstrip('%') if self.unit == SHARE else low}{dash}{figure(self.high, self.unit)}"
@@ -165,11 +205,13 @@ def of_bits(record: Mapping[str, Any], arm: str) -> Number:
         why=text(record.get("why")),
         better=better,
         checks={key: item for key, item in figures.items() if item is not None},
+        clusters=count(record.get("clusters")) or None,
+        design_effect=real(record.get("design_effect")),
     )  # fmt: skip
 
 
-def of_rate(record: Mapping[str, Any]) -> Number:
-    """From one entry of a channel's rates."""
+def of_rate(record: Mapping[str, Any], control: Mapping[str, Any] | None = None) -> Number:
+    """From one entry of a channel's rates, and that of the same rate without the attack."""
     value, low, high = (real(record.get(part)) for part in ("value", "low", "high"))
     name = text(record.get("name"))
     bounded = all(part is None or 0.0 <= part <= 1.0 for part in (value, low, high))
@@ -181,6 +223,10 @@ def of_rate(record: Mapping[str, Any]) -> Number:
         why=text(record.get("why")),
         better=text(record.get("better")),
         headline=record.get("headline") is True,
+        clusters=count(record.get("clusters")) or None,
+        design_effect=real(record.get("design_effect")),
+        control=None if control is None else of_rate(control),
+        attack=needs_control({"arm": None, "headline": False, "better": "", "name": "", **record}),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import itertools
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,23 +19,28 @@ from markupsafe import Markup
 import hartley
 from hartley.errors import InputError
 from hartley.report import answer as answers
-from hartley.report import channelmap, facts, folder, shapes, textdiff, visible, words
-from hartley.report.exhibits import ALONE, chosen
-from hartley.report.lines import NONE, Line, of
+from hartley.report import channelmap, facts, records, sentences, shapes, textdiff, visible, words
+from hartley.report.exhibits import chosen, wrong_before
+from hartley.report.lines import NONE, UNDER, Line, of
 from hartley.report.media import Shelf
 from hartley.report.numbers import BITS, PLAIN, Number, figure
 from hartley.report.records import Cell, Channel
+from hartley.runs.folder import Run
+from hartley.runs.store import PLAN
 
 HERE = Path(__file__).parent
+ASIDE = (*words.LIMITS, "sent_bits")
+"""Quantities with a place of their own: what an interface lets through, and what was sent."""
 
 
 def build(run: Path) -> str:
-    """The report of a run folder as one HTML document that loads nothing. Raises InputError for what is no run."""
-    read = folder.read(run)
+    """The report of a run folder as one HTML document that loads nothing. Raises InputError for what is no run, or has a damaged plan."""
+    read = Run.open(run)
+    cells = records.cells(read)
     catalog = {row.id: row for row in facts.threats()}
     guards = facts.defenses()
     levels = facts.levels()
-    lines = of(read, list(catalog), list(guards), levels)
+    lines = of(cells, list(catalog), list(guards))
     for line in lines:
         catalog.setdefault(line.threat, facts.unknown(line.threat))
     # Threats go by their id, which is what a user types and a paper's surname is not; defenses by their name.
@@ -43,7 +49,11 @@ def build(run: Path) -> str:
     shelf = Shelf(run)
     groups = _groups(lines)
     context = {
-        "run": read,
+        "environment": read.environment,
+        "plan_text": (run / PLAN).read_text(encoding="utf-8"),
+        "strays": tuple(read.strays),
+        "left_out": read.plan.left_out(),
+        "started": min((cell.started for cell in cells if cell.started), default=""),
         "lines": lines,
         "groups": groups,
         "catalog": catalog,
@@ -56,13 +66,13 @@ def build(run: Path) -> str:
         "shelf": shelf,
         "unrun": [row for row in catalog.values() if row.known and row.id not in {line.threat for line in lines}],
         "varies": _varies(lines),
-        "cells": list({id(cell): cell for line in lines for cell in line.cells}.values()),
+        "cells": cells,
         "recipe": facts.recipe,
         "repeats": _repeats,
         "id_of": id,
         "fresh": itertools.count(1).__next__,
         "trials": _trials(lines),
-        "spent": _spent(read.cells),
+        "spent": _spent(cells),
         "versions": _versions(read.environment),
         "version": hartley.__version__,
     }
@@ -116,14 +126,16 @@ def _environment() -> jinja2.Environment:
         "LEVELS": words.LEVELS,
         "FATES": words.FATES,
         "ASIDE": words.ASIDE,
-        "limits": _limits,
         "KINDS": words.KINDS,
         "STATUSES": words.STATUSES,
         "GLOSSARY": words.GLOSSARY,
+        "moment": _moment,
         "is_number": lambda part: isinstance(part, Number),
-        "is_said": lambda part: isinstance(part, answers.Said),
-        "name_of": answers.name_of,
+        "is_said": lambda part: isinstance(part, sentences.Said),
+        "name_of": sentences.name_of,
         "others": _others,
+        "limits": _limits,
+        "wrong_before": wrong_before,
         "everything": _everything,
     }
     return environment
@@ -181,6 +193,12 @@ def _spent(cells: Sequence[Cell]) -> str:
     return f"{total:.0f} s of work" if total < 120 else f"{total / 60:.0f} min of work" if total < 7200 else f"{total / 3600:.1f} h of work"
 
 
+def _moment(text: str) -> list[str]:
+    """Date and time of a timestamp, each to be kept on one line; nothing for what is none."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)?", text)
+    return [] if found is None else [found[1], f"{found[2]} {'UTC' if found[3] in ('Z', '+00:00') else found[3] or ''}".strip()]
+
+
 def _repeats(cell: Cell, arm: str, cells: Sequence[Cell]) -> bool:
     """Whether a defended cell's arm is the undefended one that another cell shows already."""
     return cell.defense != NONE and arm in ("clean", "attacked") and any(other.defense == NONE and other.measured for other in cells)
@@ -197,21 +215,25 @@ def _others(channel: Channel) -> list[Number]:
     for arm in ("clean", "attacked"):
         carried = channel.bits.get((arm, "embedding_bits"))
         hidden.add((arm, "embedding_bits" if carried is None or carried.value is None else "certified_bits"))
-    found = [number for (arm, kind), number in channel.bits.items() if arm in ("clean", "attacked") and (arm, kind) not in hidden]
-    found = [number for number in found if not _as_before(channel, number)]
+    known = channel.bits.items()
+    found = [number for (arm, kind), number in known if arm in ("clean", "attacked") and (arm, kind) not in hidden and kind not in ASIDE]
     return sorted(found, key=lambda number: (order.get(number.name, len(order)), number.name, number.arm == "attacked"))
 
 
-def _limits(channel: Channel, arm: str) -> list[Number]:
-    """What the interface of a system lets through under one arm, where it was counted; under attack only where that changes it."""
-    found = [number for kind in words.LIMITS if (number := channel.bits.get((arm, kind))) is not None]
-    return [number for number in found if (number.measured or number.unbounded) and not _as_before(channel, number)]
+def _limits(line: Line) -> list[tuple[str, Number]]:
+    """What the interface of a system lets through, where it was counted: (defense, number), the same number once."""
+    found: list[tuple[str, Number]] = []
+    sides = [(NONE, line.channel, ("clean", "attacked")), *((guard.defense, guard.channel, ("defended", *UNDER)) for guard in line.guards)]
+    for name, channel, arms in sides:
+        for kind in words.LIMITS if channel is not None else ():
+            known = [number for arm in arms if channel is not None and (number := channel.bits.get((arm, kind))) is not None]
+            known = [number for number in known if number.measured or number.unbounded]
+            found += [(name, number) for at, number in enumerate(known) if not any(_same(number, other) for other in known[:at])]
+    return found
 
 
-def _as_before(channel: Channel, number: Number) -> bool:
-    """Whether it is a limit that was the same before the attack, which changes what is said and not what may be said."""
-    before = channel.bits.get((ALONE.get(number.arm, ""), number.name)) if number.name in words.LIMITS else None
-    return before is not None and (before.value, before.low, before.high, before.why) == (number.value, number.low, number.high, number.why)
+def _same(one: Number, other: Number) -> bool:
+    return (one.value, one.low, one.high, one.why) == (other.value, other.low, other.high, other.why)
 
 
 def _everything(channel: Channel) -> list[Number]:

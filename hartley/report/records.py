@@ -1,4 +1,4 @@
-"""The cells of a run as typed records. What a file holds is not trusted: wrong types count as absent."""
+"""A run as the report reads it: the run folder's own records, typed. What they hold beyond their form is not trusted."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from hartley.report import trials
 from hartley.report.numbers import Number, absent, of_bits, of_rate, real, text
+from hartley.runs import reading
+from hartley.runs.folder import Run
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,10 @@ class Cost:
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel of a cell. `bits` is keyed by (arm, kind)."""
+    """One channel of a cell. `bits` is keyed by (arm, kind).
+
+    weak: why there is no service on it that could be attacked, or "". sent_bits: H(U), the ceiling of utility; None when unknown.
+    """
 
     name: str
     kind: str
@@ -31,6 +36,8 @@ class Channel:
     bits: Mapping[tuple[str, str], Number]
     rates: tuple[Number, ...]
     costs: tuple[Cost, ...]
+    weak: str = ""
+    sent_bits: float | None = None
 
     def number(self, kind: str, arm: str) -> Number:
         return self.bits.get((arm, kind)) or absent(kind, arm, "this run holds no such measurement")
@@ -93,35 +100,39 @@ class Cell:
     exhibits: tuple[Exhibit, ...]
     seconds: float | None = None
     attempts: int = 0
+    started: str = ""
 
     @property
     def measured(self) -> bool:
         return self.status == "measured" and bool(self.channels)
 
 
-def cell(record: Mapping[str, Any], timing: Mapping[str, Any]) -> Cell:
-    """Raises ValueError when the record does not say what it is the result of."""
-    what = record.get("cell")
-    if record.get("schema") != 1:
-        raise ValueError(f"schema is {text(record.get('schema')) or 'missing'}, this version reads 1")
-    if not isinstance(what, Mapping) or not isinstance(what.get("threat"), str) or not isinstance(what.get("target"), str):
-        raise ValueError("it does not name its target and threat")
-    attempts = real(timing.get("attempts"))
+def cells(run: Run) -> tuple[Cell, ...]:
+    """Every cell of the run's plan, in the plan's order, measured or not."""
+    records = run.cells()
+    weak = reading.weak(run, records)
+    return tuple(_cell(run, record, weak.get(reading.group(record), {})) for record in records)
+
+
+def _cell(run: Run, record: Mapping[str, Any], weak: Mapping[str, str]) -> Cell:
+    what = record["cell"]
+    timing = run.timing(record["key"]) or {}
     return Cell(
-        key=text(record.get("key")),
-        target=text(what.get("target")),
-        threat=text(what.get("threat")),
-        defense=text(what.get("defense")) or "none",
-        seed=text(what.get("seed")),
-        budget=text(what.get("budget")),
-        status=text(record.get("status")) or "failed",
-        why=text(record.get("why")),
-        channels=tuple(_channel(item) for item in _mappings(record.get("channels"))),
+        key=record["key"],
+        target=text(what["target"]),
+        threat=text(what["threat"]),
+        defense=text(what["defense"]),
+        seed=text(what["seed"]),
+        budget=text(what["budget"]),
+        status=record["status"],
+        why=record["why"],
+        channels=tuple(channel(item, weak.get(item["name"], ""), reading.sent_bits(run, record, item)) for item in record["channels"]),
         flags=tuple(_note(item) for item in _mappings(record.get("flags"))),
         curves=tuple(_note(item) for item in _mappings(record.get("curves"))),
-        exhibits=tuple(_exhibit(item) for item in _mappings(record.get("exhibits"))),
+        exhibits=tuple(exhibit(item) for item in _mappings(record.get("exhibits"))),
         seconds=real(timing.get("seconds")),
-        attempts=int(attempts) if attempts is not None else 0,
+        attempts=int(real(timing.get("attempts")) or 0),
+        started=text(timing.get("started")),
     )
 
 
@@ -129,24 +140,20 @@ def _mappings(value: Any) -> list[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
-def _channel(record: Mapping[str, Any]) -> Channel:
-    bits: dict[tuple[str, str], Number] = {}
-    for measure in _mappings(record.get("measures")):
-        inner = measure.get("bits")
-        if isinstance(inner, Mapping):
-            number = of_bits(inner, text(measure.get("arm")))
-            bits[(number.arm, number.name)] = number
-    costs = tuple(
-        Cost(text(item.get("name")), text(item.get("arm")), real(item.get("mean")), real(item.get("max")), int(real(item.get("n")) or 0))
-        for item in _mappings(record.get("costs"))
-    )
+def channel(record: Mapping[str, Any], weak: str = "", sent_bits: float | None = None) -> Channel:
+    """From one entry of a cell's channels."""
+    numbers = [of_bits(measure["bits"], measure["arm"]) for measure in record["measures"]]
     return Channel(
-        name=text(record.get("name")),
-        kind=text(record.get("kind")),
-        evidence=text(record.get("evidence")),
-        bits=bits,
-        rates=tuple(of_rate(item) for item in _mappings(record.get("rates"))),
-        costs=costs,
+        name=record["name"],
+        kind=record["kind"],
+        evidence=record["evidence"],
+        bits={(number.arm, number.name): number for number in numbers},
+        rates=tuple(of_rate(item, reading.control(record, item)) for item in record["rates"]),
+        costs=tuple(
+            Cost(item["name"], item["arm"], real(item["mean"]), real(item["max"]), int(real(item["n"]) or 0)) for item in record["costs"]
+        ),
+        weak=weak,
+        sent_bits=None if record["kind"] == "read" else sent_bits,
     )
 
 
@@ -161,7 +168,8 @@ def _note(record: Mapping[str, Any]) -> Note:
     )
 
 
-def _exhibit(record: Mapping[str, Any]) -> Exhibit:
+def exhibit(record: Mapping[str, Any]) -> Exhibit:
+    """From one entry of a cell's exhibits; what has a wrong type counts as absent."""
     parts = {name: value if isinstance(value, Mapping) else None for name in ("image", "audio", "text") for value in [record.get(name)]}
     turns, left_out = trials.transcript(record.get("transcript"))
     return Exhibit(

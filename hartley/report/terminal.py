@@ -5,59 +5,68 @@ from __future__ import annotations
 from pathlib import Path
 
 from hartley.report import answer as answers
-from hartley.report import facts, folder
+from hartley.report import facts, records
 from hartley.report.lines import Line, of
 from hartley.report.numbers import Number
+from hartley.report.sentences import plain as worded
 from hartley.report.visible import plain
 from hartley.report.words import LEVELS
+from hartley.runs.folder import Run
 
-HEAD = ("threat", "channel", "utility clean", "attacked", "adversary", "paper's metric", "best defense leaves")
+HEAD = (
+    "threat",
+    "channel",
+    "utility clean",
+    "attacked",
+    "adversary",
+    "paper's metric (and without an attack)",
+    "defense that helps most leaves",
+)
+NOTE = "(bits per use, point [95% interval]; ~ the point is withheld and only the bracket is stated; - not measured)"
 
 
 def summary(run: Path) -> list[str]:
     """The lines that `hartley scan` ends with. Whatever came from the run has its control characters made visible."""
-    read = folder.read(run)
     guards = facts.defenses()
-    levels = facts.levels()
-    lines = of(read, [row.id for row in facts.threats()], list(guards), levels)
+    lines = of(records.cells(Run.open(run)), [row.id for row in facts.threats()], list(guards))
     names = {row.id: row.name for row in guards.values()} | {line.threat: line.threat for line in lines}
-    told = answers.answer(lines, names, levels)
+    told = answers.answer(lines, names, facts.levels())
     rows = [HEAD, *(_row(line) for line in lines)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(HEAD))]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    beside = f"{LEVELS.get(told.beside_level, 'Beside it')}. {answers.plain(told.beside)}" if told.beside else ""
-    parts = (told.verdict, told.clean, told.attack, told.defense)
-    sentences = [text for text in (*map(answers.plain, parts), beside, answers.plain(told.missing)) if text]
-    return [
-        *table,
-        "(bits per use, point [95% interval]; ~ the point is withheld and only the bracket is stated)",
-        "",
-        *map(plain, sentences),
-    ]
+    beside = f"{LEVELS.get(told.beside_level, 'Beside it')}. {worded(told.beside)}" if told.beside else ""
+    sentences = [*map(worded, (told.verdict, told.clean, told.attack, told.defense)), beside, worded(told.missing)]
+    return [*table, NOTE, "", *(plain(text) for text in sentences if text)]
 
 
 def _row(line: Line) -> tuple[str, ...]:
-    rate = line.channel.headline("attacked") if line.channel is not None else None
-    best = line.best
-    left = "-" if best is None else f"{_figure(best.number(_kind(line), best.hardest))} {best.defense}"
-    if line.status != "measured":
-        return (line.threat, "-", line.status, "", "", "", plain(line.why))
+    if line.channel is None:
+        return (plain(line.threat), "-", line.status, "", "", "", plain(line.why))
+    rate = line.channel.headline("attacked")
     return (
-        line.threat,
-        plain(line.name),
+        plain(line.threat),
+        plain(line.name) + (" (no service to attack)" if line.weak else ""),
         _figure(line.number("utility_bits", "clean")),
         _figure(line.number("utility_bits", "attacked")),
         _figure(line.number("adversary_bits", "attacked")),
-        "-" if rate is None else f"{plain(rate.name)} {_figure(rate)}",
-        left,
+        "-" if rate is None else f"{plain(rate.name)} {_figure(rate)} ({rate.beside.removesuffix(' an attack')})",
+        _defended(line),
     )
 
 
-def _kind(line: Line) -> str:
-    return "adversary_bits" if line.kind == "read" else "utility_bits"
+def _defended(line: Line) -> str:
+    """What the best defense leaves; where several help and none is the best, one of them with the word for it."""
+    found = line.rescue
+    if not found.helping:
+        return "none is demonstrably better" if found.compared else "-"
+    guard = found.helping[0]
+    left = _figure(guard.number("adversary_bits" if line.kind == "read" else "utility_bits", guard.hardest))
+    return f"{left} {plain(guard.defense)}{' (best)' if found.best is not None and found.compared > 1 else found.tied and ' (tied)'}"
 
 
 def _figure(number: Number) -> str:
     if not number.measured:
         return "-"
+    if number.nil:
+        return f"0 ({number.interval})"
     return f"{'~' if number.value is None else number.point} [{number.interval}]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hartley.report.numbers import PLAIN, SHARE, Number, figure
+from hartley.runs.reading import COMPETENT_SHARE
 
 QUANTITIES = {
     "utility_bits": ("utility", "how much of what the user meant still reaches the outcome, per use. More is better for the user"),
@@ -62,6 +63,7 @@ QUANTITIES = {
     "entropy_bits": ("entropy", "how many bits it takes to say which it was"),
     "won_back_bits": ("won back", "utility with the defense under attack, minus utility under attack without it"),
     "price_bits": ("price", "utility the defense costs when nobody attacks: clean utility minus defended utility"),
+    "sent_bits": ("sent", "the entropy of the user's intents as they were sent: no channel can deliver more"),
     "possible_bits": ("possible", "the entropy of the user's intents: no channel can deliver more"),
 }
 
@@ -124,6 +126,7 @@ STATUSES = {
     "refused": "refused",
     "failed": "failed",
     "timed-out": "timed out",
+    "damaged": "damaged",
     "not run": "not run",
     "not measured": "not measured",
 }
@@ -150,15 +153,28 @@ GLOSSARY = (
     ("Interval", "The lower and the upper statement for a number, at 95% unless its note says otherwise. Two numbers are called different "
      "here only when their intervals do not overlap. The interval of a difference takes both intervals at their worst."),
     ("Withheld", "The data did not support a point value, so only the bracket is printed, with the reason. A withheld number is no zero."),
+    ("Zero with a limit", "0 (at most ...): an equivalence test showed that the number is 0 up to that limit. This is a point, not a gap."),
     ("Not trusted", "A point is printed, but a rule of trust failed; its note says which."),
     ("Not measured", "The cell was refused, failed, timed out or was not run. It says nothing, for better or worse, and is never "
      "counted as 0."),
     ("Attacked through the defense", "The attacker knows the defense and optimizes through it, with a straight-through gradient where the "
      "defense has none and averaged over its noise where it is random. Protection that vanishes here was only masking."),
-    ("Best defense", "Per channel the defense that leaves the largest margin under the worse of its two attacks. Numbers that are withheld "
-     "enter the comparison with the side of their bracket that favors the adversary."),
-    ("Worst attack", "Among the attacks whose loss is certain, the one whose margin is the smallest share of the clean utility. Numbers "
-     "that are withheld enter with the side of their bracket that favors the user, so that nothing is called worst on a guess."),
+    ("Best defense", "The defense whose margin under the worse of its two attacks is demonstrably larger than without a defense and than "
+     "with every other one, by limits that hold for all defenses of the channel at once. Where no defense is, none is called the best; one "
+     "whose adversary was not measured never is."),
+    ("Worst attack", "The attack that leaves the smallest margin, in bits, among those whose effect is demonstrated. It is ranked by the "
+     "upper limit of the margin, so that nothing is called worst on a guess. Attacks whose limits overlap its own are ties."),
+    ("Limits for all at once", "The worst of many noisy numbers looks worse than it is. Where K numbers are compared, each 95% "
+     "interval is widened so that all K hold together with 95% (Bonferroni): around the point, or around the middle of the bracket of a "
+     "withheld number, by the ratio of the quantiles at 1 - .025/K and .975, of Student's t with one degree of freedom less than there "
+     "are units or, where each trial is its own unit, of the normal law."),
+    ("Without an attack", "An attack's success counts only against the same count when nobody attacks: a target that says the wanted word "
+     "by itself in six trials of ten gives the attacker six of ten for nothing. Where no such count was made, that is said."),
+    ("No service to attack", f"The target cannot do the task even without an attack: its clean utility is not demonstrably above "
+     f"{COMPETENT_SHARE:.0%} of what was sent, or its share of right answers not above chance. Nothing can be taken from it, which is no "
+     "robustness, so such channels enter no ranking, and a rule that holds there counts as not measured."),
+    ("Units and design effect", "Trials that share a society, a trained victim, a document or a conversation are not independent. "
+     "They form one unit; intervals are over units. The design effect says how many times fewer independent trials they are worth."),
     ("Claimed and measured", "Claimed is what the paper reports, on its own models and data. Measured is what this run saw. They stand "
      "beside each other and are never mixed: a different model is a different channel."),
 )  # fmt: skip
@@ -199,6 +215,12 @@ def statement(number: Number) -> str:
         return "There is no limit to state, and none is hidden behind this."
     unit = " bits" if number.unit == "bits" else ""
     trials = f" It rests on {number.n:,} trials." if number.n else ""
+    if number.clusters is not None:
+        trials = f" It rests on {number.trials.replace(' in ', ' trials in ', 1)}; the interval is over the units."
+    if number.attack:
+        trials += f" {number.beside[:1].upper()}{number.beside[1:]}."
+    if number.nil:
+        return f"It is 0, at most {figure(number.high or 0.0, number.unit)}{unit}, by an equivalence test.{trials}"
     if not number.measured:
         return "Not measured. This is not the same as zero."
     if number.bound:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hartley.errors import InputError, unknown
+from hartley.runs import reading
 from hartley.runs.folder import Run
 from hartley.runs.plan import NO_DEFENSE, Catalog
 from hartley.runs.store import slug
@@ -31,6 +32,7 @@ MEASURES = (
     "noise_gain_bits",
     "percolation_bound_bits",
     "reach_bound_bits",
+    "sent_bits",
     "signal_loss_bits",
     "success",
     "used_bandwidth_bits",
@@ -117,9 +119,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The verdicts, in the policy's order."""
+    """The verdicts, in the policy's order. weak: where there is no service that could be attacked, and why, a line a channel."""
 
     verdicts: tuple[Verdict, ...]
+    weak: tuple[str, ...] = ()
 
     @property
     def broken(self) -> tuple[Verdict, ...]:
@@ -181,16 +184,19 @@ def check(run: Run, policy: Iterable[str], catalog: Catalog) -> CheckResult:
 
     A rule holds when it holds in every cell, channel and arm that it speaks of (all seeds; with a defense the attacks
     made without and with knowledge of it). It is broken when one of them breaks it, and not measured when none breaks
-    it but one is missing, failed, or has no such number.
+    it but one is missing, failed, or has no such number; or where the target cannot do the task without an attack, as what
+    is too weak to be attacked is not robust.
     """
     records = run.cells()
     kinds = {measure["bits"]["kind"] for record in records for part in record["channels"] for measure in part["measures"]}
     rules = [parse(text, catalog, sorted(kinds.union(MEASURES))) for text in policy]
-    return CheckResult(tuple(judge(rule, records) for rule in rules))
+    weak = reading.weak(run, records)
+    lines = [f"{where[0]}, {name}: {why}" for where, channels in weak.items() for name, why in channels.items() if why]
+    return CheckResult(tuple(judge(rule, records, weak) for rule in rules), tuple(lines))
 
 
-def judge(rule: Rule, records: Iterable[Mapping[str, Any]]) -> Verdict:
-    """One rule over the run's cells."""
+def judge(rule: Rule, records: Iterable[Mapping[str, Any]], weak: Mapping[Any, Mapping[str, str]]) -> Verdict:
+    """One rule over the run's cells. weak: as `reading.weak` gives it."""
     broken: list[tuple[float, str]] = []
     held: list[tuple[float, str]] = []
     missing: list[str] = []
@@ -203,13 +209,18 @@ def judge(rule: Rule, records: Iterable[Mapping[str, Any]]) -> Verdict:
         if not figures:
             said = record["why"] or f"no {rule.measure} of {' or '.join(rule.arms)} there"
             missing.append(f"{place}: {said if record['status'] == 'measured' else record['status'] + ': ' + said}")
-        for where, figure in figures:
+        idle = weak.get(reading.group(record), {})
+        for part, figure in figures:
             number = figure[rule.field]
-            line = f"{place}, {where}: {_spell(figure)}"
+            line = f"{place}, {part['name']} {figure['arm']}: {_spell(figure, part)}"
             if number is None:
                 missing.append(f"{line}, no {rule.field}{': ' + figure['why'] if figure.get('why') else ''}")
+            elif not _OPERATORS[rule.sign](number, rule.number):
+                broken.append((number, line))
+            elif idle.get(part["name"]):
+                missing.append(f"{place}, {part['name']}: there is no service to attack, so this run cannot tell: {idle[part['name']]}")
             else:
-                (held if _OPERATORS[rule.sign](number, rule.number) else broken).append((number, line))
+                held.append((number, line))
     rises = rule.sign.startswith(">")
     if broken:
         worst = min(broken) if rises else max(broken)
@@ -222,23 +233,34 @@ def judge(rule: Rule, records: Iterable[Mapping[str, Any]]) -> Verdict:
     return Verdict(rule, "holds", (min(held) if rises else max(held))[1])
 
 
-def _figures(rule: Rule, record: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    """Every number of that measure in the arms and channels that the rule speaks of, with where it stands.
+def _figures(rule: Rule, record: Mapping[str, Any]) -> Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Every number of that measure in the arms and channels that the rule speaks of, with its channel.
 
     A rule that names no channel passes over those whose kind has no such measure, unless there is no other.
     """
     parts = [part for part in record["channels"] if rule.channel in (None, slug(part["name"]))]
-    for part in [part for part in parts if rule.measure not in LACKS.get(part.get("kind", ""), ())] or parts:
+    for part in [part for part in parts if rule.measure not in LACKS.get(part["kind"], ())] or parts:
         for measure in part["measures"]:
             if not rule.named_rate and measure["bits"]["kind"] == rule.measure and measure["arm"] in rule.arms:
-                yield f"{part['name']} {measure['arm']}", measure["bits"]
+                yield part, {**measure["bits"], "arm": measure["arm"]}
         for rate in part["rates"]:
             named = rate["name"] == rule.measure if rule.named_rate else rule.measure == "success" and rate["headline"]
             if named and rate["arm"] in rule.arms:
-                yield f"{part['name']} {rate['arm']}", rate
+                yield part, rate
 
 
-def _spell(figure: Mapping[str, Any]) -> str:
-    name = figure.get("kind", figure.get("name", "?"))
+def _spell(figure: Mapping[str, Any], part: Mapping[str, Any]) -> str:
+    """The number, and beside an attack's success the rate without the attack."""
+    if "kind" in figure:
+        return f"{figure['kind']} {_span(figure)}"
+    if not reading.needs_control(figure):
+        return f"{figure['name']} {_span(figure)}"
+    alone = reading.control(part, figure)
+    return f"{figure['name']} {_span(figure)} ({reading.NO_CONTROL if alone is None else f'{_span(alone)} without an attack'})"
+
+
+def _span(figure: Mapping[str, Any]) -> str:
+    if reading.is_nil(figure):
+        return f"0 (at most {figure['high']:.4g})"
     parts = {field: "withheld" if figure[field] is None else f"{figure[field]:.4g}" for field in ("value", "low", "high")}
-    return f"{name} {parts['value']} [{parts['low']}, {parts['high']}]"
+    return f"{parts['value']} [{parts['low']}, {parts['high']}]"

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from hartley.runs import reading
 from hartley.runs.folder import Run
 
 COLUMNS = (
@@ -26,13 +27,21 @@ COLUMNS = (
     "value",
     "low",
     "high",
+    "control",
+    "control_low",
+    "control_high",
     "n",
+    "clusters",
+    "design_effect",
     "estimator",
     "trusted",
     "headline",
     "better",
+    "weak",
     "why",
 )
+FIGURES = ("arm", "value", "low", "high", "n", "clusters", "design_effect", "estimator", "trusted", "headline", "better", "why")
+"""What a rate or a number in bits brings itself."""
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -42,9 +51,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 def rows(run: Run) -> list[dict[str, Any]]:
     """A row for each cell, channel, arm and measure or rate, in the plan's order; a cell without numbers has one row.
 
-    Each row has every name of COLUMNS. `what` is "bits" or "rate"; None stands where a column does not apply.
+    Each row has every name of COLUMNS. `what` is "bits" or "rate"; None stands where a column does not apply. control, control_low,
+    control_high: beside an attack's success the same rate without the attack; where there is none, `why` says so. weak: why the
+    channel has no service that could be attacked, so that nothing here speaks of robustness; empty where it has one.
     """
-    return [row for record in run.cells() for row in _cell_rows(record)]
+    records = run.cells()
+    weak = reading.weak(run, records)
+    return [row for record in records for row in _cell_rows(record, weak.get(reading.group(record), {}))]
 
 
 def to_json(run: Run) -> str:
@@ -63,21 +76,30 @@ def to_csv(run: Run) -> str:
     return buffer.getvalue()
 
 
-def _cell_rows(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _cell_rows(record: Mapping[str, Any], weak: Mapping[str, str]) -> list[dict[str, Any]]:
     base = {**dict.fromkeys(COLUMNS), **record["cell"], "status": record["status"]}
     if record["status"] != "measured":
         return [{**base, "why": record["why"]}]
     found = []
     for channel in record["channels"]:
-        part = {**base, "channel": channel["name"], "kind": channel["kind"]}
+        part = {**base, "channel": channel["name"], "kind": channel["kind"], "weak": weak.get(channel["name"], "")}
         for rate in channel["rates"]:
-            row = {name: rate[name] for name in ("arm", "value", "low", "high", "n", "estimator", "headline", "better")}
-            found.append({**part, **row, "what": "rate", "measure": rate["name"], "why": rate.get("why", "")})
+            row = {name: rate[name] for name in FIGURES if name in rate}
+            found.append({**part, **row, **_control(channel, rate), "what": "rate", "measure": rate["name"]})
         for measure in channel["measures"]:
             bits = measure["bits"]
-            row = {name: bits[name] for name in ("value", "low", "high", "n", "estimator", "trusted", "why")}
+            row = {name: bits[name] for name in FIGURES if name in bits and name != "arm"}
             found.append({**part, **row, "what": "bits", "arm": measure["arm"], "measure": bits["kind"]})
     return found
+
+
+def _control(channel: Mapping[str, Any], rate: Mapping[str, Any]) -> dict[str, Any]:
+    if not reading.needs_control(rate):
+        return {}
+    alone = reading.control(channel, rate)
+    if alone is None:
+        return {"why": "; ".join(filter(None, (rate.get("why", ""), reading.NO_CONTROL)))}
+    return {"control": alone["value"], "control_low": alone["low"], "control_high": alone["high"]}
 
 
 def _plain(value: object) -> str:

@@ -1,8 +1,10 @@
-"""Run: a run folder, for reading. What the report, the check and the export stand on; imports nothing heavy."""
+"""Run: a run folder, for reading. Report, terminal, check and export all stand on it, so that they say the same; imports nothing heavy."""
 
 from __future__ import annotations
 
+import functools
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +20,11 @@ from hartley.runs.store import CELLS, ENVIRONMENT, PLAN, TIMING
 SCHEMA = 1
 NOT_MEASURED = "not measured"
 """The server behind the target gave no answer, or the budget for it was used up."""
-STATUSES = ("measured", "refused", "failed", "timed-out", NOT_MEASURED, "not run")
+STATUSES = ("measured", "refused", "failed", "timed-out", NOT_MEASURED, "damaged", "not run")
 FINAL = ("measured", "refused")
 """What a later scan does not repeat."""
+CELL_BYTES, EVIDENCE_BYTES = 32 * 2**20, 512 * 2**20
+"""What is read of a result and of a table; no scan writes as much."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,9 @@ class Run:
         """Raises InputError when `path` is no run folder or its plan or environment is damaged."""
         root = Path(path)
         if not root.is_dir():
-            raise InputError(f"{root}: no such run folder")
+            raise InputError(f"{root}: no such run folder; takes a folder that `hartley scan` wrote")
         if not (root / PLAN).is_file():
-            raise InputError(f"{root}: not a run folder (it has no {PLAN})")
+            raise InputError(f"{root}: not a run folder (it has no {PLAN}); takes a folder that `hartley scan` wrote")
         plan = Plan.read(root / PLAN)
         environment: Mapping[str, Any] = {}
         if (root / ENVIRONMENT).is_file():
@@ -58,21 +62,33 @@ class Run:
         return Context.from_environment(self.environment) if self.environment else None
 
     def cells(self) -> list[dict[str, Any]]:
-        """A record for each cell of the plan, in the plan's order. One without a readable result has status "not run"."""
+        """A record for each cell of the plan, in the plan's order. One whose result is not there has status "not run", one whose
+        result is not what a scan writes "damaged"; neither has a number."""
         return [self.cell(cell) for cell in self.plan.cells()]
 
     def cell(self, cell: Cell) -> dict[str, Any]:
         """The record of one cell."""
         if self.context is None:
-            return _absent(cell, "", "the scan was stopped before it started")
+            return empty_result(cell, "", "not run", "the scan was stopped before it started")
         key = cell.key(self.context)
         path = self.root / CELLS / f"{key}.json"
         if not path.is_file():
-            return _absent(cell, key, "the scan was stopped before this cell")
+            why = "the scan was stopped before this cell"
+            if cell.to_json() in self.strays.values():
+                why = "its result was made under other circumstances (another version, target, data or effort); scan again"
+            return empty_result(cell, key, "not run", why)
         found = _json(path)
         if found is None or (fault := fault_in(found, key, cell)) is not None:
-            return _absent(cell, key, f"its result file is damaged ({'not JSON' if found is None else fault})")
+            return empty_result(cell, key, "damaged", f"its result file is damaged ({'not JSON' if found is None else fault})")
         return found
+
+    @functools.cached_property
+    def strays(self) -> dict[str, object]:
+        """The names of files under cells/ that are no cell of this plan in these circumstances, and what each says it is the result of."""
+        context = self.context
+        known = {f"{cell.key(context)}.json" for cell in self.plan.cells()} if context is not None else set()
+        names = sorted(path.name for path in (self.root / CELLS).glob("*.json") if path.name not in known)
+        return {name: (_json(self.root / CELLS / name) or {}).get("cell") for name in names}
 
     def timing(self, key: str) -> dict[str, Any] | None:
         """{"seconds", "attempts", "worker", "started"} of a cell, or None when there is no such record."""
@@ -96,13 +112,12 @@ class Run:
         if not names:
             raise InputError(f"{self.root}: cell {record['key']} has no channel {channel!r}")
         try:
-            return Evidence.load(self.file(names[0]))
+            path = self.file(names[0])
+            if path.stat().st_size > EVIDENCE_BYTES:
+                raise EvidenceError(f"larger than {EVIDENCE_BYTES:,} bytes")
+            return Evidence.load(path)
         except (EvidenceError, OSError) as error:
             raise InputError(f"{self.root}: {names[0]} is damaged ({error})") from None
-
-
-def _absent(cell: Cell, key: str, why: str) -> dict[str, Any]:
-    return empty_result(cell, key, "not run", why)
 
 
 def empty_result(cell: Cell, key: str, status: str, why: str) -> dict[str, Any]:
@@ -113,6 +128,8 @@ def empty_result(cell: Cell, key: str, status: str, why: str) -> dict[str, Any]:
 
 def _json(path: Path) -> dict[str, Any] | None:
     try:
+        if path.stat().st_size > CELL_BYTES:
+            return None
         found = json.loads(path.read_bytes(), parse_constant=_no_constant)
     except (OSError, ValueError, RecursionError):
         return None
@@ -128,7 +145,7 @@ def fault_in(record: Mapping[str, Any], key: str, cell: Cell) -> str | None:
     try:
         if record["schema"] != SCHEMA or record["key"] != key or record["cell"] != cell.to_json():
             return "it is of another schema, key or cell"
-        if record["status"] not in STATUSES[:-1] or not isinstance(record["why"], str):
+        if record["status"] not in STATUSES[:-2] or not isinstance(record["why"], str):
             return "unknown status"
         if (record["status"] == "measured") != bool(record["channels"]):
             return "status and channels contradict each other"
@@ -144,7 +161,7 @@ def fault_in(record: Mapping[str, Any], key: str, cell: Cell) -> str | None:
         for entry in record["curves"]:
             if not all(value is None or _number(value) for value in entry["values"]):
                 return "a curve that is not numbers"
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         return f"{type(error).__name__}: {error}"
     return None
 
@@ -156,8 +173,11 @@ def _check_channel(part: Mapping[str, Any]) -> None:
     for rate in part["rates"]:
         _check_texts(rate, ("name", "arm", "estimator", "better"))
         _check_arm(rate["arm"])
-        if not all(rate[name] is None or _number(rate[name]) for name in ("value", "low", "high")) or not _number(rate["n"]):
+        value, low, high = (rate[name] for name in ("value", "low", "high"))
+        if not all(part is None or _number(part) for part in (value, low, high)) or not _number(rate["n"]):
             raise ValueError(f"rate {rate['name']!r} is not numbers")
+        if any(a is not None and b is not None and a > b + 1e-9 for a, b in ((low, value), (value, high), (low, high))):
+            raise ValueError(f"rate {rate['name']!r} lies outside its interval")
         if not isinstance(rate["headline"], bool):
             raise ValueError("headline is not true or false")
     for measure in part["measures"]:
@@ -185,4 +205,4 @@ def _check_texts(record: Mapping[str, Any], names: tuple[str, ...]) -> None:
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

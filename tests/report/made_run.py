@@ -17,7 +17,15 @@ import numpy as np
 import soundfile
 from PIL import Image
 
+from hartley.runs.context import Context
+from hartley.runs.plan import Cell, Plan
+
 DEFENSES = ("bit-reduction", "jpeg", "alignment-filter", "embedding-noise")
+CONTEXT = Context(
+    target=hashlib.sha256(b"target").hexdigest(), data=hashlib.sha256(b"data").hexdigest(), effort={"trials": 400}, code="c" * 64,
+    versions={"hartley": "0.1.0", "numpy": "2.3.1", "torch": "2.13.0", "transformers": "5.23.0"},
+    target_name="reference:encoder", data_name="reference", system="s" * 64,
+)  # fmt: skip
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -41,6 +49,12 @@ class Maker:
         self.random = np.random.default_rng(7)
         for name in ("cells", "timing", "evidence", "media"):
             (folder / name).mkdir(parents=True, exist_ok=True)
+
+    def plan(self, plan: Plan) -> None:
+        """Writes the plan and the circumstances, without which no cell is the run's own."""
+        (self.folder / "plan.toml").write_text(plan.to_toml())
+        environment = {**CONTEXT.environment(), "python": "3.11.9", "platform": "Linux x86_64", "cores": 2}
+        (self.folder / "environment.json").write_text(json.dumps(environment))
 
     def keep(self, content: bytes, ending: str) -> str:
         name = f"media/{hashlib.sha256(content).hexdigest()[:24]}.{ending}"
@@ -87,8 +101,8 @@ class Maker:
         return name
 
     def cell(self, threat: str, defense: str, *, status: str = "measured", why: str = "", **parts: Any) -> None:
-        what = {"target": "reference:encoder", "threat": threat, "defense": defense, "seed": 0, "budget": "quick"}
-        key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
+        cell = Cell("reference:encoder", threat, defense, 0, "quick")
+        what, key = cell.to_json(), cell.key(CONTEXT)
         record: dict[str, Any] = {
             "schema": 1,
             "key": key,
@@ -115,6 +129,7 @@ def bare(name: str, kind: str, metric: str, clean: float, attacked: float, adver
         "name": name, "kind": kind,
         "rates": [
             {"name": metric, "arm": "attacked", "value": rate, "low": max(0, rate - 0.03), "high": min(1, rate + 0.02), "headline": True, "better": "attacker", **share},
+            {"name": metric, "arm": "clean", "value": 0.01, "low": 0.003, "high": 0.025, "headline": True, "better": "attacker", **share},
             {"name": "zero-shot accuracy", "arm": "clean", "value": 0.972, "low": 0.951, "high": 0.986, "headline": False, "better": "user", **share},
             {"name": "zero-shot accuracy", "arm": "attacked", "value": 0.02, "low": 0.009, "high": 0.039, "headline": False, "better": "user", **share},
         ],
@@ -128,6 +143,7 @@ def bare(name: str, kind: str, metric: str, clean: float, attacked: float, adver
             {"arm": "attacked", "bits": around("capacity_bits", adversary + 0.1)},
             {"arm": "attacked", "bits": around("signal_loss_bits", 2.1)},
             {"arm": "attacked", "bits": around("noise_gain_bits", 0.3)},
+            {"arm": "clean", "bits": {**bits("sent_bits", 3.3219, 3.3219, 3.3219), "estimator": "law of the intents"}},
         ],
         "costs": [
             {"name": "linf_pixel", "arm": "attacked", "mean": 0.0311, "max": 0.0314, "n": 400},
@@ -181,17 +197,8 @@ def exhibit(channel: str, intent: str, adversary: str | None, after: str, **medi
 def write(folder: Path) -> Path:
     """The whole run; gives its path."""
     maker = Maker(folder)
-    plan = (
-        'threats = ["adversarial-illusions", "co-attack", "sga", "crossfire", "badclip", "ko-vlm-mia"]\ntarget = "reference:encoder"\n'
-        'data = "reference"\ndefenses = ["bit-reduction", "jpeg", "alignment-filter", "embedding-noise"]\nseeds = [0]\nbudget = "quick"\n'
-    )
-    (folder / "plan.toml").write_text(plan)
-    environment = {
-        "hartley": "0.1.0", "python": "3.11.9", "torch": "2.13.0", "transformers": "5.23.0", "platform": "Linux x86_64", "cores": 2,
-        "target": {"name": "reference:encoder", "fingerprint": hashlib.sha256(b"target").hexdigest()},
-        "data": {"name": "reference", "fingerprint": hashlib.sha256(b"data").hexdigest()},
-    }  # fmt: skip
-    (folder / "environment.json").write_text(json.dumps(environment))
+    threats = ("adversarial-illusions", "co-attack", "sga", "crossfire", "badclip", "ko-vlm-mia")
+    maker.plan(Plan(threats, target="reference:encoder", defenses=DEFENSES))
     _illusions(maker)
     _pair_attacks(maker)
     _learning(maker)
@@ -213,7 +220,6 @@ def _illusions(maker: Maker) -> None:
     )
     maker.cell(threat, "jpeg", channels=[defended("image", "write", metric, 3.05, (2.31, 0.2), (0.93, 1.32), 0.12)],
                flags=[{"channel": "image", "arm": "defended_adaptive", "name": "loss does not fall", "why": "the loss after 20 steps is above the loss at the start on 31 of 400 trials"}])  # fmt: skip
-    maker.cell(threat, "alignment-filter", status="refused", why="The alignment filter cleans training pairs; this threat trains nothing.")
     noisy = defended("image", "write", metric, 2.61, (0.7, 1.6), (0.41, 1.9), 0.6)
     noisy["measures"][1]["bits"] = bits("utility_bits", None, 0.31, 1.12, why="halves of the sample differ by 0.31 bits")
     maker.cell(threat, "embedding-noise", channels=[noisy])
@@ -312,9 +318,6 @@ def _membership(maker: Maker) -> None:
         {"arm": "defended_attacked", "bits": bits("adversary_bits", None, 0.0, 0.04, 500, "membership bits are stated as a bracket only")},
         {"arm": "defended", "bits": around("utility_bits", 2.6)}]}  # fmt: skip
     maker.cell("ko-vlm-mia", "embedding-noise", channels=[quieter])
-    maker.cell(
-        "ko-vlm-mia", "alignment-filter", status="refused", why="The filter would change the training set whose membership is asked about."
-    )
 
 
 if __name__ == "__main__":

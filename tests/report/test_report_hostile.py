@@ -9,6 +9,8 @@ import pytest
 
 from hartley.report import build, write_report
 from hartley.report.visible import runs
+from hartley.runs.context import Context
+from hartley.runs.plan import Cell, Plan
 
 HOSTILE = (
     "<script>window.pwned=1;alert(1)</script>",
@@ -58,7 +60,7 @@ class Poison:
 
 
 FIXED = {
-    *(("schema",), ("status",), ("channels", "kind"), ("channels", "evidence")),
+    *(("schema",), ("status",), ("key",), ("cell", "budget"), ("channels", "kind"), ("channels", "evidence")),
     *(("channels", "rates", "arm"), ("channels", "rates", "better"), ("channels", "costs", "arm")),
     *(("channels", "measures", "arm"), ("channels", "measures", "bits", "kind")),
     *(("flags", "arm"), ("curves", "arm"), ("exhibits", "arm")),
@@ -67,7 +69,7 @@ FIXED = {
 }
 """Structure, kept so that numbers and exhibits find their place; the test of hostile structure replaces it too."""
 NAMES = {
-    **{("cell", part): part for part in ("target", "threat", "defense", "budget")},
+    **{("cell", part): part for part in ("target", "threat", "defense")},
     **{(part, "channel"): "channel" for part in ("flags", "curves", "exhibits")},
     ("channels", "name"): "channel",
 }
@@ -85,20 +87,27 @@ def replaced(value: Any, poison: Poison, fixed: set[tuple[str, ...]], path: tupl
 
 
 def poisoned(source: Path, folder: Path, first: int, fixed: set[tuple[str, ...]] = FIXED) -> list[str]:
-    """Writes a copy of a run with hostile strings; gives those that the page must show."""
+    """Writes a copy of a run with hostile strings, in plan and keys too, so that it is still a run; gives those that the page must show."""
     shutil.copytree(source, folder)
     poison = Poison(first)
+    environment = replaced(json.loads((folder / "environment.json").read_text()), poison, set())
+    (folder / "environment.json").write_text(json.dumps({**environment, poison(): poison()}))
+    context = Context.from_environment(environment)
+    met: dict[str, list[str]] = {}
     for file in sorted((folder / "cells").glob("*.json")):
         record = replaced(json.loads(file.read_text()), poison, fixed)
         for exhibit in record["exhibits"]:
             if exhibit["text"] is not None:
                 exhibit["text"]["attacked"] = "\N{GREEK CAPITAL LETTER OMEGA}"  # shares no word with the clean text, which so stays whole
-        file.write_text(json.dumps(record))
-    environment = replaced(json.loads((folder / "environment.json").read_text()), poison, set())
-    (folder / "environment.json").write_text(json.dumps({**environment, poison(): poison()}))
-    plan = [poison().replace("\n", ""), poison().replace("\n", "")]
-    (folder / "plan.toml").write_text("\n".join(plan), encoding="utf-8", newline="")
-    poison.given[-2:] = plan
+        cell = Cell(**record["cell"])
+        met.setdefault(cell.threat, []).extend([] if cell.defense == "none" else [cell.defense])
+        record["key"] = cell.key(context)
+        file.unlink()
+        (folder / "cells" / f"{record['key']}.json").write_text(json.dumps(record))
+    defenses = tuple(dict.fromkeys(name for names in met.values() for name in names))
+    plan = Plan(tuple(met), cell.target, poison(), defenses, only={threat: tuple(names) for threat, names in met.items()})
+    (folder / "plan.toml").write_text(plan.to_toml(), encoding="utf-8", newline="")
+    poison.given.remove(plan.data)  # stands on the page as TOML writes it
     return poison.given
 
 
@@ -157,7 +166,8 @@ def test_hostile_structure_is_harmless(run_folder: Path, tmp_path: Path, opened:
 
 def test_half_characters_are_written(run_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(run_folder, tmp_path / "run")
-    (tmp_path / "run" / "environment.json").write_text(json.dumps({"target": {"name": SURROGATE}}))
+    path = tmp_path / "run" / "environment.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "machine": SURROGATE}))
     assert "U+D800" in write_report(tmp_path / "run").read_text(encoding="utf-8")
 
 
@@ -242,16 +252,13 @@ def test_a_full_taxonomy_stays_a_reasonable_file(made: Any, tmp_path: Path) -> N
     from hartley.catalog import threats
 
     source = made.write(tmp_path / "run")
-    cells = sorted((source / "cells").glob("*.json"))
-    pattern = [json.loads(file.read_text()) for file in cells]
-    rich = [record for record in pattern if record["cell"]["threat"] == "adversarial-illusions"]
-    for file in cells:
-        file.unlink()
-    for row in threats():
-        for record in rich:
-            cell = {**record["cell"], "threat": row.id}
-            name = f"{row.id}.{cell['defense']}.json"
-            (source / "cells" / name).write_text(json.dumps({**record, "cell": cell}))
+    pattern = [json.loads(file.read_text()) for file in (source / "cells").glob("*.json")]
+    rich = {record["cell"]["defense"]: record for record in pattern if record["cell"]["threat"] == "adversarial-illusions"}
+    plan = Plan(tuple(row.id for row in threats()), "reference:encoder", defenses=made.DEFENSES)
+    made.Maker(source).plan(plan)
+    for cell in plan.cells():
+        record = {**rich.get(cell.defense, rich["jpeg"]), "cell": cell.to_json(), "key": cell.key(made.CONTEXT)}
+        (source / "cells" / f"{record['key']}.json").write_text(json.dumps(record))
     size = len(build(source).encode())
-    print(f"report of {73 * len(rich)} cells: {size / 1e6:.1f} MB")
+    print(f"report of {len(plan.cells())} cells: {size / 1e6:.1f} MB")
     assert size < 15e6

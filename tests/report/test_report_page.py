@@ -19,6 +19,8 @@ from hartley.report.media import Shelf
 from hartley.report.numbers import Number, of_bits
 from hartley.report.page import _others
 from hartley.report.shapes import bar, plot
+from hartley.report.terminal import summary
+from hartley.runs.folder import Run
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}
 
@@ -99,7 +101,7 @@ def test_threats_stand_in_the_order_of_the_taxonomy(page: str) -> None:
 
 def test_what_was_not_measured_is_named_and_never_zero(page: str) -> None:
     text = parsed(page).text
-    for why in ("The worker was killed by signal 9, three times.", "ran past its limit of 60 s", "this threat trains nothing"):
+    for why in ("The worker was killed by signal 9, three times.", "ran past its limit of 60 s", "adversarial-illusions trains nothing"):
         assert why in text
     assert "63 threats of the taxonomy are not in this run" in text and "not yet implemented" in text
     blank = re.search(r'<h3 id="t-crossfire[^"]*">.*?</article>', page, re.S)
@@ -147,22 +149,18 @@ def test_what_is_no_run_is_refused_in_one_line(tmp_path: Path, make: Any) -> Non
     assert "\n" not in str(caught.value)
 
 
-def test_an_empty_run_and_broken_files_make_a_page(tmp_path: Path) -> None:
+def test_an_empty_run_makes_a_page_and_a_damaged_one_is_refused_by_every_output(tmp_path: Path) -> None:
     (tmp_path / "cells").mkdir()
-    assert "Not measured" in parsed(build(tmp_path)).text
-    (tmp_path / "plan.toml").write_text("threats = [")
-    (tmp_path / "environment.json").write_text("[]")
-    for name, content in (
-        ("a", b"{"),
-        ("b", b"[1]"),
-        ("c", b'{"schema": 2}'),
-        ("d", b'{"schema": 1, "cell": {"threat": 3}}'),
-        ("e", b"[" * 100_000),
-        ("f", b"\xff\xfe"),
-    ):
+    (tmp_path / "plan.toml").write_text('threats = ["sga"]')
+    assert "1 of 1 cells were not measured (1 not run)" in parsed(build(tmp_path)).text
+    for name, content in (("a", b"{"), ("b", b"[1]"), ("e", b"[" * 100_000), ("f", b"\xff\xfe")):
         (tmp_path / "cells" / f"{name}.json").write_bytes(content)
-    text = parsed(build(tmp_path)).text
-    assert text.count("unreadable") >= 8 and "schema is 2, this version reads 1" in text
+    assert parsed(build(tmp_path)).text.count("not of this run") == 4
+    for name, content in (("environment.json", "[]"), ("plan.toml", "threats = [")):
+        (tmp_path / name).write_text(content)
+        for look in (build, summary, Run.open):
+            with pytest.raises(InputError, match=f"{name}|plan:"):
+                look(tmp_path)
 
 
 def test_wrong_types_in_a_cell_do_not_stop_the_page(run_folder: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from hartley.attacks.exhibit import BLOCKED, Exhibit, Found, Line, Span, Spreading
 from hartley.report import trials, words
-from hartley.report.answer import answer, plain
+from hartley.report.answer import answer
 from hartley.report.channelmap import lanes
 from hartley.report.exhibits import beside
 from hartley.report.facts import Facts
@@ -18,9 +18,14 @@ from hartley.report.lines import Guard, of
 from hartley.report.lines import Line as Row
 from hartley.report.numbers import Number, absent, of_bits
 from hartley.report.outbreak import UNGUARDED, drawn
-from hartley.report.records import Cell, Channel, cell
+from hartley.report.ranking import ranked
+from hartley.report.records import Cell, Channel, cells
+from hartley.report.records import exhibit as typed
+from hartley.report.sentences import plain
 from hartley.report.terminal import summary
 from hartley.runs import media
+from hartley.runs.folder import Run
+from hartley.runs.plan import Plan
 
 
 def keep(content: bytes, ending: str) -> str:
@@ -33,8 +38,7 @@ def trial(**parts: Any) -> Exhibit:
 
 def read_back(exhibit: Exhibit) -> Any:
     record = json.loads(json.dumps(media.record(exhibit, keep), allow_nan=False))
-    what = {"schema": 1, "cell": {"target": "x", "threat": "p2sql"}, "exhibits": [record]}
-    return cell(what, {}).exhibits[0]
+    return typed(record)
 
 
 # What a recipe leaves
@@ -125,7 +129,7 @@ def test_only_the_same_task_stands_beside_the_attack() -> None:
         of_arm("clean", "Pay Anna.", intent="x"),
         of_arm("clean", "Pay Anna."),
     ]
-    made = cell({"schema": 1, "cell": {"target": "x", "threat": "p2sql"}, "exhibits": rows}, {})
+    made = Cell("k", "x", "p2sql", "none", "0", "quick", "measured", "", (), (), (), tuple(typed(one) for one in rows))
     assert beside(made.exhibits[0], made) is made.exhibits[3]
     assert beside(made.exhibits[1], made) is None
 
@@ -175,7 +179,7 @@ def numbers(*given: tuple[str, str, float, float]) -> dict[tuple[str, str], Numb
 def row(threat: str, *given: tuple[str, str, float, float], guard: Guard | None = None) -> Row:
     channel = Channel("mail", "write", "", numbers(*given), (), ())
     made = Cell("k", "agent", threat, "none", "0", "quick", "measured", "", (channel,), (), (), ())
-    return Row(threat, "agent", "0", "quick", "measured", "", channel, 3.0, () if guard is None else (guard,), (made,))
+    return Row(threat, "agent", "0", "quick", "measured", "", channel, () if guard is None else (guard,), (made,))
 
 
 WRITES = (("utility_bits", "clean", 2.6, 2.8), ("utility_bits", "attacked", 2.5, 2.7), ("adversary_bits", "attacked", 1.9, 2.1))
@@ -195,7 +199,7 @@ def held(low: float, high: float) -> Guard:
 
 def test_an_adversary_that_takes_nothing_but_has_a_say_is_named() -> None:
     line = row("p2sql", *WRITES, NULL)
-    assert line.written and not line.damage[0]
+    assert line.written and ranked((line,)).places[0].shown
     assert "the adversary gets a say" in plain(answer((line,), NAMES).verdict)
     tied = row("p2sql", *WRITES, ("adversary_bits", "clean", 1.8, 2.0))
     assert not tied.written and "No attack of this run" in plain(answer((tied,), NAMES).verdict)
@@ -206,7 +210,8 @@ def test_a_defense_that_silences_the_adversary_is_no_failure() -> None:
     assert "Flow control takes most of what the adversary gains" in plain(told.verdict)
     assert "cuts what an attacker who knows of it gains to 0.05" in plain(told.defense)
     told = answer((row("p2sql", *WRITES, NULL, guard=held(1.8, 2.0)),), NAMES)
-    assert "no measured defense" in plain(told.verdict) and "No defense wins back" in plain(told.defense)
+    assert "the one defense measured is not demonstrably better than none" in plain(told.verdict)
+    assert plain(told.defense).startswith("The one defense measured is not demonstrably better than no defense")
 
 
 def test_both_levels_are_told_where_both_were_measured() -> None:
@@ -222,11 +227,11 @@ def test_both_levels_are_told_where_both_were_measured() -> None:
 def test_a_defense_of_the_other_level_says_nothing(run_folder: Path, page: str) -> None:
     text = re.sub(r"<[^>]+>", " ", page)
     assert "wraps a model, and indirect-prompt-injection" not in text
-    from hartley.report import facts, folder
+    from hartley.report import facts
 
-    lines = of(folder.read(run_folder), [row.id for row in facts.threats()], list(facts.defenses()), facts.levels())
+    lines = of(cells(Run.open(run_folder)), [row.id for row in facts.threats()], list(facts.defenses()))
     guards = {line.threat: {guard.defense for guard in line.guards} for line in lines}
-    assert guards["indirect-prompt-injection"] == {"flow-control", "quarantine", "retrieval-isolation"}
+    assert guards["indirect-prompt-injection"] == {"flow-control", "quarantine"}
     assert not guards["sga"] & {"flow-control", "quarantine", "retrieval-isolation"}
 
 
@@ -244,7 +249,7 @@ def test_the_page_has_numbers_on_every_flow_and_names_what_it_does_not_know(run_
     assert "herd_bits" in page and "at most 1.93" in page and "no limit" in page
     assert page.count('class="level"><th') == 2
     told = summary(run_folder)
-    assert any("The worst measured attack, poisonedrag" in line for line in told)
+    assert any("channels compared, poisonedrag" in line for line in told)
     assert sum(line.startswith("The system around it. Left alone, it delivers ") for line in told) == 1, "whose numbers they are is said"
 
 
@@ -252,7 +257,9 @@ def test_the_page_has_numbers_on_every_flow_and_names_what_it_does_not_know(run_
 
 
 def trial_of(page: Any, threat: str, nth: int = 0) -> Any:
-    return page.locator(f"article.threat[id^=t-{threat}] figure.system").nth(nth)
+    """The nth trial of a threat, its fold opened as a reader opens it."""
+    page.locator(f"details.threatfold[id^=t-{threat}] > summary").click()
+    return page.locator(f"details.threatfold[id^=t-{threat}] figure.system").nth(nth)
 
 
 @pytest.mark.parametrize("script", [True, False])
@@ -308,12 +315,15 @@ def test_a_retrieval_says_what_came_from_where(report_file: Path, opened: Any) -
 def test_hostile_names_of_curves_do_nothing(made: Any, tmp_path: Path, opened: Any) -> None:
     evil = '</title></svg><script>window.pwned=1</script>\u202e" onload=window.pwned=1 x'
     maker = made.Maker(tmp_path / "run")
+    maker.plan(Plan(("prompt-infection",), target="reference:encoder"))
     spreading = {"shares": {evil: [0.0, 0.5, 1.0]}, "nodes": 3, "infected": [0, 1, 2], "edges": [[0, 1], [1, 2]], "facts": [[evil, evil]]}
     turn = {"role": evil, "spans": [{"text": evil, "trusted": True}], "call": evil, "fate": evil, "why": evil}
     exhibit = {
         "channel": "mail",
         "arm": "attacked",
         "intent": evil,
+        **dict.fromkeys(("outcome_clean", "outcome_attacked"), evil),
+        **dict.fromkeys(("image", "audio", "text")),
         "transcript": [turn],
         "spreading": spreading,
         "found": [{"text": evil, "source": evil}],

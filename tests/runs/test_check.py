@@ -30,19 +30,22 @@ class FakeRun:
     def cells(self):
         return list(self.records)
 
+    def evidence(self, record, channel):
+        raise InputError("a made-up run has no table")
+
 
 def bits(arm, low, high, kind="utility_bits", value=None, why=""):
     value = low if value is None else value
-    return {"arm": arm, "bits": {"kind": kind, "value": value, "low": low, "high": high, "n": 9, "why": why}}
+    return {"arm": arm, "bits": {"kind": kind, "value": value, "low": low, "high": high, "n": 9, "why": why, "checks": {}}}
 
 
 def rate(arm, high, headline=True, name="ASR"):
-    return {"name": name, "arm": arm, "value": high, "low": 0.0, "high": high, "n": 9, "headline": headline}
+    return {"name": name, "arm": arm, "value": high, "low": 0.0, "high": high, "n": 9, "headline": headline, "better": "attacker"}
 
 
 def record(threat, *measures, defense="none", seed=0, rates=(), channel="image", more=()):
     cell = Cell("t", threat, defense, seed, "quick")
-    part = {"name": channel, "measures": list(measures), "rates": list(rates)}
+    part = {"name": channel, "kind": "write", "measures": list(measures), "rates": list(rates)}
     return {**empty_result(cell, "k", "measured", ""), "channels": [part, *more]}
 
 
@@ -106,7 +109,7 @@ SGA = record(
         ("utility_bits.low >= 1 under sga", [SGA, record("sga", bits("attacked", 0.2, 1), seed=1)], 1),
         (
             "utility_bits.low >= 1 under sga",
-            [record("sga", bits("attacked", 2, 3), more=[{"name": "audio", "measures": [bits("attacked", 0, 1)], "rates": []}])],
+            [record("sga", bits("attacked", 2, 3), more=[{"name": "audio", "kind": "write", "measures": [bits("attacked", 0, 1)], "rates": []}])],
             1,
         ),
     ],
