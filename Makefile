@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help scan test test-all check bench clean
+.PHONY: help scan test test-all check mutants bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,12 +28,15 @@ check: .venv/dev ## lint, format and strict types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+mutants: .venv/mutants ## change what makes a number honest, a line at a time: the tests must notice 85% (about half an hour)
+	$(BIN)/python tools/mutants
+
 bench: .venv/bench ## the measures and PGD beside other libraries, in one run each
 	$(BIN)/python benchmarks/measures.py
 	$(BIN)/python benchmarks/pgd.py
 
 clean: ## remove .venv and what the tools left; runs/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf .venv mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp files are newer than what decides the install, so a changed pin installs again.
@@ -54,6 +57,10 @@ clean: ## remove .venv and what the tools left; runs/ stays
 
 .venv/dev: .venv/core
 	@$(INSTALL) --no-build-isolation -e ".[models,memory,index,endpoint,dev]"
+	@touch $@
+
+.venv/mutants: .venv/dev
+	@$(INSTALL) --no-build-isolation -e ".[models,memory,index,endpoint,dev,mutants]"
 	@touch $@
 
 # torchattacks pins a version of requests that is years old and asks for torchvision; the attacks themselves need neither.
