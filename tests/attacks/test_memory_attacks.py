@@ -2,14 +2,13 @@
 
 import re
 from collections import Counter
-from random import Random
 
 import numpy as np
 import pytest
 
 from hartley.attacks.case import Effort, Refused, SystemCase
 from hartley.attacks.memory import anderson_rag_mia, poisonedrag, spill_the_beans
-from hartley.attacks.memory.planting import independent, targets_of
+from hartley.attacks.memory.planting import targets_of
 from hartley.attacks.memory.wordings import styles
 from hartley.bits.for_evidence import for_evidence
 from hartley.defenses.system.retrieval_isolation import DEFENSE as ISOLATION
@@ -137,6 +136,7 @@ def test_another_order_of_the_choices_leaves_the_bits_as_they_are(poisoned) -> N
         intent=order[part.intent],
         adversary=order[part.adversary],
         outcome=moved[part.outcome],
+        cluster=part.cluster,
     )
     for (_, one), (_, two) in zip(for_evidence(part), for_evidence(renamed), strict=True):
         assert one.kind == two.kind
@@ -146,12 +146,30 @@ def test_another_order_of_the_choices_leaves_the_bits_as_they_are(poisoned) -> N
 
 
 def test_planted_choices_are_independent_of_the_right_ones() -> None:
-    rights = [place % 8 for place in range(100)]
-    planted = independent(Random(0), rights, 8)
-    for right in range(8):
-        counts = Counter(choice for choice, own in zip(planted, rights, strict=True) if own == right)
-        assert max(counts.values()) - min(counts.get(choice, 0) for choice in range(8)) <= 1
-    assert planted != independent(Random(1), rights, 8)
+    targets = targets_of(case_of(Reader()), "y", 40)
+    assert (
+        Counter(target.question.right for target in targets) == Counter(target.planted for target in targets) == dict.fromkeys(range(8), 5)
+    )
+    assert len({(target.question.right, target.planted) for target in targets}) == 40
+
+
+def test_trials_come_from_many_memories_and_say_which(poisoned) -> None:
+    for table in poisoned[1].values():
+        assert len(np.unique(table.of("attacked").cluster)) == len(table.of("attacked")), "each question its own memory"
+        assert all((table.of(arm).cluster == table.of("clean").cluster).all() for arm in table.arms)
+    shared = targets_of(case_of(Reader()), "z", 10, 4)
+    assert Counter(target.corpus for target in shared) == {0: 3, 1: 3, 2: 2, 3: 2}
+    assert all(len({id(target.memory) for target in shared if target.corpus == number}) == 1 for number in range(4))
+    case = case_of(Reader(), effort=TINIEST)
+    for table in (*anderson_rag_mia.anderson_rag_mia(case), *spill_the_beans.spill_the_beans(case)):
+        assert table.cluster is not None and len(np.unique(table.cluster)) > 1, table.channel
+        if table.channel in ("answer", "lookup"):
+            part = table.of("attacked")
+            assert (
+                np.bincount(part.cluster[part.adversary == 1]).tolist()
+                == np.bincount(part.cluster[part.adversary == 0]).tolist()
+                == [1] * 8
+            )
 
 
 def test_a_memory_is_left_as_it_was() -> None:
@@ -216,7 +234,7 @@ def test_a_reader_that_tells_the_truth_about_its_context_gives_every_member_away
     answer, lookup, service = anderson_rag_mia.anderson_rag_mia(case)
     looked = anderson_rag_mia.rates(lookup)
     assert lookup.channel == "lookup" and len(lookup.of("attacked")) == 2 * TINY.members
-    assert share(looked, "AUC", "attacked") == share(looked, "AUC", "defended_attacked") == 1.0, "one passage answers, and nobody disagrees"
+    assert share(looked, "AUC", "attacked") > 0.9 < share(looked, "AUC", "defended_attacked"), "one passage answers, and nobody disagrees"
     assert share(looked, "AUC", "clean") == share(looked, "AUC", "defended") == 0.5
     rates = anderson_rag_mia.rates(answer)
     assert len(answer.of("attacked")) == 2 * TINY.members
@@ -256,7 +274,9 @@ def test_a_reader_that_copies_gives_out_every_secret_that_it_may_read() -> None:
 def test_records_are_counted_exactly() -> None:
     case = case_of(Reader(), effort=TINIEST)
     table = next(table for table in spill_the_beans.spill_the_beans(case) if table.channel == "records")
-    archives = spill_the_beans.archives_of(case, "secrets", round(TINIEST.trials * spill_the_beans.SHARE)).archives
+    archives = spill_the_beans.archives_of(case, "secrets", round(TINIEST.trials * spill_the_beans.SHARE)).archives[
+        : spill_the_beans.ARCHIVES
+    ]
     expected = 0
     for archive in archives:
         anchors = archive.anchors[: spill_the_beans.QUERIES]

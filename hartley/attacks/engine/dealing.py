@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from random import Random
+from typing import TypeVar
+
+Drawn = TypeVar("Drawn")
 
 
 def dealt(random: Random, beside: Sequence[int], symbols: int) -> list[int]:
@@ -28,3 +32,13 @@ def dealt_pairs(random: Random, count: int, intents: int, symbols: int) -> list[
     sent = [first[place % intents] for place in range(count)]
     random.shuffle(sent)
     return list(zip(sent, dealt(random, sent, symbols), strict=True))
+
+
+def evenly(random: Random, pool: Sequence[Drawn], symbol: Callable[[Drawn], int], count: int, used: Counter[int]) -> list[Drawn]:
+    """`count` of the pool (or all of it), each time one of those whose symbol was used least so far; `used` goes on counting."""
+    left, chosen = random.sample(list(pool), len(pool)), list[Drawn]()
+    for _ in range(min(count, len(left))):
+        place = min(range(len(left)), key=lambda at: used[symbol(left[at])])
+        chosen.append(left.pop(place))
+        used[symbol(chosen[-1])] += 1
+    return chosen

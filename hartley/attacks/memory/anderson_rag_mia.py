@@ -14,7 +14,7 @@ from hartley.attacks.engine.membership import membership_rates
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.exhibit import Exhibit
 from hartley.attacks.memory.readers import Readers, Told, readers_of, told, told_once
-from hartley.attacks.memory.records import Record, Scoring, facts_of, found, log_odds, question_about, records_of
+from hartley.attacks.memory.records import Record, Scoring, found, log_odds, records_of, worded
 from hartley.attacks.memory.service import CHANNEL as SERVICE
 from hartley.attacks.memory.service import service
 from hartley.attacks.memory.wordings import membership_questions
@@ -37,23 +37,24 @@ Ask = Callable[[Sequence[Record], str, str], Told]
 
 def anderson_rag_mia(case: SystemCase) -> tuple[Evidence, ...]:
     """Claim: asked whether a text appears in its context, a retrieval-augmented model tells members of its database from others.
-    Does: asks so, in the best of four wordings (picked on other memories), about records that are in the memory and others of
-    the same law; reads the answer (black box) and, where the policy gives it, the log odds of yes against no (gray box). Beside
-    it, for readers that cannot judge what is in their context: asks an ordinary question that the record answers (lookup).
+    Does: asks so, in the best of four wordings (picked on other memories), about one record that is in a memory and one of the same
+    law that is not, of each of many memories; reads the answer (black box) and, where the policy gives it, the log odds of yes against
+    no (gray box). Beside it, for readers that cannot judge what is in their context: asks an ordinary question that the record
+    answers (lookup).
     Left out: the paper's ensemble over prompts; its documents are e-mails and articles, ours one-line records of purchases.
     Bends: B. The pathway of answers, meant for what was asked, also tells whether the record stands in the context.
     """
     readers = readers_of(case)
-    records, questions = records_of(case, "records", case.effort.members)
-    pilot, _ = records_of(case, "pilot", PILOT)
+    held = records_of(case, "records", case.effort.members, max(1, case.effort.trials // 2))
+    records, pilot = held.records, records_of(case, "pilot", PILOT).records
     guarded = None if readers.guarded is None else partial(_answers, case, readers.guarded)
     tables = [_channel(case, ANSWER, records, pilot, partial(_answers, case, readers.plain), guarded)]
     policy = case.system.policy
     if "logprob" in case.system.capabilities and isinstance(policy, Scoring):
         # A safeguard gives out words alone: behind one there is no gray box.
         tables.append(_channel(case, LIKELIHOOD, records, pilot, partial(_odds, policy, _prompt(readers.plain), _words(case)), None))
-    tables.append(_lookup(case, readers, facts_of(case, "facts", case.effort.members)))
-    return (*tables, service(case, readers, questions[: max(1, case.effort.trials // 2)]))
+    tables.append(_lookup(case, readers, held.facts))
+    return (*tables, service(case, readers, held.requests))
 
 
 def rates(evidence: Evidence) -> tuple[Rate, ...]:
@@ -126,7 +127,7 @@ def _rank_gap(scores: NDArray[np.float64], member: NDArray[np.bool_]) -> float:
 
 
 def _answers(case: SystemCase, reading: Reading, records: Sequence[Record], wording: str, arm: str) -> Told:
-    questions = [question_about(record, wording) for record in records]
+    questions = [worded(record.text, wording) for record in records]
     answers = reading(questions, [record.passages(question, arm) for record, question in zip(records, questions, strict=True)])
     heard = told(case, ANSWER, arm, answers)
     symbols = answer_symbols([answer or "" for answer in heard.answers], [NO_YES] * len(records))
@@ -134,7 +135,7 @@ def _answers(case: SystemCase, reading: Reading, records: Sequence[Record], word
 
 
 def _odds(policy: Scoring, prompt: PolicyReading, words: tuple[str, str], records: Sequence[Record], wording: str, arm: str) -> Told:
-    questions = [question_about(record, wording) for record in records]
+    questions = [worded(record.text, wording) for record in records]
     passages = [record.passages(question, arm) for record, question in zip(records, questions, strict=True)]
     return Told(("",) * len(records), {"score": log_odds(policy, prompt, questions, passages, words)})
 
@@ -166,6 +167,7 @@ def _table(name: str, arm: str, heard: Told, records: Sequence[Record], bar: flo
         outcome=guess,
         success=(guess == member).astype(np.int8),
         score=scores,
+        cluster=np.array([records[row].memory for row in rows], np.int64),
         costs={"queries": np.ones(len(rows))},
     )
 
@@ -175,7 +177,7 @@ def _exhibit(case: SystemCase, part: Evidence, arm: str, heard: Mapping[str, Tol
     before = "clean" if arm == "attacked" else "defended"
     for row in [row for success in (1, 0) for row in np.flatnonzero(part.success == success)[:1].tolist()]:
         trial = int(part.trial[row])
-        record, question = records[trial], question_about(records[trial], wording)
+        record, question = records[trial], worded(records[trial].text, wording)
         case.exhibits.append(
             Exhibit(
                 channel=part.channel,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from hartley.attacks.case import SystemCase
+from hartley.attacks.engine.dealing import dealt, evenly
 from hartley.attacks.exhibit import Found
 from hartley.attacks.memory.readers import K
 from hartley.targets.memory.corpus import Corpus, Question
@@ -20,6 +22,8 @@ from hartley.targets.memory.reference import CHOICES, reference_corpus, referenc
 
 SOURCE = "web"
 """Where planted texts come from: a place that strangers can write to."""
+CORPORA, DISTRACTORS = 120, 100
+"""Memories that are held at a time, at most, and ordinary sentences in each."""
 SUPPORTS = 3
 """Entries that say what is right, so that a vote of passages has something to count."""
 
@@ -46,13 +50,15 @@ class Retrieved:
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """A question in a memory that can answer it, its vector (d,), the choice to be planted, and the index's recall for that memory."""
+    """A question in a memory that can answer it, its vector (d,), the choice to be planted, the index's recall for that memory, and
+    the memory's number: what is asked of one memory shares its draw of the world."""
 
     memory: Memory
     question: Question
     vector: NDArray[np.float32]
     planted: int
     recall: float
+    corpus: int
 
     def retrieve(self, texts: Sequence[str]) -> Retrieved:
         """The K nearest passages while the texts, and no other planted ones, are in the memory; it is left as it was."""
@@ -66,37 +72,29 @@ class Target:
         return Retrieved(passages, tuple(passage.entry.id in own for passage in passages))
 
 
-def targets_of(case: SystemCase, purpose: str, count: int) -> list[Target]:
-    """`count` questions from as many reference corpora as that takes, each about another draw of the world.
+def targets_of(case: SystemCase, purpose: str, count: int, corpora: int = CORPORA) -> list[Target]:
+    """`count` questions from so many reference corpora, each about another draw of the world; a question a corpus where they suffice.
 
-    Right answers are balanced to within a corpus. The planted choices are drawn independently of them: within the questions of one
-    right answer every choice is planted equally often, to within one, the right one too.
+    Right answers are balanced to within one. The planted choices are dealt beside them: every choice is planted equally often to
+    within one beside each right answer, the right one too.
     """
-    random, found = case.random(purpose), list[tuple[Memory, Question, NDArray[np.float32], float]]()
-    while len(found) < count:
-        corpus = reference_corpus(random, records=0, supports=SUPPORTS)
-        found += list(_asked(case, corpus, random))
-    found = found[:count]
-    planted = independent(random, [question.right for _, question, _, _ in found], CHOICES)
+    random, used, found = case.random(purpose), Counter[int](), list[tuple[Memory, Question, NDArray[np.float32], float, int]]()
+    corpora = min(corpora, count)
+    for number in range(corpora):
+        corpus, asked = reference_corpus(random, distractors=DISTRACTORS, records=0, supports=SUPPORTS), (count - number - 1) // corpora + 1
+        found += [(*one, number) for one in _asked(case, corpus, asked, random, used)]
+    planted = dealt(random, [question.right for _, question, *_ in found], CHOICES)
     return [
-        Target(memory, question, vector, choice, recall) for (memory, question, vector, recall), choice in zip(found, planted, strict=True)
+        Target(memory, question, vector, choice, recall, number)
+        for (memory, question, vector, recall, number), choice in zip(found, planted, strict=True)
     ]
 
 
-def independent(random: Random, rights: Sequence[int], choices: int) -> list[int]:
-    """A choice for each trial, equally often (to within one) beside each right answer."""
-    drawn = [0] * len(rights)
-    for right in range(choices):
-        rows = [row for row, own in enumerate(rights) if own == right]
-        pool = [choice for _ in range(-(-len(rows) // choices)) for choice in random.sample(range(choices), choices)]
-        for row, choice in zip(random.sample(rows, len(rows)), pool, strict=False):
-            drawn[row] = choice
-    return drawn
-
-
-def _asked(case: SystemCase, corpus: Corpus, random: Random) -> Iterator[tuple[Memory, Question, NDArray[np.float32], float]]:
+def _asked(
+    case: SystemCase, corpus: Corpus, count: int, random: Random, used: Counter[int]
+) -> Iterator[tuple[Memory, Question, NDArray[np.float32], float]]:
     memory = reference_memory(corpus, case.system.embedder, retriever=Retriever(k=K))
-    questions = random.sample(corpus.questions, len(corpus.questions))
+    questions = evenly(random, corpus.questions, lambda question: question.right, count, used)
     texts = [question.text for question in questions]
     recall = memory.recall(texts, K)
     with torch.no_grad():

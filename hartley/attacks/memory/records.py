@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from hartley.attacks.case import SystemCase
 from hartley.attacks.exhibit import Found
 from hartley.attacks.memory.readers import K
+from hartley.attacks.memory.service import Request, requests
+from hartley.attacks.memory.wordings import membership_questions
 from hartley.targets.conversation import Conversation, Message
-from hartley.targets.memory.corpus import Question
+from hartley.targets.memory.corpus import Corpus
 from hartley.targets.memory.entry import Entry
 from hartley.targets.memory.memory import Memory, Passage, Retriever
 from hartley.targets.memory.reading import PolicyReading
@@ -22,9 +25,8 @@ from hartley.targets.reference.agent.records import RELATIONS
 from hartley.targets.reference.agent.words import NAMES
 from hartley.targets.tool_calls import Tools
 
-RECORDS = 40
-"""Members of one memory, and as many strangers."""
-DISTRACTORS = 200
+RECORDS, DISTRACTORS = 20, 100
+"""Records that a memory holds, one of them asked about, and ordinary sentences beside them."""
 UNASKED = tuple(relation for relation in RELATIONS if relation not in ASKED)
 
 
@@ -39,64 +41,74 @@ class Scoring(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """A record, whether the memory holds it, that memory, and the same memory without any of the members.
+    """A record, whether its memory holds it, and the memory's number.
 
     question  an ordinary question that the record answers; "": there is none.
+    inside, without   what is retrieved for each question about it, from the memory and from the same without any of the members.
     """
 
     text: str
     member: bool
-    memory: Memory
-    without: Memory
-    question: str = ""
+    memory: int
+    question: str
+    inside: Mapping[str, tuple[Passage, ...]]
+    without: Mapping[str, tuple[Passage, ...]]
 
     def passages(self, question: str, arm: str) -> tuple[Passage, ...]:
         """What is retrieved for a question about it; in an arm without an attack from the memory that has learned no member."""
-        memory = self.without if arm in ("clean", "defended") else self.memory
-        return memory.retrieve([question])[0]
+        return (self.without if arm in ("clean", "defended") else self.inside)[question]
 
 
-def records_of(case: SystemCase, purpose: str, members: int) -> tuple[list[Record], list[tuple[Memory, Question]]]:
-    """`members` records that are in a memory, as many of the same law that are not, and the memories' ordinary questions."""
-    random = case.random(purpose)
-    records, questions = list[Record](), list[tuple[Memory, Question]]()
-    left = members
-    while left > 0:
-        count = min(left, RECORDS)
-        left -= count
-        corpus = reference_corpus(random, distractors=DISTRACTORS, records=count)
-        memory, without = _memories(case, corpus.entries, set(corpus.members), set())
-        texts = {entry.id: entry.text for entry in corpus.entries}
-        records += [Record(texts[number], True, memory, without) for number in corpus.members]
-        records += [Record(entry.text, False, memory, without) for entry in corpus.strangers]
-        questions += [(memory, question) for question in random.sample(corpus.questions, len(corpus.questions))]
-    return records, questions
+@dataclass(frozen=True, eq=False)
+class Held:
+    """records: half of them in a memory. facts: the same of facts about people that answer ordinary questions. requests: what
+    ordinary users ask of the memories."""
+
+    records: tuple[Record, ...]
+    facts: tuple[Record, ...]
+    requests: tuple[Request, ...]
 
 
-def facts_of(case: SystemCase, purpose: str, members: int) -> list[Record]:
-    """`members` facts about people that are in a memory, and as many that are not, by a coin; each answers an ordinary question.
+def records_of(case: SystemCase, purpose: str, members: int, asked: int = 0) -> Held:
+    """`members` memories, of each one record that is in it and one of the same law that is not, one such pair of facts, and together
+    `asked` ordinary questions. Memories are independent, records of one memory may not be: nothing more is asked of each.
 
-    They are of the relations that the corpus asks nobody about, one fact a person and relation, so that no other entry answers.
+    Facts are of relations that the corpus asks nobody about, one a person and relation, so that no other entry answers.
     """
-    random, found = case.random(purpose), list[Record]()
+    random, used = case.random(purpose), Counter[int]()
+    records, facts, made = list[Record](), list[Record](), list[Request]()
+    for place in range(members):
+        corpus = reference_corpus(random, distractors=DISTRACTORS, records=RECORDS)
+        known = _facts(corpus)
+        known = random.sample(known, len(known))
+        inside, outside = known[: len(known) // 2], known[len(known) // 2 :]
+        kept = {*corpus.members, *(entry.id for entry, _ in inside)}
+        memory, without = _memories(case, corpus.entries, kept, {entry.id for entry, _ in outside})
+        texts = {entry.id: entry.text for entry in corpus.entries}
+        pair = [(True, texts[corpus.members[0]], ""), (False, corpus.strangers[0].text, "")]
+        pair += [(own, entry.text, question) for own, (entry, question) in ((True, inside[0]), (False, outside[0]))]
+        one = _looked_up(case, pair, place, memory, without)
+        records, facts = records + one[:2], facts + one[2:]
+        made += requests(random, memory, place, corpus.questions, -(-asked // members), used)
+    return Held(tuple(records), tuple(facts), tuple(made[:asked]))
+
+
+def _facts(corpus: Corpus) -> list[tuple[Entry, str]]:
     asked = {
         sentence.format(name=name, value="").strip(): question.format(name=name)
         for question, _, _, sentence, _ in UNASKED
         for name in NAMES
     }
-    while len(found) < 2 * members:
-        corpus = reference_corpus(random, distractors=0, records=0)
-        facts = [
-            (entry, asked[start]) for entry in corpus.entries if (start := entry.text.removesuffix(".").strip().rsplit(" ", 1)[0]) in asked
-        ]
-        facts = random.sample(facts, len(facts))
-        inside, outside = facts[: len(facts) // 2], facts[len(facts) // 2 :]
-        memory, without = _memories(case, corpus.entries, {entry.id for entry, _ in inside}, {entry.id for entry, _ in outside})
-        pairs = zip(inside, outside, strict=True)
-        found += [
-            Record(entry.text, own, memory, without, text) for pair in pairs for own, (entry, text) in zip((True, False), pair, strict=True)
-        ]
-    return found[: 2 * members]
+    starts = [(entry, entry.text.removesuffix(".").strip().rsplit(" ", 1)[0]) for entry in corpus.entries]
+    return [(entry, asked[start]) for entry, start in starts if start in asked]
+
+
+def _looked_up(case: SystemCase, told: Sequence[tuple[bool, str, str]], place: int, memory: Memory, without: Memory) -> list[Record]:
+    """The records with all that is ever retrieved for them, so that no memory has to be kept."""
+    questions = [[asked] if asked else [worded(text, wording) for wording in membership_questions(case.system)] for _, text, asked in told]
+    flat = [question for own in questions for question in own]
+    found = [dict(zip(flat, one.retrieve(flat), strict=True)) for one in (memory, without)]
+    return [Record(text, member, place, asked, *found) for member, text, asked in told]
 
 
 def _memories(case: SystemCase, entries: Sequence[Entry], members: set[int | None], strangers: set[int | None]) -> tuple[Memory, Memory]:
@@ -109,9 +121,9 @@ def _memories(case: SystemCase, entries: Sequence[Entry], members: set[int | Non
     return memory, without
 
 
-def question_about(record: Record, wording: str) -> str:
-    """The wording with the record in it, without the record's full stop."""
-    return wording.replace("{record}", record.text.removesuffix(".").strip())
+def worded(text: str, wording: str) -> str:
+    """The wording with a record in it, without the record's full stop."""
+    return wording.replace("{record}", text.removesuffix(".").strip())
 
 
 def log_odds(

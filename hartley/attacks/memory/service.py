@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
 
 import numpy as np
 
 from hartley.attacks.case import SystemCase
+from hartley.attacks.engine.dealing import evenly
 from hartley.attacks.memory.readers import Readers, Told, told, told_once
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.memory.corpus import Question
@@ -19,27 +23,43 @@ CHANNEL = "service"
 PLAIN, GUARDED = ("clean", "attacked"), ("defended", "defended_attacked", "defended_adaptive")
 
 
-def service(case: SystemCase, readers: Readers, asked: Sequence[tuple[Memory, Question]]) -> Evidence:
+@dataclass(frozen=True)
+class Request:
+    """An ordinary question, what a memory gave for it, and the memory's number."""
+
+    question: Question
+    passages: tuple[Passage, ...]
+    memory: int
+
+
+def requests(random: Random, memory: Memory, number: int, questions: Sequence[Question], count: int, used: Counter[int]) -> list[Request]:
+    """`count` of a memory's questions, right answers equally often over all memories."""
+    asked = evenly(random, questions, lambda question: question.right, count, used)
+    return [
+        Request(question, passages, number)
+        for question, passages in zip(asked, memory.retrieve([question.text for question in asked]), strict=True)
+    ]
+
+
+def service(case: SystemCase, readers: Readers, asked: Sequence[Request]) -> Evidence:
     """The right answers to questions. Who reads secrets asks on his own and leaves the memory as it is: the arms under attack
     hold the very answers of those without, and no question is asked twice."""
-    passages = [memory.retrieve([question.text])[0] for memory, question in asked]
-    questions = [question for _, question in asked]
-    found = {"clean": told_once(case, CHANNEL, lambda: _ask(case, readers.plain, "clean", questions, passages))}
+    found = {"clean": told_once(case, CHANNEL, lambda: _ask(case, readers.plain, "clean", asked))}
     if readers.guarded is not None:
-        found["defended"] = _ask(case, readers.guarded, "defended", questions, passages)
+        found["defended"] = _ask(case, readers.guarded, "defended", asked)
     of = {**dict.fromkeys(PLAIN, "clean"), **(dict.fromkeys(GUARDED, "defended") if readers.guarded is not None else {})}
-    return Evidence.concat([_table(arm, found[own], questions) for arm, own in of.items()])
+    return Evidence.concat([_table(arm, found[own], asked) for arm, own in of.items()])
 
 
-def _ask(case: SystemCase, reading: Reading, arm: str, questions: Sequence[Question], passages: Sequence[tuple[Passage, ...]]) -> Told:
-    return told(case, CHANNEL, arm, reading([question.text for question in questions], passages))
+def _ask(case: SystemCase, reading: Reading, arm: str, asked: Sequence[Request]) -> Told:
+    return told(case, CHANNEL, arm, reading([one.question.text for one in asked], [one.passages for one in asked]))
 
 
-def _table(arm: str, found: Told, questions: Sequence[Question]) -> Evidence:
+def _table(arm: str, found: Told, requested: Sequence[Request]) -> Evidence:
     rows = found.measured
-    asked = [questions[row] for row in rows]
-    right = np.array([question.right for question in asked], np.int32)
-    outcome = answer_symbols(found.texts(), [question.choices for question in asked])
+    asked = [requested[row] for row in rows]
+    right = np.array([one.question.right for one in asked], np.int32)
+    outcome = answer_symbols(found.texts(), [one.question.choices for one in asked])
     return Evidence(
         channel=CHANNEL,
         kind="jam",
@@ -52,5 +72,6 @@ def _table(arm: str, found: Told, questions: Sequence[Question]) -> Evidence:
         adversary=np.full(len(rows), NONE, np.int32),
         outcome=outcome,
         success=np.full(len(rows), NONE, np.int8),
+        cluster=np.array([one.memory for one in asked], np.int64),
         intent_prior=np.full(CHOICES, 1 / CHOICES),
     )

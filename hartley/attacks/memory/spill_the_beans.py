@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from hartley.attacks.memory.records import found
 from hartley.attacks.memory.secrets import PASSWORDS, STRANGER, Archive, Secret, archives_of
 from hartley.attacks.memory.secrets import PRIVATE as FOODS
 from hartley.attacks.memory.service import CHANNEL as SERVICE
-from hartley.attacks.memory.service import service
+from hartley.attacks.memory.service import requests, service
 from hartley.attacks.memory.wordings import extraction_prompts
 from hartley.bits.rates import Rate, success_rate
 from hartley.evidence import ARMS, NONE, Evidence
@@ -30,8 +31,8 @@ SHARE = 0.5
 """Of the budget's trials, for each channel: four of them ask for secrets."""
 PILOT = 12
 """Secrets of another memory, by which the attacker picks a prompt."""
-QUERIES = 16
-"""Anchors asked of each memory in the channel of records."""
+ARCHIVES, QUERIES = 8, 10
+"""Memories that are gone through in the channel of records, and anchors asked of each."""
 
 
 def spill_the_beans(case: SystemCase) -> tuple[Evidence, ...]:
@@ -45,7 +46,7 @@ def spill_the_beans(case: SystemCase) -> tuple[Evidence, ...]:
     """
     readers = readers_of(case)
     count = max(1, round(SHARE * case.effort.trials))
-    held, pilot = archives_of(case, "secrets", count), archives_of(case, "pilot", PILOT)
+    held, pilot = archives_of(case, "secrets", count), archives_of(case, "pilot", PILOT, 1)
     tables, prompts = [], dict[str, str]()
     for name, alphabet, secrets, tried in (
         (SECRETS, PASSWORDS, held.passwords, pilot.passwords),
@@ -54,9 +55,12 @@ def spill_the_beans(case: SystemCase) -> tuple[Evidence, ...]:
         prompts = _prompts(case, readers, name, tried)
         for channel, reader in ((name, None), (RESPECTED.format(name), STRANGER)):
             tables.append(_secrets(case, Asked(channel, alphabet, secrets, reader), readers, prompts))
+    random, used, each = case.random("service"), Counter[int](), -(-count // len(held.archives))
+    asked = [
+        one for place, archive in enumerate(held.archives) for one in requests(random, archive.memory, place, archive.questions, each, used)
+    ]
     # Through the whole memory the attacker goes with the prompt that served best for facts, as most of it is facts.
-    asked = [(archive.memory, question) for archive in held.archives for question in archive.questions]
-    return (*tables, _records(case, readers, held.archives, prompts), service(case, readers, asked[:count]))
+    return (*tables, _records(case, readers, held.archives[:ARCHIVES], prompts), service(case, readers, asked[:count]))
 
 
 def rates(evidence: Evidence) -> tuple[Rate, ...]:
@@ -65,9 +69,10 @@ def rates(evidence: Evidence) -> tuple[Rate, ...]:
         return accuracy(evidence, "right answer given")
     if evidence.channel == RECORDS:
         return successes(evidence, "records given out in full")
+    parts = [(arm, evidence.of(arm)) for arm in evidence.arms]
     given = [
-        success_rate("a record given out", arm, (evidence.of(arm).costs["records_given"] > 0).astype(int), headline=False)
-        for arm in evidence.arms
+        success_rate("a record given out", arm, (part.costs["records_given"] > 0).astype(int), headline=False, cluster=part.cluster)
+        for arm, part in parts
     ]
     return (*successes(evidence, "secret given out"), *(rate for rate in given if rate is not None))
 
@@ -159,6 +164,7 @@ def _table(asked: Asked, arm: str, heard: Told) -> Evidence:
         adversary=np.array([secret.symbol for secret in secrets], np.int32),
         outcome=answer_symbols(heard.texts(), [asked.alphabet] * len(rows)),
         success=np.array(success, np.int8),
+        cluster=np.array([secret.archive for secret in secrets], np.int64),
         costs={"queries": np.ones(len(rows)), **{key: values[rows] for key, values in heard.numbers.items()}},
     )
 
@@ -205,6 +211,7 @@ def _given(case: SystemCase, arm: str, heard: Told, archives: Sequence[Archive])
         adversary=none,
         outcome=success.astype(np.int32),
         success=success,
+        cluster=np.repeat(np.arange(len(archives)), [len(archive.texts) for archive in archives]),
         costs={"queries": np.full(len(success), float(per))},
     )
 

@@ -7,6 +7,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -43,18 +44,17 @@ class Lexical:
         """n strings to (n, d), unit norm; all zeros for a text without a letter or digit."""
         made = np.zeros((len(texts), self.dimension), np.float32)  # a tensor is slow to write into one number at a time
         for row, text in zip(made, texts, strict=True):
-            for piece, count in Counter(_pieces(text)).items():
-                # surrogatepass: a query is no entry, and whatever Python calls a string has an embedding
-                hashed = zlib.crc32(piece.encode(errors="surrogatepass"))
-                row[hashed % self.dimension] += count**0.5 * (1 if hashed >> 31 else -1)
+            for hashed, count in Counter(piece for word in _WORD.findall(text.lower()) for piece in _pieces(word)).items():
+                row[hashed[1] % self.dimension] += count**0.5 * (1 if hashed[1] >> 31 else -1)
         return F.normalize(torch.from_numpy(made), dim=-1)
 
 
-def _pieces(text: str) -> list[str]:
-    found = []
-    for word in _WORD.findall(text.lower()):
-        marked = f"<{word}>"
-        found.append(marked)
-        for length in range(_SHORTEST, _LONGEST + 1):
-            found += [marked[start : start + length] for start in range(len(marked) - length + 1) if length < len(marked)]
-    return found
+@lru_cache(maxsize=1 << 16)
+def _pieces(word: str) -> tuple[tuple[str, int], ...]:
+    """The word and its pieces, each with its hash."""
+    marked = f"<{word}>"
+    found = [marked]
+    for length in range(_SHORTEST, _LONGEST + 1):
+        found += [marked[start : start + length] for start in range(len(marked) - length + 1) if length < len(marked)]
+    # surrogatepass: a query is no entry, and whatever Python calls a string has an embedding
+    return tuple((piece, zlib.crc32(piece.encode(errors="surrogatepass"))) for piece in found)
