@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hartley import catalog
 from hartley.bits.trust import NOTHING_DETECTED
-from hartley.report import facts, folder
+from hartley.report import facts, records
 from hartley.report.lines import NONE, Guard, Line, of
 from hartley.report.numbers import Number
 from hartley.report.visible import plain
@@ -128,7 +128,7 @@ def main() -> int:
     plan = Plan(threats, defenses=guards, budget="standard", effort={"trials": given.trials}, cell_limit_seconds=4 * 3600)
     with Terminal() as watcher:
         done = run(plan, given.out, workers=given.workers, progress=watcher)
-    lines = of(folder.read(done.root), [row.id for row in facts.threats()], list(facts.defenses()), facts.levels())
+    lines = of(records.cells(done), [row.id for row in facts.threats()], list(facts.defenses()))
     print("bits per use of the channel, point [95% interval]; ~ the point is withheld and only the bracket is stated")
     print(HEAD)
     for line in lines:

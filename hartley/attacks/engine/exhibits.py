@@ -33,9 +33,11 @@ def picture(values: Tensor) -> NDArray[np.uint8]:
 
 def keep(case: Case, evidence: Evidence, sides: Sides, arm: str = "attacked", baseline: str = "clean") -> None:
     """Leaves up to KEPT trials of one arm with the case: three where the attack succeeded and one where it failed, where
-    there are such; the first of each, so that nobody chose the pretty ones."""
+    there are such. Of the successes first those that were right before, as the others show nothing of the attack; of each
+    the first, so that nobody chose the pretty ones."""
     before, after = evidence.of(baseline), evidence.of(arm)
     won = np.flatnonzero(after.success == 1)
+    won = won[np.argsort([not _right(before, int(row)) for row in won], kind="stable")]
     lost = np.flatnonzero(after.success == 0)
     chosen = [*won[: KEPT - min(1, len(lost))], *lost]
     for row in (int(row) for row in chosen[:KEPT]):
@@ -62,6 +64,11 @@ def _exhibit(case: Case, before: Evidence, after: Evidence, sides: Sides, arm: s
         text_clean=None if clean.texts is None else clean.texts[trial],
         text_attacked=None if attacked.texts is None else attacked.texts[trial],
     )
+
+
+def _right(part: Evidence, row: int) -> bool:
+    """Whether a trial came out as it was meant, in symbols."""
+    return _symbol(part.intent_alphabet, int(part.intent[row])) == _symbol(part.outcome_alphabet, int(part.outcome[row]))
 
 
 def _symbol(alphabet: tuple[str, ...], index: int) -> str:
