@@ -35,8 +35,7 @@ class Evidence:
                  `defended_adaptive` one made through it (straight-through gradient, expectation over its noise).
       trial      int; the same trial number in two arms is the same input under two conditions.
       intent, adversary, outcome   int; index into the alphabet of that name, or NONE (-1).
-      success    1 when the threat's own success criterion held on this trial, 0 when it did not, NONE when it does
-                 not apply.
+      success    1 when the threat's own success criterion held on this trial, 0 when it did not, NONE when it does not apply.
     Optional columns:
       effect     int; index into `effect_alphabet`, or NONE: what came out at the adversary's own receiver, where one outcome
                  symbol cannot say both what the user got and what the adversary did (an agent may do both tasks). The
@@ -103,10 +102,9 @@ class Evidence:
             raise EvidenceError("effect_alphabet: given without a column effect")
         if self.cluster is not None:
             self._column("cluster", np.int64, rows, 0, 2**53)
-        if self.score is not None:
-            self._column("score", np.float64, rows, None, None)
-        if self.log2_q is not None:
-            self._column("log2_q", np.float64, rows, None, 1e-9)
+        for name, high in (("score", None), ("log2_q", 1e-9)):
+            if getattr(self, name) is not None:
+                self._column(name, np.float64, rows, None, high)
         if self.embedding is not None:
             self._embedding(rows)
         self._costs(rows)

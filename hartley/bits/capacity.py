@@ -102,10 +102,11 @@ def capacity(
     if trials.alone:
         return one_cluster(kind, n)
     plug_in, gap, law = channel_capacity(table / table.sum(1)[:, None])
-    p = trials.null(permutations, seed).p
+    null = trials.null(permutations, seed)
     # what re-optimizing over the law would gain is 0 to first order, so the bias at the achieving law is the capacity's
     achieving = (law + 1e-12) / (law + 1e-12).sum()
     found = point_of(trials, achieving)
+    p = max(null.p, found.independence_p)
     laws = [np.full(len(table), 1 / len(table)), (law + 1e-9) / (law + 1e-9).sum()]
     brackets = [bracket_bits(found.effective(table), one) for one in laws]
     low = max(bracket[0] for bracket in brackets) if p <= GATE else 0.0
@@ -115,7 +116,7 @@ def capacity(
     point = min(plug_in, found.point)
     none = equivalent(p, high, float(np.log2(len(table))), found.fewest)
     checks |= {"equivalence_bits": EQUIVALENT_SHARE * float(np.log2(len(table)))} if none else {}
-    why = none or first((not_detected(p, high), found.thin, found.moves(point)))
+    why = none or first((not_detected(p, high, null.finest), found.thin, found.moves(point)))
     value = 0.0 if none else None if why else float(min(max(point, low), high))
     estimator = f"Blahut-Arimoto, {found.correction}; decoder to plug-in bracket, 95%{found.over}"
     bits = Bits(value, low, high, n, estimator, kind, value is not None, why, checks)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hartley.bits.clustered import clusters_of, conditional_point_bits, cube_of, one_cluster, strata_design
+from hartley.bits.clustered import clusters_of, conditional_point_bits, cube_of, one_cluster
 from hartley.bits.counted.decoder import PSEUDO_TRIALS, LeftOut, left_out
 from hartley.bits.counted.permutation import clustered_independence
 from hartley.bits.counts import bracket_bits, jackknife_bits
+from hartley.bits.design import strata_design
 from hartley.bits.limits import Z, proportion_limits, upward_reach
 from hartley.bits.tables import Counts, Floats, cross_tabulate, entropy_bits, information_of_law
 from hartley.bits.trust import EQUIVALENT_SHARE, TRIALS_PER_CELL, TRIALS_PER_INPUT, below_low, equivalent, first, not_detected
@@ -62,6 +63,7 @@ def conditional_information(
         design, point = strata_design(cubes), conditional_point_bits(cubes)
         effect, effective = design.effect, [table / design.spread for table in strata]
         p = clustered_independence(codes[0], codes[1], unit, codes[2], permutations=permutations, seed=seed).p
+        p = max(p, design.independence_p)
     high = _high_bits(effective, share)
     low = min(_low_bits(effective, share), high)
     gate = not_detected(p, high)

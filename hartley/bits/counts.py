@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hartley.bits.clustered import Design, Trials, information_point_bits, one_cluster, table_design, too_few_clusters, trials_of
+from hartley.bits.clustered import Trials, information_point_bits, one_cluster, too_few_clusters, trials_of
 from hartley.bits.counted.decoder import decoder_low_bits
 from hartley.bits.counted.halves import unsettled
 from hartley.bits.counted.permutation import Null
 from hartley.bits.counted.undersampled import chao_wang_jost_bits
+from hartley.bits.design import Design, table_design
 from hartley.bits.limits import Z, near_zero_high_bits, proportion_limits, upward_reach
 from hartley.bits.tables import (
     Counts,
@@ -58,7 +59,7 @@ def information(
     hold `chao_wang_jost_bits`, mostly a better guess than the jackknife there, but by up to 1.1 bits wrong: no point either.
     No channel, and `high`, then as in `hartley.bits.limits.near_zero_high_bits`, at most a twentieth of the input's entropy: the point
     is 0 by an equivalence test, `why` says so and checks hold `equivalence_bits`, the twentieth.
-    With clusters the jackknife deletes whole clusters, the bracket and the floors are of effective trials (`hartley.bits.clustered`),
+    With clusters the jackknife deletes whole clusters, the bracket and the floors are of effective trials (`hartley.bits.design`),
     and the permutation test shuffles no more than was drawn at random; from one cluster nothing is measured.
     Raises InputError for a malformed table, naming the row and the column.
     """
@@ -76,10 +77,10 @@ def information(
     if trials.alone:
         return one_cluster(kind, n)
     null = trials.null(permutations, seed)
-    p = null.p
     joint = joint_law(counts, law)
-    checks = {"permutation_p": p, "occupied_cells": float((counts > 0).sum()), "plug_in_bits": information_of_law(joint)}
     found = point_of(trials, law)
+    p = max(null.p, found.independence_p)
+    checks = {"permutation_p": p, "occupied_cells": float((counts > 0).sum()), "plug_in_bits": information_of_law(joint)}
     low, high = bracket_bits(found.effective(counts), law)
     none = ""
     if p > GATE:
@@ -89,7 +90,7 @@ def information(
     high = max(high, low)
     if found.thin:
         checks["chao_wang_jost_bits"] = chao_wang_jost_bits(counts)
-    why = none or first((not_detected(p, high), found.thin, below_low(found.point, low), found.moves(found.point)))
+    why = none or first((not_detected(p, high, null.finest), found.thin, below_low(found.point, low), found.moves(found.point)))
     value = 0.0 if none else None if why else min(max(found.point, 0.0), high)
     estimator = f"{found.correction}; {_ESTIMATOR}{found.over}"
     bits = Bits(value, low, high, n, estimator, kind, value is not None, why, checks)
@@ -117,6 +118,11 @@ class Point:
     @property
     def over(self) -> str:
         return "" if self.design is None else " over clusters"
+
+    @property
+    def independence_p(self) -> float:
+        """Of the test that stands beside the permutation test."""
+        return 0.0 if self.design is None else self.design.independence_p
 
     def effective(self, counts: Counts) -> Counts | Floats:
         """The counts of the trials that the limits go by."""

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hartley.bits.clustered import Design, clusters_of, design_effect, one_cluster
+from hartley.bits.clustered import clusters_of, one_cluster
+from hartley.bits.design import Design, design_effect
 from hartley.bits.limits import Z
 from hartley.bits.tables import Counts, Floats
 from hartley.bits.value import Bits

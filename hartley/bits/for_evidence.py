@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from hartley.bits.capacity import capacity
 from hartley.bits.certified import certified_information
-from hartley.bits.clustered import clusters_of, one_cluster, one_row_of_each, table_design, trials_of
+from hartley.bits.clustered import clusters_of, one_cluster, one_row_of_each, trials_of
 from hartley.bits.conditional import conditional_information
 from hartley.bits.counts import information
 from hartley.bits.deployed import deployed_information, misinformation
+from hartley.bits.design import table_design
 from hartley.bits.leakage import maximal_leakage
 from hartley.bits.margin import margin
 from hartley.bits.membership import membership
@@ -60,7 +61,7 @@ def for_evidence(evidence: Evidence) -> Measured:
                         intents, in bits of C_G without its cap. Unmeasured where there is no clean arm; left out without embeddings.
 
     Where the evidence has a cluster column and clusters hold several of an arm's rows, every interval is over clusters
-    (`hartley.bits.clustered`), `clusters` and `design_effect` are filled, and an arm of one cluster is not measured: what others would
+    (`hartley.bits.design`), `clusters` and `design_effect` are filled, and an arm of one cluster is not measured: what others would
     give cannot be told. Measures of embeddings and of a score take one row of each cluster; signal and noise leave out whole ones.
 
     Deterministic: the same table gives the same bits, whatever the order of its rows within an arm.
@@ -156,7 +157,7 @@ def _maximal(part: Evidence) -> Bits:
     # whole trials: what is left of a cell is rounded, and an input keeps one
     effective = np.rint(trials.counts / design.spread).astype(np.int64)
     effective[effective.sum(1) == 0] = trials.counts[effective.sum(1) == 0] > 0
-    limits, p = maximal_leakage(effective), trials.null(999, 0).p
+    limits, p = maximal_leakage(effective), max(trials.null(999, 0).p, design.independence_p)
     why = first((not_detected(p, limits.high), limits.why))
     low = limits.low if p <= GATE else 0.0
     checks = {**limits.checks, "permutation_p": p}

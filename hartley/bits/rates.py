@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hartley.bits.clustered import ONE, clusters_of, share_limits
+from hartley.bits.clustered import ONE, clusters_of
+from hartley.bits.design import share_limits
 from hartley.bits.limits import Z, proportion_limits
 from hartley.bits.tables import Floats
 from hartley.errors import InputError
@@ -65,7 +66,7 @@ def success_rate(
 
     -1 says that the criterion does not apply to that trial: it is left out. None when none is left: not measured.
     cluster (n,)  the independent unit of each trial. Where a unit has several, the limits are Clopper-Pearson's for the effective
-                  number of trials (`hartley.bits.clustered.share_limits`); with one unit they are 0 and 1, and the estimator says why.
+                  number of trials (`hartley.bits.design.share_limits`); with one unit they are 0 and 1, and the estimator says why.
     """
     flags = np.asarray(success)
     bad = ~np.isin(flags, (-1, 0, 1))

@@ -24,11 +24,16 @@ def first(reasons: Iterable[str]) -> str:
     return next((reason for reason in reasons if reason), "")
 
 
-def not_detected(p: float, high: float | None) -> str:
-    """The null of independence must be rejected. p: of a permutation test; high: the upper limit in bits, where there is one."""
+def not_detected(p: float, high: float | None, finest: float = 0.0) -> str:
+    """The null of independence must be rejected. p: of a permutation test; high: the upper limit in bits, where there is one.
+
+    finest: the p that the strongest of the shuffled tables would get; above the gate nothing could be detected.
+    """
     if p <= GATE:
         return ""
     rest = "" if high is None else f"; if there is one it carries less than {high:.3f} bits"
+    if finest > GATE:
+        rest = f"; clusters of one symbol each are too few here for any p below {finest:.3f}{rest}"
     return f"{NOTHING_DETECTED} (permutation p = {p:.3f}){rest}"
 
 

@@ -16,11 +16,16 @@ _FEWEST = 199
 
 @dataclass(frozen=True)
 class Null:
-    """What shuffling says. p: of the test; mean_bits, deviation_bits: of the plug-in information under the null of independence."""
+    """What shuffling says. p: of the test; mean_bits, deviation_bits: of the plug-in information under the null of independence.
+
+    finest: the p that the strongest of the shuffled tables would get. Few clusters with one symbol each have few arrangements, and no
+    test of them can say more.
+    """
 
     p: float
     mean_bits: float
     deviation_bits: float
+    finest: float = 0.0
 
 
 def independence_p(counts: Counts, *, permutations: int = 1999, seed: int = 0) -> float:
@@ -145,5 +150,5 @@ def _null(found: Floats, observed: float, margins: list[Counts], n: int) -> Null
 
 
 def _compared(found: Floats, observed: float) -> Null:
-    reached = int((found >= observed - 1e-9 * max(1.0, abs(observed))).sum())
-    return Null((1 + reached) / (1 + len(found)), float(found.mean()), float(found.std()))
+    reached, most = (int((found >= one - 1e-9 * max(1.0, abs(one))).sum()) for one in (observed, max(observed, float(found.max()))))
+    return Null((1 + reached) / (1 + len(found)), float(found.mean()), float(found.std()), (1 + most) / (1 + len(found)))

@@ -1,0 +1,143 @@
+"""Design effects: how many independent trials those of clusters are worth, for a share and for an information."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hartley.bits.limits import Z, proportion_limits
+from hartley.bits.tables import Counts, Floats, information_of_law, joint_law
+from hartley.bits.value import Bits
+
+_HANDFUL = 5
+"""Fewer clusters than this with the rarer result do not show how clusters spread."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """clusters: how many independent units. effect: the design effect, >= 1. spread: trials to one effective trial, t included.
+
+    independence_p: of Rao and Scott's (1981) test of a table, 0 for a share.
+    """
+
+    clusters: int
+    effect: float
+    independence_p: float = 0.0
+
+    @property
+    def spread(self) -> float:
+        return self.effect * (student(self.clusters) / Z) ** 2
+
+    @property
+    def stated(self) -> tuple[int, float]:
+        """(clusters, design effect) as a number states them."""
+        return self.clusters, round(self.effect, 6)
+
+    def marked(self, bits: Bits) -> Bits:
+        """The same number with what its trials come from."""
+        return replace(bits, clusters=self.clusters, design_effect=self.stated[1])
+
+
+def student(clusters: int) -> float:
+    """Two-sided 95% quantile of Student's t with clusters - 1 degrees of freedom."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(clusters - 1, 0.975))
+
+
+def design_effect(totals: NDArray[Any], squares: float) -> float:
+    """How many times the variance of a mean exceeds that of independent trials; never below 1.
+
+    totals (clusters, k): sums over each cluster of k centered influences. squares: the sum over trials and influences of their squares.
+    """
+    clusters = len(totals)
+    if squares <= 1e-12 or clusters < 2:
+        return 1.0
+    return max(1.0, float((totals**2).sum()) * clusters / (clusters - 1) / squares)
+
+
+def share_limits(hits: Counts | Floats, sizes: Counts | Floats) -> tuple[float, float, Design]:
+    """95% limits of a share (Korn and Graubard 1998), and its design, from the hits (G,) and the trials (G,) of G > 1 clusters.
+
+    Clopper-Pearson limits for the effective number of trials. Where the rarer of the two results came from a handful of clusters,
+    their spread says little of the others': a cluster then counts as one trial at most, as it must where all trials are alike.
+    """
+    clusters, n = len(sizes), float(sizes.sum())
+    share = float(hits.sum()) / n
+    rarer = hits if share <= 0.5 else sizes - hits
+    design = Design(clusters, design_effect((hits - share * sizes)[:, None], n * share * (1 - share)))
+    effective = n / design.spread
+    if (rarer > 0).sum() < min(_HANDFUL, (clusters + 1) // 2):
+        effective = min(effective, float(clusters))
+        design = Design(clusters, max(design.effect, n / clusters))
+    return *proportion_limits(share * effective, effective), design
+
+
+def table_design(cube: Counts, prior: Floats | None) -> Design:
+    """Of the information in the table of `cube` (G, inputs, outcomes): the larger of two design effects.
+
+    One is that of the information's own influence, its density; it decides where there is information. The other is Rao and Scott's
+    (1981) mean over all directions of dependence, which decides near independence, where the density is flat.
+    """
+    table = cube.sum(0)
+    density = _density(joint_law(table, prior))
+    if prior is None:
+        influence = np.where(table > 0, density - float((table * density).sum() / table.sum()), 0.0)
+    else:
+        per_input = np.where(table.sum(1) > 0, table.sum(1), 1)
+        centers = (table * density).sum(1) / per_input
+        influence = np.where(table > 0, (prior / per_input)[:, None] * (density - centers[:, None]), 0.0)
+    totals = np.einsum("gxy,xy->g", cube, influence)[:, None]
+    return _design(design_effect(totals, float((table * influence**2).sum())), [cube])
+
+
+def strata_design(cubes: Sequence[Counts]) -> Design:
+    """The same of I(X; Y | U), from a cube (G, inputs, outcomes) for each value of U."""
+    tables = [cube.sum(0) for cube in cubes]
+    densities = [_density(table / table.sum()) for table in tables]
+    n = sum(int(table.sum()) for table in tables)
+    mean = sum(float((table * density).sum()) for table, density in zip(tables, densities, strict=True)) / n
+    totals = np.stack([np.einsum("gxy,xy->g", cube, density - mean) for cube, density in zip(cubes, densities, strict=True)], axis=1)
+    squares = sum(float((table * (density - mean) ** 2).sum()) for table, density in zip(tables, densities, strict=True))
+    return _design(design_effect(totals.sum(1, keepdims=True), squares), cubes)
+
+
+def _design(density: float, cubes: Sequence[Counts]) -> Design:
+    """From the design effect of the density, with that of the cells and its test: the G statistic over it, by F(df, df (G - 1)).
+
+    The test doubts what shuffling within clusters finds where clusters differ in how y depends on x.
+    """
+    from scipy.special import fdtrc
+
+    parts = [_residuals(cube) for cube in cubes]
+    cells = design_effect(np.concatenate([part[0] for part in parts], axis=1), sum(part[1] for part in parts))
+    tables, clusters = [cube.sum(0) for cube in cubes], len(cubes[0])
+    freedom = sum((int((table.sum(1) > 0).sum()) - 1) * (int((table.sum(0) > 0).sum()) - 1) for table in tables)
+    nats = sum(float(table.sum()) * information_of_law(table / table.sum()) for table in tables) * float(np.log(2))
+    p = float(fdtrc(freedom, freedom * (clusters - 1), 2 * nats / cells / freedom)) if freedom else 1.0
+    return Design(clusters, max(density, cells), p)
+
+
+def _density(joint: Floats) -> Floats:
+    """log2 p(x, y) / p(x) p(y) where the law (inputs, outcomes) has mass, 0 elsewhere."""
+    outer = joint.sum(1)[:, None] * joint.sum(0)
+    return np.asarray(np.log2(np.where(joint > 0, joint, 1.0) / np.where(joint > 0, outer, 1.0)))
+
+
+def _residuals(cube: Counts) -> tuple[Floats, float]:
+    """(totals (G, cells), squares) of every cell's departure from independence, scaled to count alike, as `design_effect` takes them."""
+    n = float(cube.sum())
+    px, py = cube.sum((0, 2)) / n, cube.sum((0, 1)) / n
+    tables = cube[np.ix_(np.arange(len(cube)), px > 0, py > 0)].astype(np.float64)
+    px, py = px[px > 0], py[py > 0]
+    per_x, per_y = tables.sum(2), tables.sum(1)
+    size = per_x.sum(1)[:, None, None]
+    residual = tables - px[:, None] * per_y[:, None, :] - per_x[:, :, None] * py + size * (px[:, None] * py)
+    mean = residual.sum(0) / n
+    scale = np.sqrt(px[:, None] * py)
+    squares = float((tables.sum(0) * (1 / px - 1)[:, None] * (1 / py - 1)).sum()) - n * float(((mean / scale) ** 2).sum())
+    return ((residual - size * mean) / scale).reshape(len(cube), -1), squares
