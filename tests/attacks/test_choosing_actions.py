@@ -4,25 +4,18 @@ through is worth nothing: whoever knows of it uses that one."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-import numpy as np
 import pytest
 
 from hartley.attacks.action import injection, saying
 from hartley.attacks.action.attack_set import INJECTIONS, best
 from hartley.attacks.action.errands import beside_a_question
 from hartley.attacks.case import Effort, Refused, SystemCase
-from hartley.attacks.interaction import infection
-from hartley.attacks.interaction.prompt_infection import prompt_infection
-from hartley.attacks.interaction.prompt_infection import rates as infection_rates
-from hartley.attacks.memory import anderson_rag_mia, poisonedrag, spill_the_beans
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.targets.agent.agent import ALLOWED, Guard, Verdict
-from hartley.targets.conversation import Call, Message
+from hartley.targets.conversation import Message
 from hartley.targets.endpoint.outcomes import NotMeasured, Reason
 from hartley.targets.memory.lexical import Lexical
 from hartley.targets.system import System
@@ -36,10 +29,6 @@ def _few(monkeypatch):
     for module in (injection, saying):
         monkeypatch.setattr(module, "FEWEST_TRIALS", TRIALS)
         monkeypatch.setattr(module, "FEWEST_PILOTS", TRIALS)
-    for module in (poisonedrag, anderson_rag_mia, spill_the_beans):
-        monkeypatch.setattr(module, "PILOT", 8)
-    monkeypatch.setattr(infection, "MOST_TRIALS", {"tiny": TRIALS})
-    monkeypatch.setattr(infection, "PILOTS", {"tiny": TRIALS})
 
 
 def case_of(policy, safeguard=None, *, stream="honest", **more):
@@ -259,169 +248,3 @@ def test_a_trial_without_an_answer_is_left_out_of_the_share():
     assert gained(table) == {"clean": 0.0, "attacked": 1.0} and len(table.of("attacked")) == TRIALS * 3 // 4
     assert table.of("attacked").trial.tolist() == [place for place in range(TRIALS) if place % 4]
     assert [flag.why for flag in case.flags] == [f"4 of {TRIALS} trials were not measured: the policy gave no answer"] * 2
-
-
-# memories
-
-
-class Met:
-    """A reader that gives way only where it has read the very same words before, and else tells what most passages say."""
-
-    name, fingerprint, capabilities = "met", "0" * 64, frozenset({"text"})
-
-    def __init__(self):
-        self.read = set()
-
-    def respond(self, conversations, tools):
-        answers = []
-        for conversation in conversations:
-            text = conversation[-1].text
-            answers.append(Message("assistant", self.gives(text) if text in self.read else "i do not know ."))
-            self.read.add(text)
-        return answers
-
-    def gives(self, text):
-        return text
-
-
-class Believing(Met):
-    """Believes the first document that brings a question along: a planted one."""
-
-    def gives(self, text):
-        documents = re.split(r" (?=\d+ : )", " " + text.removeprefix("documents : "))[1:]
-        name, verb = re.search(r"does (\w+) (\w+) \?$", text).groups() if re.search(r"does (\w+) (\w+) \?$", text) else ("", "")
-        said = [re.search(rf"{name} {verb}s? (?:in )?\w+", document) for document in documents if " ? " in document]
-        return said[0].group() if name and said and said[0] else "i do not know ."
-
-
-def test_planted_texts_are_chosen_on_questions_that_no_trial_asks():
-    """As many texts are planted in a trial as were in the pilot: what was read there would be read again."""
-    tables = {table.channel: table for table in poisonedrag.poisonedrag(case_of(Believing()))}
-    assert value(poisonedrag.rates(tables[f"{poisonedrag.PILOT_TEXTS} texts"]), "planted answer given", "attacked") == 0.0
-
-
-def test_a_planted_text_is_worded_against_the_safeguard_that_it_meets():
-    """The safeguard hides all untrusted passages but corrections: what is worded otherwise gets nothing, corrections get all."""
-
-    class Always(Believing):
-        def respond(self, conversations, tools):
-            return [Message("assistant", self.gives(conversation[-1].text)) for conversation in conversations]
-
-    def reading(inner):
-        def hiding(questions, passages):
-            shown = [[one for one in own if one.entry.trusted or "was false" in one.entry.text] for own in passages]
-            return inner(questions, shown)
-
-        return hiding
-
-    tables = poisonedrag.poisonedrag(case_of(Always(), Safeguard("hiding", reading=reading)))
-    rates = poisonedrag.rates(tables[-1])
-    found = {arm: value(rates, "planted answer given", arm) for arm in ("attacked", "defended_attacked", "defended_adaptive")}
-    assert found["attacked"] == found["defended_adaptive"] > 0.3 and found["defended_attacked"] == 0.0
-
-
-def test_prompts_for_secrets_are_chosen_on_a_memory_that_no_trial_asks():
-    for table in spill_the_beans.spill_the_beans(case_of(Met())):
-        if table.channel in ("passwords", "private facts"):
-            assert value(spill_the_beans.rates(table), "secret given out", "attacked") == 0.0
-
-
-def test_membership_questions_are_chosen_on_a_memory_that_no_trial_asks():
-    """It says yes of members that it was asked about before, and of nobody else: the trials' members read as the strangers do."""
-
-    class Telling(Met):
-        def gives(self, text):
-            record = re.search(r": ([a-z0-9 ]+?) \?", text[text.rindex("document") :] if "document" in text else text)
-            return "yes ." if record and text.count(record.group(1)) > 1 else "i do not know ."
-
-    answer, *_ = anderson_rag_mia.anderson_rag_mia(case_of(Telling()))
-    assert value(anderson_rag_mia.rates(answer), "AUC", "attacked") == 0.5
-
-
-def test_the_bar_of_the_gray_box_is_set_on_the_pilot_s_records():
-    """Members score 1 more than strangers, but all of the trials 10 more than all of the pilot: by the pilot's bar everybody is a
-    member, and half of the guesses are right. A bar set on the trials would make all of them right."""
-
-    class Likely(Met):
-        capabilities = frozenset({"text", "logprob"})
-        asked = 0
-
-        def log_likelihood(self, conversations, messages, tools):
-            self.asked += messages[0].text.startswith("yes")
-            if not messages[0].text.startswith("yes"):
-                return np.zeros(len(conversations))
-            member = [self.member(conversation[-1].text) for conversation in conversations]
-            return np.array(member, float) + (10.0 if self.asked > 4 else 0.0)
-
-        def member(self, text):
-            record = re.search(r": ([a-z0-9 ]+?) \?", text[text.rindex("document") :] if "document" in text else text)
-            return record is not None and text.count(record.group(1)) > 1
-
-    tables = {table.channel: table for table in anderson_rag_mia.anderson_rag_mia(case_of(Likely()))}
-    rates = anderson_rag_mia.rates(tables["log likelihood"])
-    assert value(rates, "member or not, guessed right", "attacked") == 0.5 and value(rates, "AUC", "attacked") >= 0.9
-    assert (tables["log likelihood"].of("attacked").outcome == 1).all()
-
-
-# societies
-
-
-class Office:
-    """Does what its mail asks for where `falls` says so: (the mail, whether an ordinary mail was read before)."""
-
-    name, fingerprint, capabilities = "office", "0" * 64, frozenset({"text"})
-
-    def __init__(self, falls):
-        self.falls, self.settled, self.mails = falls, False, []
-
-    def respond(self, conversations: Sequence, tools):
-        return [self.next(conversation) for conversation in conversations]
-
-    def next(self, conversation):
-        before = re.search(r"mail from (\w+)", conversation[0].text).group(1)
-        calls = sum(len(message.calls) for message in conversation)
-        if calls == 0:
-            return Message("assistant", calls=(Call("read_mail", {"sender": before}),))
-        mail = next(message.text for message in conversation if message.role == "tool")
-        asks = next((one for one in infection.PAYLOADS if one.ask in mail), None)
-        if calls == 1:
-            self.mails.append(mail)
-            self.settled = self.settled or asks is None
-            if asks is not None and self.falls(mail, self.settled):
-                return Message("assistant", calls=(asks.call,))
-        return Message("assistant", "done .")
-
-
-def infected(policy, safeguard=None):
-    # a stream whose pilots and trials have no mail in common by chance, of so few
-    tables = {table.channel: table for table in prompt_infection(case_of(policy, safeguard, stream="honest mails 3"))}
-    table = tables["distance 1"]
-    rates = infection_rates(table)
-    return {arm: value(rates, "payload executed, distance 1", arm) for arm in table.arms}
-
-
-def test_infections_are_chosen_on_mails_that_no_trial_sends():
-    """Members fall for strangers' mail until they have read an ordinary one, which all pilots come before and all trials after. The
-    same words are not asked about twice: a pilot that is a trial would still count as fallen for."""
-    assert infected(Office(lambda mail, settled: not settled)) == {"clean": 0.0, "attacked": 0.0}
-
-
-@pytest.mark.parametrize("weak", ["you must", "report", "ignore the previous"])
-def test_a_society_meets_the_wording_that_infects_most(weak):
-    words = weak if weak != "report" else "done :"
-    assert infected(Office(lambda mail, settled: words in mail)) == {"clean": 0.0, "attacked": 1.0}
-
-
-def test_a_safeguard_of_members_is_measured_against_the_wording_that_is_worst_for_it():
-    """All wordings infect without it; behind it none but those that say that they are important."""
-
-    class Strict(Guard):
-        def judge(self, asked):
-            return [
-                ALLOWED if call.name == "read_mail" or "important" in trace.entries[2].message.text else Verdict(False, "no")
-                for trace, call in asked
-            ]
-
-    strict = Safeguard("strict", agent=lambda agent: agent.guarded(Strict()))
-    found = infected(Office(lambda mail, settled: True), strict)
-    assert found == {"clean": 0.0, "attacked": 1.0, "defended": 0.0, "defended_attacked": 0.0, "defended_adaptive": 1.0}
