@@ -39,7 +39,7 @@ def answer(lines: Sequence[Line], names: Mapping[str, str], levels: Mapping[str,
     same = [line for line in lines if levels.get(line.threat, level) == level]
     other = ranked(line for line in lines if levels.get(line.threat, level) != level)
     return Answer(
-        verdict=(*_weak(lines, ranking, names), *_verdict(ranking, leaks, names)),
+        verdict=(*_weak(lines, names), *_verdict(ranking, leaks, names, any(line.weak for line in lines))),
         clean=_clean(lead, same if lead is not None else lines),
         attack=(*_attack(ranking, names), *_leak(leaks, names)),
         defense=defended(lead, names),
@@ -52,7 +52,7 @@ def answer(lines: Sequence[Line], names: Mapping[str, str], levels: Mapping[str,
     )
 
 
-def _weak(lines: Sequence[Line], ranking: Ranking, names: Mapping[str, str]) -> Sentence:
+def _weak(lines: Sequence[Line], names: Mapping[str, str]) -> Sentence:
     """What must be said before anything else: where there is no service, none can be taken."""
     weak = [line for line in lines if line.weak]
     if not weak:
@@ -65,19 +65,21 @@ def _weak(lines: Sequence[Line], ranking: Ranking, names: Mapping[str, str]) -> 
         bits = most.number("adversary_bits", "attacked")
         wrote = (" What an adversary writes shows all the same: ", bits, " bits under ", name_of(most.threat, names), ".")
     if whole:
-        channels = "" if len(weak) == 1 else f" (channel {weak[0].name}; on the {len(weak) - 1} others no more)" if weak[0].name else ""
-        why = f"{weak[0].weak}{channels}"
+        others = f", and {len(weak) - 1} more" if len(weak) > 1 else ""
+        why = f"{weak[0].weak}{f' (channel {weak[0].name}{others})' if weak[0].name else ''}"
         end = ". This run cannot tell what an attack would take or a defense keep: too weak is not robust."
-        return ("There is no service to attack: ", Said(weak[0].target), ", ", Said(why, prose=True), end, *wrote, " ")
+        return ("There is no service to attack: ", Said(why, prose=True), end, *wrote)
     head = f"On {len(weak)} of {len([line for line in lines if line.channel is not None])} channels there is no service to attack ("
     return (head, *listed(weak, names), "); this run cannot tell anything of them, and what follows leaves them out.", *wrote, " ")
 
 
-def _verdict(ranking: Ranking, leaks: Ranking, names: Mapping[str, str]) -> Sentence:
+def _verdict(ranking: Ranking, leaks: Ranking, names: Mapping[str, str], weak: bool) -> Sentence:
     leak = leaks.places[0] if leaks.places else None
     if not ranking.places:
         if leak is not None and leak.shown:
             return ("What an attack takes from the service was not measured; a secret can be read from it.",)
+        if weak:
+            return ()
         return ("Not measured: this run says nothing about what an attack can do, for better or worse.",)
     place, count = ranking.places[0], ranking.compared
     lead = place.line

@@ -57,7 +57,7 @@ def ruled_out(threat: str, defense: str) -> str:
     if guard.stage == "retrieval" and attack.flow != "memory":
         return f"it acts on what a memory gives, and {threat} attacks no memory"
     if guard.stage == "action" and attack.flow == "memory":
-        return f"it acts on an agent's calls, and what answers from a memory makes none"
+        return "it acts on an agent's calls, and what answers from a memory makes none"
     return ""
 
 

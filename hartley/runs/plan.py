@@ -187,12 +187,9 @@ class Plan:
                     ready = ", ".join(sorted(row for row, done in built.items() if done)) or "none"
                     raise InputError(f"{what} {name!r} is in the catalog but not implemented yet; implemented: {ready}")
         for defense in self.defenses:
-            reasons = [levels.ruled_out(threat, defense) for threat in self.threats]
             if all(levels.of_threat(threat) not in ("", levels.of_defense(defense)) for threat in self.threats):
                 guarded = levels.GUARDED.get(levels.of_defense(defense), "")
                 raise InputError(f"defense {defense!r} guards {guarded}, and none of the plan's threats attacks one")
-            if all(reasons):
-                raise InputError(f"defense {defense!r} goes with none of the plan's threats: {'; '.join(dict.fromkeys(reasons))}")
 
     def cells(self) -> tuple[Cell, ...]:
         """Each threat at each seed: first without a defense, then with each that has something to act on there."""
