@@ -71,7 +71,7 @@ class Number:
             return f"{self.point} ({self.beside})" if self.attack else self.point
         if self.value is None:
             return self.interval
-        inside = "; ".join(part for part in (self.interval, self.beside) if part)
+        inside = "; ".join(part for part in (self.span, self.beside) if part)
         return f"{self.point} ({inside})" if inside else self.point
 
     @property
@@ -124,6 +124,11 @@ class Number:
         if self.high is not None:
             return f"at most {figure(self.high, self.unit)}"
         return ""
+
+    @property
+    def span(self) -> str:
+        """What stands beside the point: its interval, or that there is none; empty where the point was counted, or is withheld."""
+        return "" if self.exact or self.value is None else self.interval or "no interval"
 
     @property
     def sure_high(self) -> float | None:

@@ -69,4 +69,4 @@ def _figure(number: Number) -> str:
         return "-"
     if number.nil:
         return f"0 ({number.interval})"
-    return f"{'~' if number.value is None else number.point} [{number.interval}]"
+    return f"~ [{number.interval}]" if number.value is None else f"{number.point} [{number.span or 'exact'}]"

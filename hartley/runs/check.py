@@ -29,6 +29,7 @@ MEASURES = (
     "embedding_bits",
     "margin_bits",
     "maximal_leakage_bits",
+    "misinformation_bits",
     "noise_gain_bits",
     "percolation_bound_bits",
     "reach_bound_bits",

@@ -333,6 +333,27 @@ def test_audit_7_zero_with_a_limit_is_a_point_in_every_output(made: ModuleType, 
     assert "2,185 in 24 units, design effect 9.1" in told.page
 
 
+def test_audit_3_with_one_unit_the_interval_is_withheld_with_its_reason(made: ModuleType, tmp_path: Path) -> None:
+    run = Made(made, tmp_path, "sga")
+    channel = run.channel(TAKEN)
+    alone = {
+        "value": 0.4,
+        "low": None,
+        "high": None,
+        "clusters": 1,
+        "design_effect": None,
+        "trusted": False,
+        "why": "one society has no spread",
+    }
+    channel["measures"][1]["bits"] |= alone
+    run.add("sga", channel)
+    told = run.told()
+    assert "leaves 0.40 (no interval) bits" in told.page and "0.40 [no interval]" in told.terminal
+    assert "400 in 1 unit" in told.page and "one society has no spread" in told.page
+    assert "not measured" in told.check("utility_bits.low >= 0 under sga").verdicts[0].state
+    assert "Under sga the adversary has more say" in told.verdict, "the margin still has its limits"
+
+
 # audit 9: the headline
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from hartley.errors import InputError
-from hartley.runs.check import check, parse, read_policy
+from hartley.runs.check import MEASURES, check, parse, read_policy
 from hartley.runs.folder import empty_result
 from hartley.runs.plan import Cell
 
@@ -109,7 +109,13 @@ SGA = record(
         ("utility_bits.low >= 1 under sga", [SGA, record("sga", bits("attacked", 0.2, 1), seed=1)], 1),
         (
             "utility_bits.low >= 1 under sga",
-            [record("sga", bits("attacked", 2, 3), more=[{"name": "audio", "kind": "write", "measures": [bits("attacked", 0, 1)], "rates": []}])],
+            [
+                record(
+                    "sga",
+                    bits("attacked", 2, 3),
+                    more=[{"name": "audio", "kind": "write", "measures": [bits("attacked", 0, 1)], "rates": []}],
+                )
+            ],
             1,
         ),
     ],
@@ -137,6 +143,43 @@ def test_a_channel_whose_kind_has_no_such_measure_does_not_stand_in_the_way():
     assert check(FakeRun(both), ["adversary_bits.high <= 0.5 under badclip/filter"], CATALOG).exit_code == 2
     alone = {**both, "channels": [jam]}
     assert check(FakeRun(alone), ["adversary_bits.high <= 0.5 under badclip"], CATALOG).exit_code == 2
+
+
+WEAK = record("sga", bits("clean", 0.0, 0.2), bits("attacked", 0.0, 0.2), bits("attacked", 0.0, 0.1, "adversary_bits"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "records", "code"),
+    [
+        ("adversary_bits.high <= 1 under sga", [WEAK], 2),
+        ("adversary_bits.high <= 0.05 under sga", [WEAK], 1),
+        (
+            "adversary_bits.high <= 1 under any",
+            [WEAK, record("badclip", bits("clean", 2, 3), bits("attacked", 0.0, 0.1, "adversary_bits"))],
+            2,
+        ),
+        (
+            "adversary_bits.high <= 1 under badclip",
+            [WEAK, record("badclip", bits("clean", 2, 3), bits("attacked", 0.0, 0.1, "adversary_bits"))],
+            0,
+        ),
+        # a defense on a target that is too weak without it protects nothing
+        ("utility_bits.low >= 0 under sga with jpeg", [WEAK, record("sga", bits("defended_attacked", 0.0, 0.1), defense="jpeg")], 2),
+    ],
+)
+def test_reading_1_too_weak_is_not_robust(rule, records, code):
+    result = check(FakeRun(*records), [rule], CATALOG)
+    assert result.exit_code == code, str(result.verdicts[0])
+    assert [line.split(":")[0] for line in result.weak][:1] == ["sga, image"]
+
+
+def test_reading_2_check_names_the_rate_without_an_attack():
+    attacked, clean = rate("attacked", 0.385), rate("clean", 0.615)
+    told = [
+        check(FakeRun(record("sga", rates=rates)), ["success.high <= 1 under sga"], CATALOG) for rates in ([attacked, clean], [attacked])
+    ]
+    assert "ASR 0.385 [0, 0.385] (0.615 [0, 0.615] without an attack)" in told[0].verdicts[0].detail
+    assert "(no control was measured)" in told[1].verdicts[0].detail
 
 
 def test_what_failed_is_said():
@@ -183,3 +226,21 @@ def test_the_policy_file(tmp_path):
             read_policy(path)
     with pytest.raises(InputError, match="no such policy"):
         read_policy(tmp_path / "absent.toml")
+
+
+def test_what_the_measures_give_is_a_measure_that_a_rule_may_name_and_the_report_can_explain():
+    import numpy as np
+
+    from hartley.bits.for_evidence import for_evidence
+    from hartley.evidence import KINDS, Evidence
+    from hartley.report.words import QUANTITIES
+
+    n, draw = 48, np.random.default_rng(0)
+    intent, adversary = np.tile(np.arange(2), n), np.tile(np.repeat(np.arange(2), 2), n // 2)
+    for kind in KINDS:
+        table = Evidence(
+            "image", kind, ("a", "b"), ("a", "b"), ("a", "b"), np.repeat([0, 1], n), np.tile(np.arange(n), 2), intent, adversary, intent,
+            np.ones(2 * n), log2_q=-draw.random(2 * n), embedding=draw.normal(size=(2 * n, 2)).astype(np.float32),
+        )  # fmt: skip
+        kinds = {bits.kind for _, bits in for_evidence(table)}
+        assert kinds <= set(MEASURES) and kinds <= set(QUANTITIES), kinds - set(MEASURES) | kinds - set(QUANTITIES)
