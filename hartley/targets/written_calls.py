@@ -233,7 +233,7 @@ def _of_value(value: Any, names: frozenset[str]) -> list[WrittenCall]:
     name = next((value[key] for key in _NAMES if isinstance(value.get(key), str)), None) if isinstance(value, dict) else None
     if name is None:
         _broken('it has no "name"')
-    given = next((value[key] for key in _ARGUMENTS if key in value), {})
+    given: Any = next((value[key] for key in _ARGUMENTS if key in value), {})
     return [WrittenCall(plain_name(name, names), unwrapped(given))]
 
 

@@ -155,6 +155,7 @@ FAILURES: dict[str, tuple[Reason, Settings, Behavior]] = {
     "has choices of another kind": (Reason.SCHEMA, PATIENT, says('{"choices": [1]}')),
     "has text of another kind": (Reason.SCHEMA, PATIENT, says(choice(content=7))),
     "has calls of another kind": (Reason.SCHEMA, PATIENT, says(choice(content=None, tool_calls="pay"))),
+    "says nothing in its answer": (Reason.EMPTY, PATIENT, says(choice(content=None))),
     "has no choices": (Reason.NO_CHOICES, PATIENT, says('{"choices": []}')),
     "does not know the key": (Reason.UNAUTHORIZED, PATIENT, fails(401)),
     "forbids": (Reason.FORBIDDEN, PATIENT, fails(403)),
@@ -391,7 +392,6 @@ def test_a_malformed_call_is_what_the_model_said(call: dict[str, object], words:
     ("content", "text"),
     [
         (choice(content=None, refusal="I cannot."), "I cannot."),
-        (choice(content=None), ""),
         (choice(content=[{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]), "ab"),
         (choice(content="lone \ud800 surrogate"), "lone \ufffd surrogate"),
         ("\ufeff" + choice(content="a"), "a"),

@@ -422,7 +422,8 @@ def test_a_conversation_that_cannot_be_sent(conversation: Conversation, pictures
 def test_calls_without_ids_are_answered_in_order() -> None:
     calls = (Call("a"), Call("b"))
     messages = to_messages((Message("assistant", calls=calls), Message("tool", "1"), Message("tool", "2")))
-    assert [message["tool_call_id"] for message in messages[1:]] == ["call_0_0", "call_0_1"]
+    assert [message["tool_call_id"] for message in messages[1:]] == ["c00000000", "c00000001"]
+    assert [message["name"] for message in messages[1:]] == ["a", "b"]
 
 
 def test_protocols() -> None:

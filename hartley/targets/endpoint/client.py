@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,12 @@ from hartley.errors import InputError
 from hartley.targets.conversation import Conversation, Json, Message, ask
 from hartley.targets.endpoint.batch import each, first_failure
 from hartley.targets.endpoint.cache import digest
+from hartley.targets.endpoint.choices import Said, read_choice
 from hartley.targets.endpoint.endpoint import Endpoint
 from hartley.targets.endpoint.likelihood import answer_logarithm, requests_for
 from hartley.targets.endpoint.outcomes import NotMeasured, Reason
-from hartley.targets.endpoint.wire import Tools, to_message, to_messages, to_vectors
+from hartley.targets.endpoint.wire import to_messages, to_vectors
+from hartley.targets.tool_calls import Tools
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -31,6 +33,7 @@ class EndpointPolicy:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
+        self.unseen: NotMeasured | None = None
 
     @property
     def name(self) -> str:
@@ -51,23 +54,30 @@ class EndpointPolicy:
 
     def attempt(self, conversations: Sequence[Conversation], tools: Tools) -> list[Message | NotMeasured]:
         """The assistant's next message of each conversation, or why there is none. Raises OutOfBudget."""
+        if tools and self.unseen is not None:
+            return [self._unasked(self.unseen) for _ in conversations]
         offered: dict[str, Json] = {"tools": [dict(tool) for tool in tools]} if tools else {}
-        longest = self.endpoint.settings.longest
 
         def job(messages: list[dict[str, Json]]) -> Message:
-            return to_message(_chat(self.endpoint, messages, longest, offered), tools)
+            return _said(self.endpoint, messages, offered, tools).message
 
         bodies = [to_messages(conversation) for conversation in conversations]
         return each(self.endpoint, [partial(job, body) for body in bodies])
 
+    def _unasked(self, why: NotMeasured) -> NotMeasured:
+        failure = NotMeasured(why.reason, why.detail, 0)
+        self.endpoint.given_up(failure)
+        return failure
+
     def probe(self, tools: Tools = ()) -> None:
-        """Asks the server itself one short question, so that the latency is known, and whether it takes the tools.
+        """Asks the server itself one short question, so that the latency is known, and whether it takes the tools; and, where the
+        server counts what it reads, whether its model is shown them. `unseen` then says what was found.
 
         Raises NotMeasured when the server gives no answer, OutOfBudget.
         """
-        offered: dict[str, Json] = {"tools": [dict(tool) for tool in tools]} if tools else {}
-        longest = self.endpoint.settings.longest if tools else min(16, self.endpoint.settings.longest)
-        to_message(_chat(self.endpoint, to_messages(ask("say ok", pictures=0)), longest, offered, fresh=True), tools)
+        from hartley.targets.endpoint.probing import tools_unseen
+
+        self.unseen = tools_unseen(self.endpoint, tools)
 
 
 class EndpointAnswerer:
@@ -104,7 +114,7 @@ class EndpointAnswerer:
         bodies = _with_pictures(conversations, pixels)
 
         def job(messages: list[dict[str, Json]]) -> str:
-            return to_message(_chat(self.endpoint, messages, longest)).text
+            return _said(self.endpoint, messages, {}, longest=longest).message.text
 
         return each(self.endpoint, [partial(job, body) for body in bodies])
 
@@ -118,7 +128,8 @@ class EndpointAnswerer:
         bodies = _with_pictures(conversations, pixels)
 
         def job(messages: list[dict[str, Json]], answer: str) -> float:
-            without, whole = (_chat(self.endpoint, turns, 1, more) for turns, more in requests_for(messages, answer))
+            asked = requests_for(messages, answer)
+            without, whole = (chat(self.endpoint, turns, 1, more, check=_answered) for turns, more in asked)
             return answer_logarithm(without, whole)
 
         pairs = zip(bodies, answers, strict=True)
@@ -130,7 +141,7 @@ class EndpointAnswerer:
 
     def probe(self) -> None:
         """Asks one short question and whether given answers are scored. Raises NotMeasured when the server gives no answer."""
-        _chat(self.endpoint, to_messages(ask("Say: ok", pictures=0)), 16)
+        chat(self.endpoint, to_messages(ask("Say: ok", pictures=0)), 16, check=_answered)
         try:
             self.log_likelihood([ask("Say: ok", pictures=0)], ["ok"])
         except NotMeasured as failure:
@@ -177,17 +188,46 @@ class EndpointEmbedder:
         return torch.nn.functional.normalize(whole / whole.abs().amax(dim=-1, keepdim=True), dim=-1).float()
 
 
-def _chat(
-    endpoint: Endpoint, messages: list[dict[str, Json]], longest: int, more: Mapping[str, Json] | None = None, *, fresh: bool = False
+def _said(
+    endpoint: Endpoint, messages: list[dict[str, Json]], more: Mapping[str, Json], tools: Tools = (), longest: int | None = None
+) -> Said:
+    """What the model says next. After a tool's answer, or its own words, it may say nothing: then its work is done."""
+
+    def read(answer: Mapping[str, Json]) -> Said:
+        silent = messages[-1]["role"] != "user"
+        return read_choice(answer, tools, thinking_counts=endpoint.settings.thinking_counts, may_be_silent=silent)
+
+    said = read(chat(endpoint, messages, longest or endpoint.settings.longest, more, check=read))
+    endpoint.notices.note(said, offered=bool(tools))
+    return said
+
+
+def _answered(answer: Mapping[str, Json]) -> None:
+    """Raises NotMeasured for an answer without a choice. Where one token was asked for, nothing more is expected of it."""
+    try:
+        read_choice(answer)
+    except NotMeasured as failure:
+        if failure.reason not in (Reason.LENGTH, Reason.EMPTY):
+            raise
+
+
+def chat(
+    endpoint: Endpoint,
+    messages: list[dict[str, Json]],
+    longest: int,
+    more: Mapping[str, Json] | None = None,
+    *,
+    check: Callable[[dict[str, Json]], object],
+    fresh: bool = False,
 ) -> dict[str, Json]:
-    """The server's answer to a chat request."""
+    """The server's answer to a chat request of at most `longest` tokens; `check` and `fresh` as `Endpoint.ask` has them."""
     settings = endpoint.settings
     body: dict[str, Json] = {"model": endpoint.address.model, "messages": [*messages], **(more or {})}
     # OpenAI's newer models refuse the old name; many servers do not know the new one.
     body["max_completion_tokens" if endpoint.address.official else "max_tokens"] = longest
     body |= {name: value for name, value in (("temperature", settings.temperature), ("seed", settings.seed)) if value is not None}
     shown = sum(isinstance(part, dict) and "image_url" in part for message in messages for part in _parts(message))
-    return endpoint.ask(_completions, body, to_message, most_written=longest, pictures=shown, fresh=fresh)
+    return endpoint.ask(_completions, body, check, most_written=longest, pictures=shown, fresh=fresh)
 
 
 def _parts(message: Mapping[str, Json]) -> list[Json]:

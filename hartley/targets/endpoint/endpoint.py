@@ -18,10 +18,13 @@ from hartley.errors import InputError
 from hartley.targets.conversation import Json
 from hartley.targets.endpoint.budget import Budget
 from hartley.targets.endpoint.cache import Cache, digest
+from hartley.targets.endpoint.dialect import MOST_RULES, Dialect
 from hartley.targets.endpoint.estimate import Estimate, estimate
 from hartley.targets.endpoint.keys import hide_in_logs, key_for, refuse_key_in
 from hartley.targets.endpoint.name import EndpointName, parse
-from hartley.targets.endpoint.outcomes import FREE, NotMeasured, of_status
+from hartley.targets.endpoint.notices import Notices
+from hartley.targets.endpoint.outcomes import FREE, NotMeasured, Reason
+from hartley.targets.endpoint.refusals import error_in, of_status, said_before_failing
 from hartley.targets.endpoint.retry import Health, Waits, asked_to_wait
 from hartley.targets.endpoint.settings import Settings
 from hartley.targets.endpoint.strict import cleaned, read_object
@@ -44,6 +47,7 @@ class Endpoint:
     cache, budget  None for none.
     clock, sleep   seconds that only go up, and how to let some pass; replaced in tests.
     jitter         draws from [0, 1), so that many clients do not come back at the same moment.
+    dialect, notices  how requests are put to this server, and what a reader must know of its answers: both say so in sentences.
     answered, lost what the server has answered and what was given up, `found` what the cache answered; last_failure: why the last one
                    was given up, None once the server has answered again. watch: called after each answer, in whatever thread.
     Raises InputError for a malformed name, a missing key, and when the official client is not installed.
@@ -70,6 +74,8 @@ class Endpoint:
         self.settings = settings or Settings()
         self.cache = Cache(cache) if isinstance(cache, Path) else cache
         self.budget = budget or Budget()
+        self.dialect = Dialect()
+        self.notices = Notices(thinking_counts=self.settings.thinking_counts)
         self._key = key_for(self.address)
         hide_in_logs(self._key)
         self._client, self._lines = _open(self.address, self._key, self.settings, clock)
@@ -120,6 +126,7 @@ class Endpoint:
             found = self.cache.get(request)
             if found is not None:
                 check(found)
+                self.dialect.remember(found)
                 with self._lock:
                     self.found += 1
                 return found
@@ -133,33 +140,46 @@ class Endpoint:
         try:
             answer = self._patiently(send, body, check, guess, most)
         except NotMeasured as failure:
-            with self._lock:
-                self.lost += 1
-                self.last_failure = failure
+            self.given_up(failure)
             raise
+        self.dialect.remember(answer)
         with self._lock:
             self.answered += 1
             self.last_failure = None
         self.watch()
         return answer
 
+    def given_up(self, failure: NotMeasured) -> None:
+        """Counts a request that brought no answer, or was not even sent."""
+        self.notices.lost(failure)
+        with self._lock:
+            self.lost += 1
+            self.last_failure = failure
+
     def _patiently(self, send: Send, body: Mapping[str, Json], check: Check, guess: int, most: int) -> dict[str, Json]:
         self._health.may_ask()
         ends = self._clock() + self.settings.total
         attempts = 0
+        tried: list[str] = []
         before: NotMeasured | None = None
         while True:
             attempts += 1
-            answer = self._once(send, body, check, guess, most, ends)
+            sent = self.dialect.put(body)
+            answer = self._once(send, sent, check, guess, most, ends)
             if not isinstance(answer, NotMeasured):
                 self._health.well()
+                self.dialect.prove(tried)
                 return answer
             left = ends - self._clock()
+            if left > 0 and attempts <= 2 * MOST_RULES and self.dialect.otherwise(body, sent, answer, before, tried):
+                before = answer
+                continue
             if before is not None and left <= 0:  # what the server did says more than that there was no time left to see it do so again
                 answer = before
             before = answer
             pause = self._waits.after(answer, attempts, left)
             if pause is None:
+                self.dialect.refute(tried)
                 final = NotMeasured(answer.reason, answer.detail, attempts, answer.wait)
                 self._health.failed(final)
                 # A new exception, outside of any handler: it carries no other one along, and so nothing that another one holds.
@@ -173,13 +193,17 @@ class Endpoint:
         reads = math.ceil(guess * self._scale)
         with self.budget.charge(reads, most) as charge:
             began = self._clock()
+            answer: dict[str, Json] = {}
             try:
                 with self._lines.until(ends):
                     answer = read_object(self._sent(send, body), self._key.hide)
                 check(answer)
             except NotMeasured as failure:
-                if failure.reason in FREE:
+                refused = failure.reason is Reason.FILTERED and not answer  # by a status: its model has not begun
+                if failure.reason in FREE or refused or error_in(answer) is not None:
                     charge.costs(0, 0)
+                elif (counted := usage(answer)) is not None:
+                    charge.costs(*counted)
                 return failure
             counted = usage(answer)
             charge.costs(*(counted or (reads, most)))
@@ -194,6 +218,9 @@ class Endpoint:
             return bytes(send(self._client)(**body).content)
         except APIStatusError as error:
             response = error.response
+            generated = said_before_failing(response.status_code, response.content)
+            if generated is not None:
+                return generated
             raise of_status(response.status_code, response.content, self._key.hide, asked_to_wait(response.headers)) from None
 
     def _remember(self, seconds: float, counted: tuple[int, int] | None, guess: int) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NoReturn
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ SHORTEST_SECRET = 8
 """Shorter ones are stand-ins, like "none" or "EMPTY", for servers that need no key; to take them out of answers would change answers."""
 
 _LONGEST_HINT = 12
+_MOST_PIECES = 250_000
 _ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(/))")
 _LOGGERS = ("httpx2", "httpcore2.connection", "httpcore2.http11", "httpcore2.http2", "httpcore2.proxy", "httpcore2.socks", "openai")
 
@@ -25,12 +27,17 @@ _LOGGERS = ("httpx2", "httpcore2.connection", "httpcore2.http11", "httpcore2.htt
 class Key:
     """A secret that shows itself nowhere: not when printed, not when pickled."""
 
-    __slots__ = ("_marks", "_value")
+    __slots__ = ("_least", "_pieces", "_quoted", "_value")
 
     def __init__(self, value: str = "") -> None:
         self._value = value
         secret = len(value) >= SHORTEST_SECRET
-        self._marks = tuple(dict.fromkeys((value, quote(value, safe="")))) if secret else ()
+        self._quoted = quote(value, safe="") if secret and quote(value, safe="") != value else ""
+        # Of a run of `least` letters of the key, wherever it begins, one of its pieces is a part.
+        self._least = min(_LONGEST_HINT, max(SHORTEST_SECRET, len(value) - 6))
+        size = (self._least + 1) // 2
+        pieces = sorted({value[start : start + size] for start in range(0, len(value) - size + 1, size)} if secret else ())
+        self._pieces = re.compile("|".join(map(re.escape, pieces))) if pieces else None
 
     def __repr__(self) -> str:
         return "Key(hidden)" if self._value else "Key(none)"
@@ -46,8 +53,8 @@ class Key:
         return f"Bearer {self._value}"
 
     def hide(self, text: str) -> str:
-        """The text with `HIDDEN` wherever the key stands in it, whole or only its beginning, as it is or in JSON's escapes."""
-        if not self._marks:
+        """The text with `HIDDEN` wherever the key or a long piece of it stands, as it is or in JSON's escapes."""
+        if self._pieces is None:
             return text
         if "\\" in text:  # JSON within a string, such as a call's arguments, has its escapes still before it
             plain = _ESCAPED.sub(lambda found: found[2] or chr(int(found[1], 16)), text)
@@ -56,18 +63,54 @@ class Key:
         return self._hidden(text)
 
     def _hidden(self, text: str) -> str:
-        for mark in self._marks:
-            text = text.replace(mark, HIDDEN)
-        if len(self._value) <= 2 * _LONGEST_HINT:
-            return text
-        # Each piece after a beginning goes on without what follows in the key too; one pass, since a server may repeat it without end.
-        first, *others = text.split(self._value[:_LONGEST_HINT])
-        return first + "".join(HIDDEN + piece[self._followed(piece) :] for piece in others)
+        if self._quoted:
+            text = text.replace(self._quoted, HIDDEN)
+        assert self._pieces is not None
+        parts: list[str] = []
+        done = examined = 0
+        for found in self._pieces.finditer(text):
+            if found.start() < done:
+                continue
+            examined += 1
+            if examined > _MOST_PIECES:
+                return HIDDEN  # no answer repeats a key so often
+            begin, end = self._run(text, found.start(), found[0], done)
+            if end - begin >= self._least:
+                parts += [text[done:begin], HIDDEN]
+                done = end
+        return "".join([*parts, text[done:]]) if parts else text
 
-    def _followed(self, piece: str) -> int:
-        """How many letters of the piece are those that follow the key's beginning."""
-        pairs = enumerate(zip(piece, self._value[_LONGEST_HINT:], strict=False))
-        return next((count for count, (one, other) in pairs if one != other), min(len(piece), len(self._value) - _LONGEST_HINT))
+    def _run(self, text: str, place: int, piece: str, first: int) -> tuple[int, int]:
+        """Where the longest run of the key's letters around a piece of it at `place` begins and ends, not before `first`."""
+        best = (place, place)
+        at = self._value.find(piece)
+        while at >= 0:
+            head, tail = self._value[:at], self._value[at:]
+            before = _most(len(head), partial(_before, text, first, place, head))
+            after = _most(len(tail), partial(_after, text, place, tail))
+            if before + after > best[1] - best[0]:
+                best = (place - before, place + after)
+            at = self._value.find(piece, at + 1)
+        return best
+
+
+def _before(text: str, first: int, place: int, head: str, count: int) -> bool:
+    """Whether the last `count` letters of `head` stand before a place of the text."""
+    return text.endswith(head[len(head) - count :], first, place)
+
+
+def _after(text: str, place: int, tail: str, count: int) -> bool:
+    """Whether the first `count` letters of `tail` stand at a place of the text."""
+    return text.startswith(tail[:count], place)
+
+
+def _most(most: int, holds: Callable[[int], bool]) -> int:
+    """The largest count up to `most` that holds, where all smaller ones hold too; found in a few steps, for a server may ask often."""
+    least = 0
+    while least < most:
+        middle = (least + most + 1) // 2
+        least, most = (middle, most) if holds(middle) else (least, middle - 1)
+    return least
 
 
 def key_for(name: EndpointName, environment: Mapping[str, str] = os.environ) -> Key:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -34,6 +33,10 @@ class Reason(StrEnum):
     SERVER_ERROR = "server error"
     REDIRECT = "redirect"
     STOPPED = "stopped"
+    FILTERED = "filtered by the server"
+    LENGTH = "cut off by length"
+    EMPTY = "empty answer"
+    UNSEEN = "tools not shown to the model"
 
 
 RETRIED = frozenset(
@@ -62,11 +65,12 @@ FREE = frozenset(
         Reason.RATE_LIMITED,
         Reason.SERVER_ERROR,
         Reason.REDIRECT,
+        Reason.UNSEEN,
     }
 )
 """Failures for which nobody is charged. After any other the server may have worked, and the budget assumes that it has."""
 
-ABOUT_ONE_REQUEST = frozenset({Reason.REJECTED, Reason.STOPPED})
+ABOUT_ONE_REQUEST = frozenset({Reason.REJECTED, Reason.STOPPED, Reason.FILTERED, Reason.LENGTH, Reason.EMPTY, Reason.UNSEEN})
 """Failures that say nothing about the server's health."""
 
 
@@ -77,61 +81,23 @@ class NotMeasured(Exception):  # noqa: N818 - an outcome, not an error
     detail    what was seen, for people.
     attempts  how many requests were sent before this was given up.
     wait      seconds that the server asked to wait; None where it did not.
+    said      the server's own words, longer than in `detail`; "" where there are none.
     """
 
-    def __init__(self, reason: Reason, detail: str, attempts: int = 1, wait: float | None = None) -> None:
-        super().__init__(reason, detail, attempts, wait)
+    def __init__(self, reason: Reason, detail: str, attempts: int = 1, wait: float | None = None, said: str = "") -> None:
+        super().__init__(reason, detail, attempts, wait, said)
         self.reason = reason
         self.detail = detail
         self.attempts = attempts
         self.wait = wait
+        self.said = said
 
     def __str__(self) -> str:
         tried = f" ({self.attempts} attempts)" if self.attempts > 1 else ""
         return f"not measured: {self.reason}: {self.detail}{tried}"
 
 
-_STATUSES = {
-    401: (Reason.UNAUTHORIZED, "the server does not accept the key"),
-    403: (Reason.FORBIDDEN, "the key may not use this model, or the server serves nobody from here"),
-    404: (Reason.NO_MODEL, "no such model, or no such path; most servers want a URL that ends in /v1"),
-    408: (Reason.TIMEOUT, "the server itself gave up waiting"),
-    429: (Reason.RATE_LIMITED, "the server asks for fewer requests"),
-}
-
-
-def of_status(status: int, content: bytes, hide: Callable[[str], str], wait: float | None = None) -> NotMeasured:
-    """What a status that is no success means. content: the response's body. hide: takes secrets out of a text.
-
-    With 401 and 403 the server's own words are left out: that is where servers repeat keys.
-    """
-    if status in _STATUSES:
-        reason, words = _STATUSES[status]
-    elif 300 <= status < 400:
-        return NotMeasured(Reason.REDIRECT, f"status {status}; redirects are not followed: name the final URL")
-    elif status >= 500:
-        reason, words = Reason.SERVER_ERROR, f"status {status}"
-    else:
-        reason, words = Reason.REJECTED, f"status {status}"
-    said = "" if status in (401, 403) else excerpt(_message(content), hide)
-    return NotMeasured(reason, f"{words}; it says: {said}" if said else words, wait=wait)
-
-
 def excerpt(text: str, hide: Callable[[str], str]) -> str:
     """The beginning of a foreign text on one printable line, without secrets."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in hide(text)).split())
     return line if len(line) <= EXCERPT_CHARACTERS else line[: EXCERPT_CHARACTERS - 1] + "…"
-
-
-def _message(content: bytes) -> str:
-    """The message in an error's body, in the few shapes that servers use; "" where there is none."""
-    try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
-        return ""
-    for name in ("error", "message", "detail"):
-        if isinstance(body, dict) and name in body:
-            body = body[name]
-            if isinstance(body, str):
-                return body
-    return ""

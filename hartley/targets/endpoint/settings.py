@@ -23,6 +23,7 @@ class Settings:
     longest      tokens of an answer.
     temperature  None leaves it to the server, which models that reason ask for.
     seed         None leaves it to the server.
+    thinking_counts  whether what a model thinks before it answers is a part of its answer; else it is kept apart, as by default.
     proxies      whether the environment's proxies are used.
     """
 
@@ -38,6 +39,7 @@ class Settings:
     longest: int = 512
     temperature: float | None = 0.0
     seed: int | None = 0
+    thinking_counts: bool = False
     proxies: bool = False
 
     def __post_init__(self) -> None:
@@ -60,4 +62,5 @@ class Settings:
 
     def deciding(self) -> dict[str, float | int | None]:
         """Those that can change an answer."""
-        return {"longest": self.longest, "temperature": self.temperature, "seed": self.seed}
+        thinking = {"thinking_counts": True} if self.thinking_counts else {}
+        return {"longest": self.longest, "temperature": self.temperature, "seed": self.seed, **thinking}

@@ -10,6 +10,9 @@ from typing import NoReturn, cast
 from hartley.targets.conversation import Json
 from hartley.targets.endpoint.outcomes import NotMeasured, Reason, excerpt
 
+MOST_VALUES = 1_000_000
+"""In one answer: more takes longer to read than a request may last, and no answer has more."""
+
 
 class NotFiniteError(ValueError):
     """A number that no JSON has: NaN, an infinity, or one too large for a float."""
@@ -25,8 +28,13 @@ def parse(text: str) -> Json:
 
 def read_object(content: bytes, hide: Callable[[str], str]) -> dict[str, Json]:
     """The JSON object in a response, secrets hidden in all its strings. Raises NotMeasured for anything else."""
+    if (values := sum(map(content.count, (b",", b"[", b"{")))) > MOST_VALUES:
+        raise NotMeasured(Reason.TOO_LARGE, f"up to {values:,} values in one answer; at most {MOST_VALUES:,} are read")
     try:
-        value = cleaned(parse(content.decode("utf-8-sig")), hide)
+        text = content.decode("utf-8-sig")
+        value = parse(text)
+        if "\\" in text or hide(text) != text:  # else every string stands there as it is, without a secret
+            value = cleaned(value, hide)
     except NotFiniteError as error:
         raise NotMeasured(Reason.NOT_FINITE, f"the answer holds {error}") from None
     except (ValueError, RecursionError):

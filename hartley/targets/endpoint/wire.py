@@ -1,4 +1,4 @@
-"""Wire: conversations as OpenAI's chat API has them, and its answers as messages."""
+"""Wire: conversations as OpenAI's chat API has them, and its embeddings and counts; `choices` reads its answers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import replace
 from typing import Any, cast
 
 from hartley.targets.conversation import Call, Conversation, Json, Message
-from hartley.targets.endpoint import strict
+from hartley.targets.endpoint.choices import to_message
 from hartley.targets.endpoint.outcomes import NotMeasured, Reason
-from hartley.targets.tool_calls import MALFORMED, MalformedCallError, typed_call
 
-Tools = Sequence[Mapping[str, Json]]
+__all__ = ["from_call", "to_message", "to_messages", "to_vectors", "usage"]
 
 MOST_TOKENS = 10**9
 """More than any server reads or writes for one request."""
@@ -21,33 +20,34 @@ MOST_TOKENS = 10**9
 def to_messages(conversation: Conversation, pictures: Sequence[str] = ()) -> list[dict[str, Json]]:
     """The turns in OpenAI's form. pictures: data URLs, shown in order by the messages that say so.
 
-    Calls without an id get one, and the tool's turns that answer without an id answer them in order.
+    Calls without an id get one of nine letters and digits, as some servers demand, and the tool's turns that answer without an id
+    answer them in order. Those turns name their tool, as other servers demand.
     Raises ValueError when the pictures do not fit the messages, when anybody but the user shows one, and for a tool's turn
     that answers no call.
     """
     shown = iter(pictures)
-    open_calls: list[str] = []
+    open_calls: dict[str, str] = {}
     result = [_message(message, place, shown, open_calls) for place, message in enumerate(conversation)]
     if next(shown, None) is not None:
         raise ValueError(f"{len(pictures)} pictures are given, and the messages show {sum(message.pictures for message in conversation)}")
     return result
 
 
-def _message(message: Message, place: int, shown: Iterator[str], open_calls: list[str]) -> dict[str, Json]:
+def _message(message: Message, place: int, shown: Iterator[str], open_calls: dict[str, str]) -> dict[str, Json]:
     if message.role == "user":
         return {"role": "user", "content": _content(message, shown)}
     if message.pictures:
         raise ValueError(f"the {message.role}'s turn shows a picture; to an endpoint only the user shows pictures")
     if message.role == "tool":
-        answered = message.answers or (open_calls[0] if open_calls else "")
+        answered = message.answers or next(iter(open_calls), "")
         if answered not in open_calls:
             raise ValueError(f"the tool's turn at place {place} answers no call")
-        open_calls.remove(answered)
-        return {"role": "tool", "tool_call_id": answered, "content": message.text}
+        return {"role": "tool", "tool_call_id": answered, "name": open_calls.pop(answered), "content": message.text}
     if not message.calls:
         return {"role": message.role, "content": message.text}
-    calls = [replace(call, id=call.id or f"call_{place}_{number}") for number, call in enumerate(message.calls)]
-    open_calls[:] = [call.id for call in calls]
+    calls = [replace(call, id=call.id or f"c{place % 10**5:05}{number:03}") for number, call in enumerate(message.calls)]
+    open_calls.clear()
+    open_calls |= {call.id: call.name for call in calls}
     return {"role": message.role, "content": message.text or None, "tool_calls": [from_call(call) for call in calls]}
 
 
@@ -65,68 +65,6 @@ def from_call(call: Call) -> dict[str, Json]:
     """A call in OpenAI's form, its arguments as the text of a JSON object."""
     arguments = json.dumps(dict(call.arguments), ensure_ascii=False, allow_nan=False)
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
-
-
-def to_message(body: Mapping[str, Json], tools: Tools = ()) -> Message:
-    """The assistant's turn in an answer.
-
-    A call that names no offered tool, or whose arguments do not fit, is what the model said, not an error of the server: the
-    message then has no calls, and its text says what is wrong, as with every other policy.
-    Raises NotMeasured when the answer has no choice or another form.
-    """
-    said = _first_choice(body)
-    text = _text(said.get("content"))
-    refusal = said.get("refusal")
-    if not text and isinstance(refusal, str):
-        text = refusal
-    listed = said.get("tool_calls")
-    if listed is not None and not (isinstance(listed, list) and all(isinstance(item, dict) for item in listed)):
-        raise NotMeasured(Reason.SCHEMA, "tool_calls is no list of objects")
-    try:
-        calls = tuple(_call(cast(dict[str, Json], item), tools) for item in listed or ())
-    except MalformedCallError as error:
-        return Message("assistant", f"{text} {MALFORMED}{error}".strip())
-    ids = [call.id for call in calls]
-    if len(set(ids)) < len(ids):  # then the answers could not be told apart; they get ids of our own when they go out again
-        calls = tuple(replace(call, id="") for call in calls)
-    return Message("assistant", text, calls=calls)
-
-
-def _first_choice(body: Mapping[str, Json]) -> dict[str, Json]:
-    choices = body.get("choices")
-    if choices == []:
-        raise NotMeasured(Reason.NO_CHOICES, "the list of choices is empty")
-    if not isinstance(choices, list) or not isinstance(choices[0], dict) or not isinstance(choices[0].get("message"), dict):
-        raise NotMeasured(Reason.SCHEMA, "the answer has no choices with a message")
-    return cast(dict[str, Json], choices[0]["message"])
-
-
-def _text(content: Json) -> str:
-    """The text of a message's content: a string, nothing, or a list of parts."""
-    if content is None:
-        return ""
-    parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
-    texts = [part.get("text", "") if isinstance(part, dict) else None for part in parts]
-    if not all(isinstance(text, str) for text in texts):
-        raise NotMeasured(Reason.SCHEMA, "the message's content is no text")
-    return "".join(cast(list[str], texts))
-
-
-def _call(item: Mapping[str, Json], tools: Tools) -> Call:
-    function: Any = item.get("function")
-    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        raise MalformedCallError("it has no name")
-    arguments = function.get("arguments")
-    if isinstance(arguments, str):
-        try:
-            arguments = strict.parse(arguments) if arguments.strip() else {}
-        except ValueError:
-            raise MalformedCallError("its arguments are not valid JSON") from None
-    if arguments is not None and not isinstance(arguments, dict):
-        raise MalformedCallError("its arguments are not an object")
-    call = typed_call(function["name"], arguments or {}, tools)
-    given = item.get("id")
-    return Call(call.name, call.arguments, given if isinstance(given, str) else "")
 
 
 def to_vectors(body: Mapping[str, Json], count: int) -> list[list[float]]:
