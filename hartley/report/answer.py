@@ -127,7 +127,7 @@ def _tied(ranking: Ranking, names: Mapping[str, str]) -> Sentence:
     if not ties:
         return (" ", name, f" is demonstrably the worst of the {ranking.compared} channels compared.")
     are = "is" if ties == 1 else "are"
-    return (f" {ties} of the {others} other channels compared {are} tied with it: not demonstrably different.",)
+    return (f" {ties} of the {others} other channels compared {are} not demonstrably different from ", name, ": ties.")
 
 
 def _clean(lead: Line | None, lines: Sequence[Line]) -> Sentence:

@@ -128,7 +128,7 @@ class Number:
     @property
     def span(self) -> str:
         """What stands beside the point: its interval, or that there is none; empty where the point was counted, or is withheld."""
-        return "" if self.exact or self.value is None else self.interval or "no interval"
+        return "" if self.exact or self.value is None else self.interval or ("" if self.name in UNLIMITED else "no interval")
 
     @property
     def sure_high(self) -> float | None:

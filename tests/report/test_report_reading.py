@@ -393,7 +393,7 @@ def test_audit_9_a_poorer_service_is_not_the_worse_attacked(made: ModuleType, tm
 
 def test_audit_9_ties_are_said_to_be_ties(made: ModuleType, tmp_path: Path) -> None:
     told = ranking_of(made, tmp_path, sga=(2.8, 0.3, 2.5), badclip=(2.8, 0.3, 2.4), crossfire=(2.8, 2.3, 0.5))
-    assert "1 of the 2 other channels compared is tied with it: not demonstrably different" in told.verdict
+    assert "1 of the 2 other channels compared is not demonstrably different from sga: ties" in told.verdict
     said = "by limits that hold for all 3 at once; badclip (image) is not demonstrably different"
     assert said in told.page and said in told.terminal
     section = told.page[told.page.index("Worst first", told.page.index("What the user keeps")) :]
