@@ -1,5 +1,5 @@
-"""Allowance: what a scan may spend on a target behind a server, and how hard it may press it. It decides no result but `server_sampling`
-and `longest_answer`, which are part of the target's fingerprint."""
+"""Allowance: what a scan may spend on a target behind a server, and how hard it may press it. It decides no result but
+`server_sampling`, `longest_answer` and `thinking_counts`, which are part of the target's fingerprint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from hartley.targets.endpoint.budget import Limits
     from hartley.targets.endpoint.settings import Settings
 
-SILENT_SECONDS = 120.0
 CONNECT_SECONDS = 10.0
 
 
@@ -28,6 +27,7 @@ class Allowance:
     concurrency       requests under way at once.
     timeout_seconds   for one request with all its attempts and waits.
     longest_answer    tokens of an answer at most.
+    thinking_counts   what a model thinks before it answers is a part of its answer; else it is kept apart.
     server_sampling   leave temperature and seed to the server, as models that reason demand; else temperature 0 and one seed are asked for.
     """
 
@@ -41,6 +41,7 @@ class Allowance:
     timeout_seconds: float = 300.0
     longest_answer: int = 512
     server_sampling: bool = False
+    thinking_counts: bool = False
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -94,10 +95,11 @@ class Allowance:
         sampling: dict[str, Any] = {"temperature": None, "seed": None} if self.server_sampling else {}
         return Settings(
             connect=min(CONNECT_SECONDS, self.timeout_seconds),
-            read=min(SILENT_SECONDS, self.timeout_seconds),
+            read=self.timeout_seconds,  # a server that does not stream is silent until its model is done
             total=self.timeout_seconds,
             concurrency=self.concurrency,
             longest=self.longest_answer,
+            thinking_counts=self.thinking_counts,
             **sampling,
         )
 
@@ -113,5 +115,6 @@ _KINDS: dict[str, Any] = {
     "timeout_seconds": (int, float),
     "longest_answer": int,
     "server_sampling": bool,
+    "thinking_counts": bool,
 }
 _WORDS: dict[Any, str] = {int: "a whole number", (int, float): "a number", str: "text", bool: "true or false"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from hartley.attacks.case import Refused
+from hartley.attacks.case import Flag, Refused
 from hartley.errors import InputError
 from hartley.evidence import Evidence
 from hartley.runs.allowance import Allowance
@@ -41,20 +41,28 @@ def settle(loaded: Loaded, store: Store, allowance: Allowance) -> None:
         folder = store.endpoint_folder()
         loaded.endpoint.cache = Cache(folder / ANSWERS)
         loaded.endpoint.budget = Budget(allowance.limits(), folder / LEDGER)
+        loaded.endpoint.dialect.keep_in(folder)
 
 
-def answered(loaded: Loaded, run: Callable[[], tuple[Evidence, ...]]) -> tuple[Evidence, ...]:
+def answered(loaded: Loaded, run: Callable[[], tuple[Evidence, ...]], flags: list[Flag] | None = None) -> tuple[Evidence, ...]:
     """What `run` gives. Raises Silent where it gives nothing because the server behind the target does not answer.
 
-    Single requests that are not answered are the recipe's business: it leaves those trials out, and says so.
+    Single requests that are not answered are the recipe's business: it leaves those trials out, and says so. Where calls came and
+    none of them could be read, nothing was measured either.
+    flags: what a reader must know of how the server was asked and how it answered is added to them.
     """
     endpoint = loaded.endpoint
     if endpoint is None:
         return run()
     try:
         _probe(loaded, endpoint)
-        before, lost = endpoint.answered + endpoint.found, endpoint.lost
-        return _watched(endpoint, run, lambda: endpoint.answered + endpoint.found > before, lost)
+        before, lost, mark = endpoint.answered + endpoint.found, endpoint.lost, endpoint.notices.mark()
+        tables = _watched(endpoint, run, lambda: endpoint.answered + endpoint.found > before, lost)
+        if (unread := endpoint.notices.no_call_read(mark)) is not None:
+            raise unread
+        if flags is not None:
+            flags += [Flag("", "", "server", line) for line in (*endpoint.dialect.adapted, *endpoint.notices.lines(mark))]
+        return tables
     except OutOfBudget as end:
         raise Silent(str(end), ends=True) from None
     except NotMeasured as failure:

@@ -62,7 +62,7 @@ def execute(
             "progress": progress,
         }
         case = case_for(cell, recipe, loaded, parts, common)
-        tables = answered(loaded, lambda: recipe.run(case))
+        tables = answered(loaded, lambda: recipe.run(case), case.flags)
     except Refused as refusal:
         result = empty_result(cell, key, "refused", one_line(refusal))
     else:

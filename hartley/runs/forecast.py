@@ -7,6 +7,7 @@ request takes. How many steps a real agent takes on a task nobody knows beforeha
 from __future__ import annotations
 
 import math
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from hartley.runs.resolve import DOJO
 from hartley.targets.conversation import Conversation, Json, Message, ask
 from hartley.targets.endpoint.batch import first_failure
 from hartley.targets.endpoint.budget import Budget, OutOfBudget
-from hartley.targets.endpoint.estimate import Estimate, estimate
+from hartley.targets.endpoint.estimate import Estimate, Range, estimate
 from hartley.targets.endpoint.outcomes import NotMeasured
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from hartley.targets.endpoint.endpoint import Endpoint
     from hartley.targets.system import System
 
-STEPS = 5.0
+STEPS, LEAST_STEPS, MOST_STEPS = 5.0, 3.0, 8.0
 """Requests that an agent with tools takes on a task: looking, reading, acting, its closing words, and what an injection adds."""
 GROWTH = 1.2
 """How much longer an agent's average request is than its first, since every step adds to the conversation."""
@@ -54,6 +55,7 @@ class Counting:
     def __init__(self, beginnings: bool = False) -> None:
         self.beginnings = beginnings
         self.requests = 0.0
+        self.steps = 0.0
         self.characters = 0.0
         self._known: set[str] = set()
 
@@ -68,17 +70,23 @@ class Counting:
             self._known.add(request)
             if steps:
                 self.requests += steps
+                self.steps += steps if tools else 0.0
                 self.characters += steps * (GROWTH if tools else 1.0) * (offered + sum(len(message.text) for message in conversation))
         return [Message("assistant", "done")] * len(conversations)
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """Requests that the cells will take, and tokens that one makes the server read. unsure: threats that could not be rehearsed."""
+    """Requests that the cells will take, and tokens that one makes the server read. unsure: threats that could not be rehearsed.
+
+    least, most   the requests when an agent takes few or many steps on a task.
+    """
 
     requests: int
     read: float
     unsure: tuple[str, ...]
+    least: int = 0
+    most: int = 0
 
 
 def lines(plan: Plan, cells: Sequence[Cell], root: Path | None, parts: Parts) -> tuple[str, ...]:
@@ -92,17 +100,22 @@ def lines(plan: Plan, cells: Sequence[Cell], root: Path | None, parts: Parts) ->
     from hartley.targets.agent.environments import TOOLBOX
 
     behind = systems.dojo if plan.target.startswith(DOJO) else systems.endpoint
-    system, endpoint = behind(plan.target, hurried(plan.endpoint))
+    system, endpoint = behind(plan.target, plan.endpoint)
     assert endpoint is not None, "a target without a server costs nothing"
     rehearsal = rehearse(plan, cells, system, parts)
     said = [f"estimate: about {rehearsal.requests:,} requests"]
     policy = cast("EndpointPolicy", system.policy)
     try:
-        endpoint.budget = Budget(plan.endpoint.limits(), None if root is None else Store(root).endpoint_folder() / LEDGER)
+        folder = None if root is None else Store(root).endpoint_folder()
+        endpoint.budget = Budget(plan.endpoint.limits(), None if folder is None else folder / LEDGER)
+        if folder is not None:
+            endpoint.dialect.keep_in(folder)
         tools = [TOOLBOX[name].schema() for name in PROBED_TOOLS]
         policy.probe(tools)
-        found = costs(endpoint, rehearsal, together(policy, tools))
+        found = costs(endpoint, rehearsal, together(policy, () if policy.unseen else tools))
         said = [f"estimate: about {found}", *_beyond(plan.endpoint, found, endpoint.budget)]
+        said += [words(policy.unseen)] if policy.unseen else []
+        said += [*endpoint.dialect.adapted, *endpoint.notices.lines()]
     except NotMeasured as failure:
         said.append(f"the server gave no answer to a first question: {words(failure)}")
     except OutOfBudget as end:
@@ -112,11 +125,6 @@ def lines(plan: Plan, cells: Sequence[Cell], root: Path | None, parts: Parts) ->
     if rehearsal.unsure:
         said.append(f"not counted in full: {', '.join(rehearsal.unsure)}")
     return tuple(said)
-
-
-def hurried(allowance: Allowance) -> Allowance:
-    """For the first question nobody waits as long as for a measurement."""
-    return replace(allowance, timeout_seconds=min(allowance.timeout_seconds, 60.0))
 
 
 def rehearse(plan: Plan, cells: Sequence[Cell], system: System, parts: Parts, clock: Callable[[], float] = time.monotonic) -> Rehearsal:
@@ -131,7 +139,7 @@ def rehearse(plan: Plan, cells: Sequence[Cell], system: System, parts: Parts, cl
     # A suite of AgentDojo has so many pairs and no more: those that the scan will run are rehearsed.
     fewer = effort if system.dojo is not None else {**effort, "trials": min(effort["trials"], REHEARSED_TRIALS)}
     ends = clock() + REHEARSAL_SECONDS
-    counted: dict[Cell, tuple[float, float]] = {}
+    counted: dict[Cell, tuple[float, float, float]] = {}
     unsure: dict[str, None] = {}
     counters: dict[tuple[str, int], Counting] = {}
     shared: dict[tuple[str, int], _Memory] = {}
@@ -140,20 +148,24 @@ def rehearse(plan: Plan, cells: Sequence[Cell], system: System, parts: Parts, cl
             continue
         bare = counted.get(replace(cell, defense=NO_DEFENSE))
         if clock() >= ends:
-            counted[cell] = (0.0, 0.0) if bare is None else (DEFENDED_SHARE * bare[0], DEFENDED_SHARE * bare[1])
+            counted[cell] = (
+                (0.0, 0.0, 0.0) if bare is None else (DEFENDED_SHARE * bare[0], DEFENDED_SHARE * bare[1], DEFENDED_SHARE * bare[2])
+            )
             unsure |= {} if bare else {cell.threat: None}
             continue
         place = (cell.threat, cell.seed)
         counter = counters.setdefault(place, Counting(beginnings=system.dojo is not None))
-        before = counter.requests, counter.characters
+        before = counter.requests, counter.characters, counter.steps
         dojo = None if system.dojo is None else replace(system.dojo, policy=counter)
         counted_on = replace(system, policy=counter, embedder=Lexical(), dojo=dojo)
         if not _rehearsed(cell, counted_on, fewer, shared.setdefault(place, _Memory()), parts):
             unsure[cell.threat] = None
-        counted[cell] = counter.requests - before[0], counter.characters - before[1]
-    requests, characters = (math.fsum(column) for column in zip((0.0, 0.0), *counted.values(), strict=True))
+        counted[cell] = counter.requests - before[0], counter.characters - before[1], counter.steps - before[2]
+    requests, characters, steps = (math.fsum(column) for column in zip((0.0, 0.0, 0.0), *counted.values(), strict=True))
     scale = effort["trials"] / fewer["trials"]
-    return Rehearsal(math.ceil(requests * scale), characters / requests / _CHARACTERS_A_TOKEN if requests else 0.0, tuple(unsure))
+    least, most = (math.ceil(scale * (requests + steps * (some / STEPS - 1.0))) for some in (LEAST_STEPS, MOST_STEPS))
+    read = characters / requests / _CHARACTERS_A_TOKEN if requests else 0.0
+    return Rehearsal(math.ceil(requests * scale), read, tuple(unsure), least, most)
 
 
 class _Memory(dict[str, Any]):
@@ -190,16 +202,27 @@ def together(policy: EndpointPolicy, tools: Sequence[Mapping[str, Json]]) -> flo
 
 
 def costs(endpoint: Endpoint, rehearsal: Rehearsal, seconds: float) -> Estimate:
-    """What so many requests cost, when as many as go at once take so many seconds, by the tokens that the first ones were answered with."""
+    """What so many requests cost, when as many as go at once take so many seconds, by the tokens that the first ones were answered with.
+
+    Its range goes from few steps a task and the quickest answer just now to many steps and the slowest one.
+    """
     probed = endpoint.estimate(1)
-    return estimate(
+    at_once = endpoint.settings.concurrency
+    found = estimate(
         rehearsal.requests,
         latency=seconds,
         read=max(rehearsal.read, 1.0),
         written=max(float(probed.written), 1.0),
-        concurrency=endpoint.settings.concurrency,
+        concurrency=at_once,
         prices=endpoint.budget.limits.prices,
     )
+    seen = endpoint.latencies()
+    middle = max(statistics.median(seen), 1e-9)
+    quick, slow = min(0.8, min(seen) / middle), max(1.25, max(seen) / middle)
+    least, most = min(rehearsal.least or rehearsal.requests, rehearsal.requests), max(rehearsal.most, rehearsal.requests)
+    times = math.ceil(least / at_once) * seconds * quick, math.ceil(most / at_once) * seconds * slow
+    steps = f" {LEAST_STEPS:g} to {MOST_STEPS:g} steps a task and" if least < most else ""
+    return replace(found, range=Range((least, most), times, f"by{steps} the quickest and slowest of {len(seen)} answers just now"))
 
 
 def _beyond(allowance: Allowance, found: Estimate, budget: Budget) -> list[str]:

@@ -74,7 +74,7 @@ def test_the_estimate_names_requests_time_tokens_and_money_and_passes_the_budget
     first, second = forecast.lines(asked, asked.cells(), tmp_path, FAKES)
     assert first.startswith("estimate: about 6 requests: about ") and " tokens, about 0.00 USD" in first
     assert second == "that is more than the budget of 8 requests; the scan will stop there, and keep what is done"
-    assert (tmp_path / "endpoint" / "spent.json").read_text().startswith('{"requests": 5,'), "the questions are paid for as well"
+    assert (tmp_path / "endpoint" / "spent.json").read_text().startswith('{"requests": 6,'), "the questions are paid for as well"
 
 
 def test_what_cannot_be_asked_is_said_and_the_rehearsal_still_counts(server: Server, tmp_path) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -142,8 +144,9 @@ FILE = "dialect.json"
 def read(folder: Path) -> dict[str, str]:
     """What was adapted for the server of a run, by the rule's name; nothing where nothing was."""
     try:
-        with (folder / FILE).open("rb") as file:
-            found = json.loads(file.read(2**16))
+        descriptor = os.open(folder / FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            found = json.loads(file.read(2**16)) if stat.S_ISREG(os.fstat(descriptor).st_mode) else {}
     except (OSError, ValueError, RecursionError):
         return {}
     known = found.items() if isinstance(found, dict) else ()

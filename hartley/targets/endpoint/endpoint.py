@@ -250,6 +250,11 @@ class Endpoint:
             prices=self.budget.limits.prices,
         )
 
+    def latencies(self) -> list[float]:
+        """Seconds of each of the last answers, in their order; those from the cache are not among them."""
+        with self._lock:
+            return [seconds for seconds, _, _ in self._seen]
+
     def stop(self) -> None:
         """Ends all requests under way, in whatever thread: each ends as NotMeasured with Reason.STOPPED. There is no way back."""
         self._lines.shut()

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hartley.targets.endpoint.budget import Prices
+
+
+class Range(NamedTuple):
+    """How far an estimate may be off: the least and the most requests and seconds, and what they rest on, in words."""
+
+    requests: tuple[int, int]
+    seconds: tuple[float, float]
+    rests_on: str
+
+    def __str__(self) -> str:
+        few, many = self.requests
+        short, long = map(duration, self.seconds)
+        return f"between {few:,} requests in {short} and {many:,} in {long}, {self.rests_on}"
 
 
 @dataclass(frozen=True)
@@ -18,13 +32,19 @@ class Estimate:
     written: int
     money: float | None = None
     currency: str = "USD"
+    range: Range | None = None
 
     def __str__(self) -> str:
-        minutes, seconds = divmod(round(self.seconds), 60)
-        hours, minutes = divmod(minutes, 60)
-        time = f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
         money = "" if self.money is None else f", about {self.money:.2f} {self.currency}"
-        return f"{self.requests:,} requests: about {time}, {self.read + self.written:,} tokens{money}"
+        between = "" if self.range is None else f"; {self.range}"
+        return f"{self.requests:,} requests: about {duration(self.seconds)}, {self.read + self.written:,} tokens{money}{between}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def estimate(requests: int, *, latency: float, read: float, written: float, concurrency: int = 1, prices: Prices | None = None) -> Estimate:

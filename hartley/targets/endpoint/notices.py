@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from hartley.targets.endpoint.choices import Said
-from hartley.targets.endpoint.outcomes import NotMeasured, Reason
+from hartley.targets.endpoint.outcomes import NotMeasured, Reason, excerpt
 
 _LOST = (Reason.FILTERED, Reason.LENGTH, Reason.EMPTY, Reason.UNSEEN)
 
@@ -31,44 +31,40 @@ class Notices:
             "thought": bool(said.thought),
             "native": offered and bool(said.message.calls) and not said.written,
             "written": bool(said.message.calls) and said.written,
-            "unreadable": said.unreadable,
+            "unreadable": offered and said.unreadable,
             "cut": said.cut,
             "several": said.choices > 1,
         }
         with self._lock:
             self._counts.update(name for name, true in seen.items() if true)
-            if said.unreadable:
-                self._examples.setdefault("unreadable", said.message.text[-160:])
+            if seen["unreadable"]:  # of several the first in the alphabet, so that it is the same whatever the order
+                text = excerpt(said.message.text[-400:], str)
+                self._examples["unreadable"] = min(text, self._examples.get("unreadable", text))
 
     def lost(self, failure: NotMeasured) -> None:
         """A request was given up."""
         if failure.reason in _LOST:
             with self._lock:
                 self._counts[failure.reason] += 1
-                self._examples.setdefault(failure.reason, failure.detail)
+                self._examples[failure.reason] = min(failure.detail, self._examples.get(failure.reason, failure.detail))
 
-    @property
-    def calls_read(self) -> int:
-        """Turns with calls that could be read."""
+    def mark(self) -> Counter[str]:
+        """What was counted so far, for `lines` and `no_call_read` since then."""
         with self._lock:
-            return self._counts["native"] + self._counts["written"]
+            return Counter(self._counts)
 
-    @property
-    def calls_unreadable(self) -> int:
-        """Turns with a call that could not be read."""
+    def no_call_read(self, since: Counter[str]) -> NotMeasured | None:
+        """Why nothing can be said of what calls do: there were some, and none could be read. None where one could, or there was none."""
         with self._lock:
-            return self._counts["unreadable"]
+            counts = self._counts - since
+            if counts["native"] or counts["written"] or not counts["unreadable"]:
+                return None
+            return NotMeasured(Reason.UNREADABLE, f"{counts['unreadable']:,} turns had one, like: {self._examples['unreadable']}")
 
-    @property
-    def example(self) -> str:
-        """A turn with a call that could not be read; "" where there was none."""
-        with self._lock:
-            return self._examples.get("unreadable", "")
-
-    def lines(self) -> tuple[str, ...]:
+    def lines(self, since: Counter[str] | None = None) -> tuple[str, ...]:
         """One sentence for each kind of thing that was noticed."""
         with self._lock:
-            counts, examples = Counter(self._counts), dict(self._examples)
+            counts, examples = self._counts - (since or Counter()), dict(self._examples)
         said = [words(counts[name]) for name, words in self._sentences().items() if counts[name]]
         said += [f"not measured: {counts[reason]:,} times {reason}: {examples[reason]}" for reason in _LOST if counts[reason]]
         return tuple(said)
@@ -79,7 +75,7 @@ class Notices:
         return {
             "thought": lambda n: f"{n:,} answers came with thinking, which {where}",
             "written": lambda n: f"the server did not parse its model's calls: {n:,} turns with calls were read from the words",
-            "unreadable": lambda n: f"{n:,} turns had a call that could not be read, the first: {example}",
+            "unreadable": lambda n: f"{n:,} turns had a call that could not be read, like: {example}",
             "cut": lambda n: f"{n:,} answers were cut off by length, and count as far as they go",
             "several": lambda n: f"{n:,} answers had several choices, of which the first counts",
         }

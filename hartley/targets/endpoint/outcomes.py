@@ -37,6 +37,7 @@ class Reason(StrEnum):
     LENGTH = "cut off by length"
     EMPTY = "empty answer"
     UNSEEN = "tools not shown to the model"
+    UNREADABLE = "no call could be read"
 
 
 RETRIED = frozenset(
@@ -70,7 +71,9 @@ FREE = frozenset(
 )
 """Failures for which nobody is charged. After any other the server may have worked, and the budget assumes that it has."""
 
-ABOUT_ONE_REQUEST = frozenset({Reason.REJECTED, Reason.STOPPED, Reason.FILTERED, Reason.LENGTH, Reason.EMPTY, Reason.UNSEEN})
+ABOUT_ONE_REQUEST = frozenset(
+    {Reason.REJECTED, Reason.STOPPED, Reason.FILTERED, Reason.LENGTH, Reason.EMPTY, Reason.UNSEEN, Reason.UNREADABLE}
+)
 """Failures that say nothing about the server's health."""
 
 
