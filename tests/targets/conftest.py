@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+
+sys.path.insert(0, str(Path(__file__).parent))  # helpers of several tests are found by name
 
 SIDE = 32
 WORDS = ("a", "photo", "of", "my", "cat", "dog", "bird", "red", "blue", "number", "two")
