@@ -72,6 +72,36 @@ def test_a_key_s_beginning_repeated_without_end_takes_time_in_proportion() -> No
     assert time.process_time() - begun < 10
 
 
+@pytest.mark.parametrize("place", range(len(SECRET) - 12 + 1))
+def test_a_piece_of_the_key_is_hidden_wherever_it_begins(place: int) -> None:
+    for piece in (SECRET[place:], SECRET[place : place + 12]):
+        assert KEY.hide(f"a {piece}! b") == f"a {HIDDEN}! b"
+    assert KEY.hide(SECRET[place : place + 11][:11]) == SECRET[place : place + 11]
+
+
+@pytest.mark.parametrize("length", [8, 9, 13, 20, 24, 60])
+def test_a_key_of_any_length_is_hidden_without_its_first_five_letters(length: int) -> None:
+    secret = "".join(chr(97 + (place * place + 3 * place) % 26) + str(place % 10) for place in range(length))[:length]
+    assert Key(secret).hide(f"<{secret}>") == f"<{HIDDEN}>"
+    if length >= 13:
+        assert Key(secret).hide(f"<{secret[5:]}>") == f"<{HIDDEN}>"
+
+
+@pytest.mark.parametrize("content", [b'{"a": [' + b"[]," * 4_900_000 + b"[]]}", b'{"a": [' + b"{}," * 4_900_000 + b"{}]}"])
+def test_an_answer_of_millions_of_values_is_refused_before_it_is_read(content: bytes) -> None:
+    begun = time.process_time()
+    with pytest.raises(NotMeasured, match="values in one answer") as caught:
+        read_object(content, KEY.hide)
+    assert caught.value.reason is Reason.TOO_LARGE
+    assert time.process_time() - begun < 1
+
+
+def test_the_largest_answer_that_is_read_takes_a_few_seconds() -> None:
+    begun = time.process_time()
+    read_object(b'{"a": [' + b'"\\n",' * 990_000 + b"1]}", KEY.hide)
+    assert time.process_time() - begun < 8
+
+
 @pytest.mark.parametrize("count", [10**10, 10**400])
 def test_a_count_of_tokens_that_cannot_be_is_none(count: int) -> None:
     assert usage({"usage": {"prompt_tokens": count, "completion_tokens": 1}}) is None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import io
 import json
 import math
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -434,3 +436,21 @@ def test_protocols() -> None:
     assert isinstance(EndpointAnswerer(one), Answerer)
     assert isinstance(EndpointEmbedder(one), TextEmbedder)
     assert isinstance(ScriptedPolicy({}), Policy)
+
+
+def test_headers_that_drip_keep_nobody_out(scripted: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is that of the whole head: a byte now and then wins nothing."""
+    monkeypatch.setattr(module, "HEADER_SECONDS", 0.6)
+    port = int(scripted.url.split(":")[2].split("/")[0])
+    with contextlib.ExitStack() as stack:
+        lines = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(module.MOST_CONNECTIONS + 6)]
+        ends = time.monotonic() + 30
+        while time.monotonic() < ends:
+            for line in lines:
+                with contextlib.suppress(OSError):
+                    line.sendall(b"X")
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                assert send(scripted, said({"role": "user", "content": "thanks"}))[0] == 200
+                return
+            time.sleep(0.05)
+    raise AssertionError("nobody else was served")

@@ -7,6 +7,7 @@ no accounts and no encryption.
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import socketserver
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 MOST_BYTES = 32 * 2**20
 MOST_CONNECTIONS = 64
 MOST_WAITING = 16
+HEADER_SECONDS = 10.0
+"""In all, for a request's line and headers, however slowly they come; also how long a connection may rest between two requests."""
 BODY_SECONDS = 60.0
 IDLE_SECONDS = 30.0
 
@@ -158,12 +161,39 @@ class _Http(ThreadingHTTPServer):
             self._waiting.release()
 
 
+class _Reading(io.RawIOBase):
+    """What comes over a connection until `ends`, whatever the pauses between two bytes."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.ends = 0.0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "hartley"
     sys_version = ""
     timeout = IDLE_SECONDS
     server: _Http
+
+    def setup(self) -> None:
+        super().setup()
+        self._reading = _Reading(self.connection)
+        self.rfile = io.BufferedReader(self._reading)
+
+    def handle_one_request(self) -> None:
+        self._reading.ends = time.monotonic() + HEADER_SECONDS
+        super().handle_one_request()
 
     def do_GET(self) -> None:
         self._served(self._models)
@@ -219,11 +249,14 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(411, "the header Content-Length is missing")
         if len(length) > 12 or int(length) > MOST_BYTES:
             raise Refused(413, f"the body has more than {MOST_BYTES:,} bytes")
-        ends = time.monotonic() + BODY_SECONDS
+        self._reading.ends = time.monotonic() + BODY_SECONDS
         parts, left = [], int(length)
         while left:
-            part = self.rfile.read1(min(left, 2**16))
-            if not part or time.monotonic() > ends:
+            try:
+                part = self.rfile.read1(min(left, 2**16))
+            except TimeoutError:
+                part = b""
+            if not part:
                 raise Refused(408, "the body did not come in time")
             parts.append(part)
             left -= len(part)
@@ -238,6 +271,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, json.dumps(content, allow_nan=False).encode(), "application/json")
 
     def _send(self, status: int, content: bytes, kind: str, more: Mapping[str, str] | None = None) -> None:
+        self.connection.settimeout(IDLE_SECONDS)
         self.send_response(status)
         for name, value in {"Content-Type": kind, "Content-Length": str(len(content)), **(more or {})}.items():
             self.send_header(name, value)
