@@ -26,6 +26,7 @@ _SHOW_FROM_BYTES = 2**25
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--x", help="Columns or arrays that go in: names, or numbers and ranges from 1, with commas between.")
 @click.option("--y", help="Columns or arrays that come out, in the same way.")
+@click.option("--cluster", help="The column that names what a row belongs to (a document, a session): limits are then over whole ones.")
 @click.option("--as", "kinds", help="symbols or numbers, for both sides; or x=symbols,y=numbers. By default the data decides.")
 @click.option("--prior", help="The law the symbols are drawn by: uniform, or a CSV file of symbol,probability.")
 @click.option("--header/--no-header", default=None, help="Whether the first line of a table holds names; found out by default.")
@@ -37,6 +38,7 @@ def bits(
     file: Path,
     x: str | None,
     y: str | None,
+    cluster: str | None,
     kinds: str | None,
     prior: str | None,
     header: bool | None,
@@ -49,7 +51,9 @@ def bits(
 
     FILE is .npz, .npy, .csv or .tsv, or - for a table on standard input. Two columns, x and y, are a channel, one row for each use of it.
     What fits the data is measured: symbols are counted, vectors beside labels are read as an embedding, numbers beside numbers go
-    to several estimators that must agree. Every number comes with limits that hold, and a point that cannot be trusted is withheld.
+    to several estimators that must agree, a number beside two labels is a score with a threshold. Rows that repeat or follow
+    each other are no trials of their own: that is said, and no number is given until --cluster names what they belong to.
+    Every number comes with limits that hold, and a point that cannot be trusted is withheld.
     """
     sorts = _sorts(kinds)
     from hartley.bits.files.prior import read_prior
@@ -58,9 +62,9 @@ def bits(
 
     law = None if prior is None else read_prior(prior)
     with _meter(file) as meter:
-        samples = read_samples(file, x, y, sorts=sorts, header=header, progress=meter)
+        samples = read_samples(file, x, y, cluster=cluster, sorts=sorts, header=header, progress=meter)
     plan = planned(samples, rows=rows or MOST_ROWS, seed=seed)
-    said = statement(plan.samples, prior=law, everything=everything, seed=seed, told=_told)
+    said = statement(plan.samples, prior=law, everything=everything, dependent=plan.dependent, seed=seed, told=_told)
     if as_json:
         record = {
             "facts": list(plan.facts),

@@ -191,3 +191,65 @@ def test_ten_million_rows_fit(tmp_path: Path, numbers: bool) -> None:
     assert record["rows"] == n
     assert first["low"] <= truth <= first["high"]
     assert peak < 2, f"{peak:.2f} GiB"
+
+
+def _rows(path: Path, header: str, *columns: np.ndarray) -> Path:
+    lines = [",".join(map(str, row)) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    path.write_text("\n".join([header, *lines]) + "\n")
+    return path
+
+
+def test_audit_3_clusters_are_named_by_a_column(tmp_path: Path) -> None:
+    """40 documents of 25 rows that share both symbols, truth 0: taken for 1,000 trials they say that there is a channel."""
+    generator = np.random.default_rng(6)
+    unit = np.repeat(np.arange(40), 25)
+    x, y = (np.where(generator.random(1000) < 0.9, generator.integers(0, 3, 40)[unit], generator.integers(0, 3, 1000)) for _ in "xy")
+    shuffled = generator.permutation(1000)
+    path = _rows(tmp_path / "t.csv", "document,x,y", *(column[shuffled] for column in (unit, x, y)))
+    naive = json.loads(run(path, "--x", "x", "--y", "y", "--json").stdout)
+    assert naive["statements"][0]["low"] > 0
+    record = json.loads(run(path, "--cluster", "document", "--json").stdout)
+    assert record["facts"][-1] == "the rows come from 40 independent units (document)"
+    information, capacity, leakage = record["statements"]
+    assert information["low"] == capacity["low"] == leakage["low"] == 0
+    assert information["clusters"] == capacity["clusters"] == leakage["clusters"] == 40 and leakage["n"] == 40
+    assert information["design_effect"] > 5
+    numbers = json.loads(run(path, "--cluster", "document", "--x", "x", "--as", "x=numbers", "--json").stdout)
+    assert numbers["measured_rows"] == 40 and all(one["low"] in (0, None) for one in numbers["statements"])
+    for wrong, told in (("nowhere", "--cluster"), ("document,x", "takes one"), ("x", "--x and --cluster both name column 'x'")):
+        assert told in refused(path, "--x", "x", "--y", "y", "--cluster", wrong)
+
+
+def test_audit_3_a_file_of_rows_that_follow_each_other_is_refused_its_numbers(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    walks = np.cumsum(generator.standard_normal((2, 300)), axis=1).round(3)
+    path = _rows(tmp_path / "t.csv", "x,y", *walks)
+    result = run(path)
+    assert "warning: the rows are not trials of their own: x follows itself from row to row" in result.stdout
+    assert "at a distance of 1) beyond what y explains" in result.stdout and "name what they belong to with --cluster" in result.stdout
+    assert all(one["low"] is None and one["value"] is None for one in json.loads(run(path, "--json").stdout)["statements"])
+
+
+def test_audit_11_a_score_beside_two_labels_is_read_as_membership(tmp_path: Path) -> None:
+    """The mixture said "at most 1.000", as the score is not Gaussian."""
+    generator = np.random.default_rng(2)
+    member = generator.integers(0, 2, 2000)
+    score = np.exp(1.5 * generator.standard_normal(2000) + 0.9 * member)
+    path = _rows(tmp_path / "t.csv", "score,member", score, np.where(member == 1, "in", "out"))
+    said = {one["words"].split(";")[0]: one for one in json.loads(run(path, "--json").stdout)["statements"]}
+    parts = next(one for words, one in said.items() if "ten equal parts" in words)
+    threshold = next(one for words, one in said.items() if "(membership)" in words)
+    assert 0.02 < parts["low"] < parts["value"] < parts["high"] < 0.15
+    assert 0.02 < threshold["value"] < 0.12 and threshold["low"] > 0
+    first = next(iter(said))
+    assert first.startswith("score carries 0.0") and "about member" in first
+    assert any(words.startswith("a threshold on score gives away 0.0") and "is in or out" in words for words in said)
+    mixture = next(one for one in said.values() if one["kind"] == "embedding_bits")
+    assert mixture["value"] is None
+
+
+def test_effective_dimension_stands_with_c_g(arrays: Path) -> None:
+    line = next(
+        one["words"] for one in json.loads(run(arrays, "--x", "z", "--y", "y", "--json").stdout)["statements"] if "C_G" in one["words"]
+    )
+    assert "; effective dimension " in line

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -442,3 +443,23 @@ def test_rare_whole_numbers_come_with_a_hint(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", x=np.append(LABEL[1:], 9), y=WORD)
     assert "--as x=numbers" in str(read_samples(tmp_path / "t.npz").x)
     assert "--as" not in str(read_samples(tmp_path / "t.npz").y)
+
+
+def test_a_cluster_is_on_neither_side(tmp_path: Path) -> None:
+    unit = np.repeat(["a", "b", "c"], 10)
+    np.savez(tmp_path / "t.npz", unit=unit, x=np.arange(30) % 2, y=np.arange(30) % 3, z=np.ones((30, 2)))
+    found = read_samples(tmp_path / "t.npz", x="x", y="y", cluster="unit")
+    assert found.cluster is not None and found.cluster.tolist() == np.repeat([0, 1, 2], 10).tolist() and found.unit == "unit"
+    assert (found.x.name, found.y.name) == ("x", "y")
+    (tmp_path / "t.csv").write_text("x,document,y\n" + "".join(f"{i % 2},{i // 3},{i % 5}\n" for i in range(30)))
+    table = read_samples(tmp_path / "t.csv", cluster="document")
+    assert (table.x.name, table.y.name, table.rows) == ("x", "y", 30) and table.cluster is not None and table.cluster.max() == 9
+    assert read_samples(tmp_path / "t.csv", x="x", cluster="2").y.name == "y"
+    assert read_samples(tmp_path / "t.csv", y="x", cluster="2").x.name == "y"
+    for options, words in (
+        ({"cluster": "z"}, "has shape (30, 2), takes one unit a row"),
+        ({"x": "unit", "y": "y", "cluster": "unit"}, "--x and --cluster both name column 'unit'"),
+        ({"x": "x", "y": "y", "cluster": "x,y"}, "takes one"),
+    ):
+        with pytest.raises(InputError, match=re.escape(words)):
+            read_samples(tmp_path / "t.npz", **{"x": "x", "y": "y", **options})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -182,3 +184,23 @@ def test_rounding_hardly_changes_the_statement() -> None:
     (said,) = statement(rounded)
     assert said.bits.value is not None
     assert said.bits.value == pytest.approx(-0.5 * np.log2(1 - 0.64), abs=0.1)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.45, 0.2, 0.03])
+def test_audit_8_no_statement_contradicts_its_ceiling(share: float) -> None:
+    """A noiseless channel: "1.000 bits, of 0.997 bits there are to carry"."""
+    for seed in range(10):
+        codes = (np.random.default_rng(seed).random(60) < share).astype(np.int32)
+        if len(np.unique(codes)) < 2:
+            continue
+        side = Symbols("x", codes, ("a", "b"))
+        for said in statement(samples(side, replace(side, name="y"), 60)):
+            words = re.search(r"of (?:at most )?([\d.]+) bits there are to carry", str(said))
+            if words is not None:
+                assert said.bits.high is not None and said.bits.high <= float(words[1]) + 1e-3
+                assert said.bits.value is None or said.bits.value <= float(words[1]) + 1e-3
+
+
+def test_audit_8_maximal_leakage_says_whose_inputs_it_speaks_of() -> None:
+    leak = list(statement(samples(SENT, GOT)))[2]
+    assert "over the 4 symbols of sent that occur (maximal leakage)" in str(leak) and "over the 4 inputs that were used" in str(leak)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import re
 import shutil
 import stat
 import sys
@@ -16,10 +14,11 @@ from typing import BinaryIO, Literal, cast
 import numpy as np
 
 from hartley.bits.files.arrays import read_npy, read_npz
+from hartley.bits.files.chosen import chosen, chosen_with_cluster
 from hartley.bits.files.columns import MOST_SYMBOLS, Choice, Codes, Column, Numbers, Progress, Text, shown
 from hartley.bits.files.delimited import read_delimited
-from hartley.bits.tables import Floats
-from hartley.errors import InputError, unknown
+from hartley.bits.tables import Counts, Floats
+from hartley.errors import InputError
 
 Sort = Literal["symbols", "numbers"]
 SORTS: tuple[Sort, ...] = ("symbols", "numbers")
@@ -66,12 +65,14 @@ Side = Symbols | Vectors
 
 @dataclass(frozen=True)
 class Samples:
-    """Both ends of a channel over the same rows."""
+    """Both ends of a channel over the same rows. cluster (rows,): the independent unit of each row, named by `unit`; None: its own."""
 
     where: str
     x: Side
     y: Side
     rows: int
+    cluster: Counts | None = None
+    unit: str = ""
 
 
 def read_samples(
@@ -79,6 +80,7 @@ def read_samples(
     x: str | None = None,
     y: str | None = None,
     *,
+    cluster: str | None = None,
     sorts: Mapping[str, Sort] | None = None,
     header: bool | None = None,
     progress: Progress | None = None,
@@ -88,6 +90,8 @@ def read_samples(
     x, y    names of columns or arrays, or numbers and ranges of them from 1 ("3", "2-65"), with commas between; several make a
             vector, or where they are symbols one symbol of all. None: "x" and "y" where so named, else the first and
             the rest; with one of them given, the other is the rest.
+    cluster the column that names the independent unit of each row; rows of one unit may depend on each other in any way. It is
+            on neither side.
     sorts   "symbols" or "numbers" for "x" or "y"; otherwise text, booleans and few repeated whole numbers are symbols.
     header  of a table: whether the first line holds names; None: decided by what stands in it.
     Raises InputError with one line that names the file, the line or row, and what is accepted.
@@ -95,7 +99,10 @@ def read_samples(
     where = "standard input" if str(path) == "-" else shown(path, 200)
 
     def choose(names: Sequence[str]) -> Choice:
-        return chosen(names, x, y, where)
+        if cluster is None:
+            return chosen(names, x, y, where)
+        left, right, unit = chosen_with_cluster(names, x, y, cluster, where)
+        return left, (*right, unit)
 
     suffix = ".csv" if str(path) == "-" else _suffix(path, where)
     try:
@@ -118,9 +125,20 @@ def read_samples(
     rows = ends[0][0].rows
     if rows < FEWEST_ROWS:
         raise InputError(f"{where}: {rows} rows; takes at least {FEWEST_ROWS}, and some hundred say more")
+    unit = None if cluster is None else ends[1].pop()
     sorts = sorts or {}
     sides = [_side(name, end, sorts.get(name), where) for name, end in zip("xy", ends, strict=True)]
-    return Samples(where, sides[0], sides[1], rows)
+    if unit is None:
+        return Samples(where, sides[0], sides[1], rows)
+    return Samples(where, sides[0], sides[1], rows, _units(unit, where), shown(unit.name))
+
+
+def _units(column: Column, where: str) -> Counts:
+    """Index from 0 of the unit of each row. InputError for a column of more than one dimension."""
+    values = column.codes if isinstance(column, Text) else column.values
+    if values.ndim != 1:
+        raise InputError(f"--cluster: {where}: {shown(column.name)} has shape {values.shape}, takes one unit a row")
+    return np.unique(values, return_inverse=True)[1].astype(np.int64)
 
 
 def _suffix(path: Path, where: str) -> str:
@@ -146,55 +164,6 @@ def _spooled(stream: BinaryIO) -> str:
     stream.seek(0)
     first = stream.readline(2**20)
     return "\t" if b"\t" in first and b"," not in first else ","
-
-
-def chosen(names: Sequence[str], x: str | None, y: str | None, where: str) -> Choice:
-    """The places of x and of y among `names`. InputError for an unknown name, and for a column on both sides."""
-    if len(names) < 2:
-        raise InputError(f"{where}: holds {shown(names[0])!r} alone; takes two columns or arrays, x and y")
-    repeated = next((name for name in names if list(names).count(name) > 1), None) if len(names) < 10_000 else None
-    if x is None and y is None:
-        if "x" in names and "y" in names:
-            x, y = "x", "y"
-        else:
-            return (0,), tuple(range(1, len(names)))
-    left = None if x is None else _places(names, x, "--x", where, repeated)
-    right = None if y is None else _places(names, y, "--y", where, repeated)
-    both = sorted({*(left or ())} & {*(right or ())})
-    if both:
-        raise InputError(f"--x and --y both name column {shown(names[both[0]])!r}; a column tells everything about itself")
-    everything = range(len(names))
-    left = tuple(place for place in everything if place not in set(right or ())) if left is None else left
-    right = tuple(place for place in everything if place not in set(left)) if right is None else right
-    if not left or not right:
-        raise InputError(f"{where}: no column is left for {'x' if not left else 'y'}; takes one at least")
-    return left, right
-
-
-def _places(names: Sequence[str], wanted: str, option: str, where: str, repeated: str | None) -> tuple[int, ...]:
-    """What an option names: an exact name, a number from 1, or a range of them; with commas between."""
-    if wanted in names and wanted != repeated:
-        return (list(names).index(wanted),)
-    found: list[int] = []
-    for part in next(csv.reader([wanted], skipinitialspace=True), []):
-        span = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part.strip(), re.ASCII)
-        if part in names:
-            if part == repeated:
-                raise InputError(f"{option}: two columns are called {shown(part)!r} in {where}; say which by its number, from 1")
-            found.append(list(names).index(part))
-        elif span is not None:
-            first, last = int(span[1]), int(span[2] or span[1])
-            if not 1 <= first <= last <= len(names):
-                raise InputError(f"{option}: got {shown(part)}, takes columns from 1 to {len(names)} of {where}, or names")
-            found += range(first - 1, last)
-        else:
-            hint = unknown("column", shown(part), [shown(name) for name in names])
-            raise InputError(f"{option}: {where}: {hint}")
-    if not found:
-        raise InputError(f"{option}: names no column; takes names or numbers from 1, with commas between")
-    if len(set(found)) < len(found):
-        raise InputError(f"{option}: names column {shown(names[next(p for p in found if found.count(p) > 1)])!r} twice")
-    return tuple(found)
 
 
 def _side(end: str, columns: list[Column], sort: Sort | None, where: str) -> Side:

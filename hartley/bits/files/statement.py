@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hartley.bits.files.order import row_order
 from hartley.bits.files.prior import Prior, prior_for
 from hartley.bits.files.samples import Samples, Side, Symbols, Vectors
-from hartley.bits.tables import Floats, cross_tabulate, entropy_bits
+from hartley.bits.tables import Counts, Floats, cross_tabulate, entropy_bits
 from hartley.bits.value import Bits
 from hartley.errors import InputError
 
@@ -44,10 +45,14 @@ class Said:
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be measured on which samples: facts are sentences about the data, `samples` what the measures see."""
+    """What will be measured on which samples: facts are sentences about the data, `samples` what the measures see.
+
+    dependent: why the rows are no trials of their own; "" where nothing speaks against it. No number is then given.
+    """
 
     samples: Samples
     facts: tuple[str, ...]
+    dependent: str = ""
 
 
 def figure(bits: Bits) -> str:
@@ -66,30 +71,73 @@ def figure(bits: Bits) -> str:
 
 
 def planned(samples: Samples, *, rows: int = MOST_ROWS, seed: int = 0) -> Plan:
-    """The samples as the measures will see them: a random subsample of `rows` rows where numbers are involved and there are more."""
+    """The samples as the measures will see them.
+
+    Where numbers are involved: one row of each cluster, where clusters are named, and a random subsample of `rows` rows of more.
+    Where no clusters are named the order of the rows is looked at (`row_order`).
+    """
     facts = [f"{samples.where}: {samples.rows:,} rows", str(samples.x), str(samples.y)]
-    if (isinstance(samples.x, Symbols) and isinstance(samples.y, Symbols)) or samples.rows <= rows:
-        return Plan(samples, tuple(facts))
+    counted = isinstance(samples.x, Symbols) and isinstance(samples.y, Symbols)
+    dependent = ""
+    if samples.cluster is None:
+        order = row_order(samples, seed=seed)
+        facts += order.facts
+        if order.why:
+            dependent = f"the rows are not trials of their own: {order.why}; name what they belong to with --cluster"
+            facts.append(f"warning: {dependent}")
+    else:
+        units = int(samples.cluster.max()) + 1
+        facts.append(f"the rows come from {units:,} independent units ({samples.unit})")
+        if not counted and units < samples.rows:
+            samples = _drawn(samples, _one_of_each(samples, seed))
+            facts.append(f"numbers are measured on one row of each, drawn at random (seed {seed})")
+    if counted or samples.rows <= rows:
+        return Plan(samples, tuple(facts), dependent)
     take = np.sort(np.random.default_rng(seed).choice(samples.rows, rows, replace=False))
     facts.append(f"measured on {rows:,} rows drawn at random (seed {seed})")
-    return Plan(Samples(samples.where, _taken(samples.x, take), _taken(samples.y, take), rows), tuple(facts))
+    return Plan(_drawn(samples, take), tuple(facts), dependent)
+
+
+def _one_of_each(samples: Samples, seed: int) -> Counts:
+    assert samples.cluster is not None
+    order = np.random.default_rng([seed, 6]).permutation(samples.rows)
+    return np.sort(order[np.unique(samples.cluster[order], return_index=True)[1]])
+
+
+def _drawn(samples: Samples, take: Counts) -> Samples:
+    cluster = None if samples.cluster is None else samples.cluster[take]
+    return replace(samples, x=_taken(samples.x, take), y=_taken(samples.y, take), rows=len(take), cluster=cluster)
 
 
 def statement(
-    samples: Samples, *, prior: Prior | None = None, everything: bool = False, seed: int = 0, told: Told | None = None
+    samples: Samples,
+    *,
+    prior: Prior | None = None,
+    everything: bool = False,
+    dependent: str = "",
+    seed: int = 0,
+    told: Told | None = None,
 ) -> Iterator[Said]:
     """The measures that fit, most telling first, each yielded when it is done.
 
     symbols and symbols   information, capacity of the channel from x to y, maximal leakage (counts: E5)
-    numbers and symbols   information of the mixture, its certified lower limit, the Gaussian reading C_G (E1, E2)
+    numbers and symbols   information of the mixture, its certified lower limit, the Gaussian reading C_G (E1, E2); of a single number
+                          also the information in its ten equal parts, no more than the number has, and beside two symbols
+                          what a threshold on it gives away (membership: E6), both first there as they need no model
     numbers and numbers   information by the portfolio (E4), rounded columns spread out first (`spread`)
     prior       "uniform", or symbol to probability: the law the symbols (of x, if both are) are drawn by.
     everything  also the readings along the concept's own and the Fisher direction, where one side is numbers.
+    dependent   why the rows are no trials of their own (`planned`): each number is then withheld with its limits, for that reason.
+    Where the samples name clusters, counts have limits over whole clusters.
     """
-    told = told or _silent
+    for said in _measured(samples, prior, everything, seed, told or _silent):
+        yield replace(said, bits=Bits.unmeasured(said.bits.kind, dependent, said.bits.n), is_limit=False) if dependent else said
+
+
+def _measured(samples: Samples, prior: Prior | None, everything: bool, seed: int, told: Told) -> Iterator[Said]:
     match samples.x, samples.y:
         case Symbols() as x, Symbols() as y:
-            yield from _of_counts(x, y, samples.where, prior, seed, told)
+            yield from _of_counts(x, y, samples, prior, seed, told)
         case Vectors() as z, Symbols() as label:
             yield from _of_embedding(z, label, (z.name, label.name), samples.where, prior, everything, seed, told)
         case Symbols() as label, Vectors() as z:
@@ -105,31 +153,36 @@ def statement(
             yield Said(bits, _plain(left.name) + " carries {} about " + _plain(right.name) + " per use")
 
 
-def _of_counts(x: Symbols, y: Symbols, where: str, prior: Prior | None, seed: int, told: Told) -> Iterator[Said]:
+def _of_counts(x: Symbols, y: Symbols, samples: Samples, prior: Prior | None, seed: int, told: Told) -> Iterator[Said]:
     from hartley.bits.capacity import capacity
     from hartley.bits.counts import information
 
     cells = len(x.names) * len(y.names)
     if cells > MOST_CELLS:
         raise InputError(
-            f"{where}: {len(x.names):,} symbols of {x.name} by {len(y.names):,} of {y.name} are {cells:,} cells to count; "
+            f"{samples.where}: {len(x.names):,} symbols of {x.name} by {len(y.names):,} of {y.name} are {cells:,} cells to count; "
             f"takes at most {MOST_CELLS:,}: group symbols, or take --as numbers where they are numbers"
         )
     law = None if prior is None else prior_for(prior, x)
-    counts = cross_tabulate(x.codes, y.codes, inputs=len(x.names), outcomes=len(y.names))
+    codes, cluster = (x.codes, y.codes), samples.cluster
     shuffles = 1999 if cells <= _MANY_CELLS else 399
-    entropy = min(_entropy(x, law), _entropy(y, None))
     told(f"{x.name} and {y.name}: information from counts")
-    bits = information(counts, prior=law, permutations=shuffles, seed=seed)
-    yield Said(bits, f"{_plain(x.name)} carries {{}} about {_plain(y.name)} per use, of {entropy:.3f} bits there are to carry")
+    bits = information(*codes, prior=law, cluster=cluster, permutations=shuffles, seed=seed)
+    ceiling = _ceiling(bits, [(x, law), (y, None)])
+    yield Said(bits, f"{_plain(x.name)} carries {{}} about {_plain(y.name)} per use, of {ceiling} there are to carry")
     told("capacity")
-    best = capacity(counts, permutations=shuffles, seed=seed)
+    best = capacity(*codes, cluster=cluster, permutations=shuffles, seed=seed)
     yield Said(best, f"the channel from {_plain(x.name)} to {_plain(y.name)} carries {{}} per use if its inputs are chosen best (capacity)")
     from hartley.bits.leakage import maximal_leakage
 
     told("maximal leakage")
+    kept = slice(None) if cluster is None else _one_of_each(samples, seed)
+    counts = cross_tabulate(x.codes[kept], y.codes[kept], inputs=len(x.names), outcomes=len(y.names))
     leak = maximal_leakage(counts, permutations=shuffles, seed=seed)
-    yield Said(leak, f"{_plain(y.name)} helps whoever guesses anything about {_plain(x.name)} by {{}} at worst (maximal leakage)")
+    if cluster is not None:
+        leak = replace(leak, estimator=f"one row of each unit; {leak.estimator}", clusters=int(cluster.max()) + 1)
+    used = f"over the {len(x.names):,} symbols of {_plain(x.name)} that occur"
+    yield Said(leak, f"{_plain(y.name)} helps whoever guesses anything about {_plain(x.name)} by {{}} at worst, {used} (maximal leakage)")
 
 
 def _of_embedding(
@@ -140,22 +193,60 @@ def _of_embedding(
 
     law = None if prior is None else prior_for(prior, label)
     about = f"{_plain(order[0])} carries {{}} about {_plain(order[1])} per use"
-    entropy = _entropy(label, law)
     told(f"{z.name}: spectrum and mixture")
     reading = channel_reading(z.values, label.codes, prior=law, seed=seed)
-    yield Said(reading.mixture, f"{about}, of {entropy:.3f} bits there are to carry")
+    score = _of_score(z, label, about, law, seed, told) if z.values.shape[1] == 1 else ()
+    if len(label.names) == 2:
+        yield from score
+    yield Said(reading.mixture, f"{about}, of {_ceiling(reading.mixture, [(label, law)])} there are to carry")
+    if len(label.names) > 2:
+        yield from score
     told(f"{z.name}: decoders on held-out rows")
     floor = certified_information(z.values, label.codes, prior=law, seed=seed)
     yield Said(
         replace(floor, high=None) if floor.low is not None else floor, f"{about} whatever their law (certified on held-out rows)", True
     )
-    yield Said(
-        reading.c_g, "a Gaussian input with the same signal and noise could carry {} per use (C_G, capped by what there is to carry)"
-    )
+    shared = ""
+    if "effective_dimension" in reading.c_g.checks:
+        low, size, high = (reading.c_g.checks[f"effective_dimension{end}"] for end in ("_low", "", "_high"))
+        shared = f"; effective dimension {size:.1f} [{low:.1f}, {high:.1f}]"
+    could = "a Gaussian input with the same signal and noise could carry {} per use (C_G, capped by what there is to carry"
+    yield Said(reading.c_g, f"{could}{shared})")
     if everything:
         yield Said(reading.concept_direction, "an axis along each symbol's own direction reads {} per use")
         yield Said(reading.fisher_direction, "an axis along its Fisher direction, which turns away from the noise, reads {} per use")
         yield Said(reading.alignment_loss, "reading along the own direction loses {} per use (alignment loss)")
+
+
+def _of_score(z: Vectors, label: Symbols, about: str, law: Floats | None, seed: int, told: Told) -> Iterator[Said]:
+    """What a single number says of symbols without any model of its law."""
+    from hartley.bits.counts import information
+    from hartley.bits.membership import membership
+
+    told(f"{z.name}: in ten equal parts")
+    score = z.values[:, 0]
+    parts = np.searchsorted(np.quantile(score, np.linspace(0.1, 0.9, 9)), score)
+    bits = information(label.codes, np.unique(parts, return_inverse=True)[1], prior=law, seed=seed)
+    yield Said(bits, f"{about} by which of its ten equal parts it falls into, of {_ceiling(bits, [(label, law)])} there are to carry")
+    if len(label.names) == 2:
+        told(f"{z.name}: the best threshold")
+        one, other = map(_plain, label.names)
+        words = f"a threshold on {_plain(z.name)} gives away {{}} about whether {_plain(label.name)} is {one} or {other}, both as likely"
+        yield Said(membership(score, label.codes, seed=seed), f"{words} (membership)")
+
+
+def _ceiling(bits: Bits, sides: Sequence[tuple[Symbols, Floats | None]]) -> str:
+    """What there is to carry: the smallest entropy. Where it is an estimate that the number or its limits exceed, its own upper limit."""
+    from hartley.bits.entropy import entropy_of_counts
+
+    said = max(bits.high or 0.0, bits.value or 0.0)
+    shares = [(np.bincount(side.codes, minlength=len(side.names)), law) for side, law in sides]
+    entropy = min(entropy_bits(counts / counts.sum() if law is None else law) for counts, law in shares)
+    if said <= entropy + 5e-4:
+        return f"{entropy:.3f} bits"
+    tops = [entropy_of_counts(counts).high if law is None else entropy_bits(law) for counts, law in shares]
+    tops += [float(np.log2(len(counts))) for counts, _ in shares]
+    return f"at most {max(min(top for top in tops if top is not None), said):.3f} bits"
 
 
 def spread(values: Floats, generator: np.random.Generator) -> Floats:
@@ -177,7 +268,7 @@ def spread(values: Floats, generator: np.random.Generator) -> Floats:
     return out
 
 
-def _taken(side: Side, take: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Side:
+def _taken(side: Side, take: Counts) -> Side:
     """The rows `take` of one side: symbols that do not occur there and columns that do not change there are left out."""
     if isinstance(side, Vectors):
         values = side.values[take]
@@ -187,10 +278,6 @@ def _taken(side: Side, take: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) ->
         return replace(side, values=values if varies.all() else values[:, varies])
     found, codes = np.unique(side.codes[take], return_inverse=True)
     return replace(side, codes=codes.astype(np.int32), names=tuple(side.names[code] for code in found.tolist()))
-
-
-def _entropy(side: Symbols, law: Floats | None) -> float:
-    return entropy_bits(np.bincount(side.codes, minlength=len(side.names)) / len(side.codes) if law is None else law)
 
 
 def _plain(name: str) -> str:
