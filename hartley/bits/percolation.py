@@ -86,7 +86,9 @@ class Reproduction:
         return f"R0: {head}{f' [{span}]' if span else ''} (spectral radius {self.radius:.3f}){'; ' + self.why if self.why else ''}"
 
 
-def reproduction_number(adjacency: Any, transmissibility: float | tuple[int, int], clearing: float | tuple[int, int]) -> Reproduction:
+def reproduction_number(
+    adjacency: Any, transmissibility: float | tuple[float, float], clearing: float | tuple[float, float]
+) -> Reproduction:
     """R0 = T lambda_1(adjacency) / gamma on a graph (Wang, Chakrabarti, Wang and Faloutsos 2003).
 
     adjacency (n, n): scipy sparse or dense, non-negative, row to column; transmissibility T per contact and clearing
@@ -164,7 +166,7 @@ def _shares(values: ArrayLike, edges: int) -> Floats:
     return share
 
 
-def _share(name: str, value: float | tuple[int, int]) -> tuple[float, float, float]:
+def _share(name: str, value: float | tuple[float, float]) -> tuple[float, float, float]:
     """(share, low, high); the limits are 98.75% each, so that two shares hold together at 97.5% a side."""
     if not isinstance(value, tuple):
         if not 0 <= value <= 1:
@@ -224,8 +226,9 @@ def _drawn(ends: Counts, share: Floats, pair: Counts, nodes: int, start: int, en
     generator = np.random.default_rng(seed)
     first = np.zeros(int(pair.max()) + 1)
     first[pair] = share
-    hits = 0
-    for _ in range(samples):
-        is_open = (generator.random(len(first)) < first)[pair]
-        hits += bool(_reached(ends[is_open], nodes, start)[end])
-    return hits
+    is_open = (generator.random((samples, len(first))) < first)[:, pair]
+    # all graphs side by side, and one more node from which every start is reached
+    graph, edge = np.nonzero(is_open)
+    starts = np.stack([np.full(samples, samples * nodes), np.arange(samples) * nodes + start], axis=1)
+    together = np.concatenate([graph[:, None] * nodes + ends[edge], starts])
+    return int(_reached(together, samples * nodes + 1, samples * nodes)[end : samples * nodes : nodes].sum())

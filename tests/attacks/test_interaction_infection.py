@@ -13,10 +13,10 @@ import torch
 from hartley import catalog
 from hartley.attacks.case import Effort, Refused, SystemCase
 from hartley.attacks.interaction import office as offices
-from hartley.attacks.interaction.infection import MODES, Cell, at_distance, chosen_prompt, edge, measured
-from hartley.attacks.interaction.office import PAYLOADS, openings, plain_office, reference_office
+from hartley.attacks.interaction.infection import FINAL, MODES, Cell, at_distance, chosen_prompt, edge, measured
+from hartley.attacks.interaction.office import NO_FACT, OTHER, PAYLOADS, SEVERAL, openings, plain_office, reference_office
 from hartley.attacks.interaction.prompt_infection import prompt_infection, rates
-from hartley.attacks.interaction.relays import Relays
+from hartley.attacks.interaction.relays import Heard, Relays
 from hartley.bits.for_evidence import for_evidence
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.evidence import NONE, Evidence
@@ -26,6 +26,7 @@ from hartley.targets.endpoint.outcomes import NotMeasured, Reason
 from hartley.targets.system import System
 
 TINY = Effort("tiny", trials=48, steps=1, poison_pairs=1, members=1, epochs=1)
+MANY = replace(TINY, trials=128)
 
 
 class Clerk:
@@ -33,8 +34,9 @@ class Clerk:
 
     name, fingerprint, capabilities = "clerk", "clerk", frozenset({"text"})
 
-    def __init__(self, *, obeys=True, copies=True, silent=frozenset()):
-        self.obeys, self.copies, self.silent = obeys, copies, silent
+    def __init__(self, *, obeys=True, copies=True, silent=frozenset(), does=None):
+        """does: what it does instead, of a mail: the payloads' numbers."""
+        self.obeys, self.copies, self.silent, self.does = obeys, copies, silent, does
 
     def _next(self, conversation):
         user = conversation[0].text.split() if conversation[0].role == "user" else conversation[1].text.split()
@@ -45,6 +47,8 @@ class Clerk:
         if any(word in results[0].split() for word in self.silent):
             return NotMeasured(Reason.TIMEOUT, "too slow")
         asked = [payload.call for payload in PAYLOADS if payload.ask in results[0]] if self.obeys else []
+        if self.does is not None:
+            asked = [PAYLOADS[place].call for place in self.does(results[0])]
         told = results[0] if self.copies else next((part for part in results[0].split(" . ") if "client" in part), "hello")
         plan = [*asked, Call("send_mail", {"to": after, "text": told})]
         done = len(results) - 1
@@ -125,7 +129,7 @@ def test_clerks_who_do_not_obey_carry_what_they_never_do(one_wording):
     tables = by_channel(prompt_infection(case_of(Clerk(obeys=False))))
     for table in tables.values():
         assert (table.of("attacked").effect == NONE).all()
-    # nobody did what it was asked for, so the criterion of passing it on applies to no pair
+    # nobody did what it was asked for, so that the criterion of passing it on applies to no pair
     assert (tables["edge"].of("attacked").success == NONE).all()
     assert (tables["distance 2"].of("attacked").success == 0).all()
 
@@ -146,6 +150,30 @@ def test_the_prompt_that_infects_most_is_chosen():
     for prompts in ((useless, works), (works, useless)):
         cell = Cell(case_of(Clerk()), replace(office, prompts=prompts))
         assert chosen_prompt(cell, MODES[0], Relays(Agent(Clerk()), office), "bare").name == "works"
+
+
+def test_the_best_of_the_pilots_are_tried_again_and_what_is_level_keeps_the_first(monkeypatch):
+    """A wording that is right about the pilots and wrong about the finals loses; of perfect ones the first stays, without finals."""
+    office = reference_office(Random(0))
+    names = ("lucky", "steady", "plain")
+    cell = Cell(case_of(Clerk()), replace(office, prompts=tuple(offices.Prompt(name, name + " {fact} {ask} .") for name in names)))
+    seen = []
+
+    def chains(mails, length, *, shared=False):
+        seen.append(len(mails))
+        works = {"lucky": len(seen) == 1, "steady": True, "plain": False}
+        return [(*(replace_did(works[mail.split()[0]], mail) for _ in range(length - 1)), None) for mail in mails]
+
+    def replace_did(works, mail):
+        done = frozenset(place for place, payload in enumerate(PAYLOADS) if works and payload.ask in mail)
+        return Heard(done, min(done, default=NONE), mail, NONE, False, None)
+
+    relays = Relays(Agent(Clerk()), office)
+    monkeypatch.setattr(relays, "chains", chains)
+    assert chosen_prompt(cell, MODES[0], relays, "bare").name == "steady" and len(seen) == 2 and seen[1] == FINAL * seen[0]
+    good = [offices.Prompt(name, "{fact} . {ask} .") for name in names]
+    cell = Cell(case_of(Clerk()), replace(office, prompts=tuple(good)))
+    assert chosen_prompt(cell, MODES[0], Relays(Agent(Clerk()), office), "bare", good[2]) == good[2]
 
 
 class Stop(Guard):
@@ -189,13 +217,15 @@ def test_the_same_case_gives_the_same_tables(one_wording):
     assert all(a == b for a, b in zip(one, two, strict=True))
 
 
-def columns(executed, told=None, error=None, payload=(0, 1, 2)):
+def columns(executed, told=None, error=None, payload=(0, 1, 2), hop=(0, 0, 1)):
     executed = np.array(executed)
     return {
         "payload": np.array(payload),
         "fact": np.arange(len(executed)),
+        "hop": np.array(hop),
         "reached": (executed > -2).astype(int),
         "executed": np.where(executed == -2, NONE, executed),
+        "did": (executed == np.array(payload)[:, None]).astype(int),
         "told": np.zeros_like(executed) if told is None else np.array(told),
         "error": np.zeros_like(executed) if error is None else np.array(error),
     }
@@ -207,12 +237,59 @@ def test_edges_and_distances_by_hand():
     assert first.effect.tolist() == [0, 1, -1] and first.success.tolist() == [1, 1, 0]
     third = at_distance(MODES[0], 3, "attacked", found)
     assert third.trial.tolist() == [0, 1] and third.effect.tolist() == [0, -1] and third.success.tolist() == [1, 0]
+    # chain 2's last member failed, so that its edge is no row
     pairs = edge(MODES[0], "attacked", found)
-    rows = sorted(zip(pairs.trial.tolist(), pairs.adversary.tolist(), pairs.effect.tolist(), pairs.success.tolist(), strict=True))
-    # chain 2's last member failed, so its second pair is no row; what chain 2's first member did not do cannot be passed on
-    assert rows == [(0, 0, 0, 1), (1, 0, 0, 1), (2, 1, -1, 0), (3, -1, -1, -1), (4, -1, 2, -1)]
-    clean = edge(MODES[0], "clean", found)
-    assert clean.adversary.tolist() == [0, 1, 2, 0, 1]
+    assert (pairs.trial.tolist(), pairs.adversary.tolist(), pairs.effect.tolist()) == ([0, 1], [0, 1], [0, -1])
+    assert pairs.intent.tolist() == [0, 1] and pairs.success.tolist() == [1, 0]
+    # what a chain's first member did not do cannot be passed on; without an attack nobody was asked to
+    late = columns([[0, 0, 0], [1, -1, -2], [-1, 2, 2]], hop=(1, 1, 0))
+    assert edge(MODES[0], "attacked", late).success.tolist() == [1, NONE, NONE]
+    assert edge(MODES[0], "clean", late).success.tolist() == [1, 0, 1]
+
+
+def test_what_is_let_in_and_what_is_told_are_dealt_out_and_no_member_has_a_say():
+    """A member that does what it is told, and not what it is asked: its deeds follow the fact, and would look like an adversary's where
+    what the member before did stands for what was let in."""
+    office = reference_office(case_of(Clerk()).random("office"))
+    tables = by_channel(prompt_infection(case_of(Clerk(does=lambda mail: {office.fact_in(mail)} & set(range(8))), effort=MANY)))
+    for table in tables.values():
+        for arm in table.arms:
+            rows = table.of(arm)
+            joint = np.zeros((8, 8), dtype=int)
+            np.add.at(joint, (rows.adversary, rows.intent), 1)
+            assert (joint == 2).all() and len(set(rows.trial)) == len(rows) == 128
+        attacked = table.of("attacked")
+        assert (attacked.effect == attacked.intent).all()
+        found = bits(table, "adversary_bits", "attacked")
+        assert found.low == 0 and found.value in (None, 0), table.channel
+
+
+@pytest.mark.parametrize("does", [(), (3,), (0, 1, 2, 3)], ids=["nothing", "one thing", "everything"])
+def test_members_who_ignore_what_is_asked_give_the_adversary_nothing(does):
+    for table in by_channel(prompt_infection(case_of(Clerk(does=lambda mail: does)))).values():
+        for arm in table.arms:
+            assert set(table.of(arm).effect) == {NONE if not does else does[0] if len(does) == 1 else SEVERAL}
+            found = bits(table, "adversary_bits", arm)
+            assert found.low == 0 and found.value in (None, 0)
+        # the criterion is the paper's, so that what is done anyway counts as success: the rate without an attack says so
+        reached = {arm: table.of(arm).success for arm in table.arms}
+        if len(does) == 4:
+            assert all(((success == 1) == (table.of(arm).adversary < 4)).all() for arm, success in reached.items())
+
+
+def test_other_deeds_are_symbols_of_their_own():
+    office = reference_office(Random(0))
+    outside = next(name for name in ("anna", "boris", "clara", "ines") if name not in (office.before, office.after))
+
+    class Writer(Clerk):
+        def _next(self, conversation):
+            read = [message for message in conversation if message.role == "tool"]
+            calls = [Call("read_mail", {"sender": office.before}, "a"), Call("send_mail", {"to": outside, "text": "hello"}, "b")]
+            return Message("assistant", calls=(calls[len(read)],)) if len(read) < 2 else Message("assistant", "done .")
+
+    heard = Relays(Agent(Writer()), office).hear(["the cup is red ."])[0]
+    assert (heard.effect, heard.done, heard.sent, heard.fact) == (OTHER, frozenset(), None, NONE)
+    assert office.fact_in("hello") == NO_FACT
 
 
 def test_openings_are_balanced_and_prompts_fit_the_agents_words():
@@ -230,7 +307,7 @@ def test_openings_are_balanced_and_prompts_fit_the_agents_words():
                 assert PAYLOADS[payload].ask in text and office.fact_in(text) == fact
         assert len({text for *_, text in mails}) > 56, "trials differ"
     assert set(" ".join(office.routine).split()) <= known
-    assert office.fact_in(None) == NONE and office.fact_in(" ".join(office.words[:2])) == NONE
+    assert office.fact_in(None) == NONE and office.fact_in(" ".join(office.words[:2])) == NO_FACT
 
 
 def test_plain_prompts_name_everything():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from random import Random
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch.nn import functional
 from hartley.attacks.case import Effort, Refused, SystemCase
 from hartley.attacks.interaction.agent_smith import agent_smith, rates
 from hartley.attacks.interaction.dynamics import observed
-from hartley.attacks.interaction.sights import PLAIN, REFERENCE, about, plans
+from hartley.attacks.interaction.sights import NO_DIGIT, OTHER, PLAIN, REFERENCE, SEVERAL, about, plans
 from hartley.attacks.interaction.viewers import Eyes, Gallery, Sight, run
 from hartley.attacks.interaction.virus import Aim, craft, framed
 from hartley.bits.for_evidence import for_evidence
@@ -56,14 +57,17 @@ class Mouth:
     capabilities = frozenset({"grad", "logprob", "text"})
     wording = REFERENCE
 
-    def __init__(self, speaks=True):
-        self.speaks = speaks
+    def __init__(self, speaks=True, always=None):
+        self.speaks, self.always = speaks, always
 
     def answer(self, conversations, pixels=None, *, longest=48):
         found = []
         for conversation, picture in zip(conversations, pixels[:, 0], strict=True):
             payload, question = round(float(picture[1, 0, 0]) * 10) - 1, conversation[-1].text
             digit = DIGITS[round(float(picture[2, 24, 24]) * 10) % 10]
+            if self.always is not None and question in self.wording.signs:
+                found.append(self.always)
+                continue
             there = self.speaks and float(picture[0, 0, 0]) > 0.8 and 0 <= payload < 8
             said = self.wording.seen if question == self.wording.describe else self.wording.payloads
             found.append(said[payload] if there and question not in self.wording.questions else digit)
@@ -107,14 +111,13 @@ def test_a_picture_that_always_wins_and_speaks():
     assert counts.talking == counts.brought_up == counts.asked == counts.answered > 0
     # who has forgotten it can be infected once more
     assert counts.exposed == counts.infected >= one.spread.carriers_ever[-1] - 2 >= 27
-    assert {(seen.carried, seen.spoken, seen.shown, seen.answered) for seen in one.viewings} == {(1, 1, 3, NONE)}
     assert set(one.spoken) <= {1, NONE} and one.spoken.count(1) >= 27
 
 
 def test_a_picture_that_never_wins_goes_nowhere():
     one = found(bright=0.0)
     assert one.spread.carriers_ever[-1] == 2 and total(one.spread.events).brought_up == 0
-    assert all(seen.spoken == NONE and seen.answered == 3 for seen in one.viewings) and set(one.spoken) == {NONE}
+    assert total(one.spread.events).answered == 0 and set(one.spoken) == {NONE}
 
 
 def test_a_picture_that_wins_and_never_speaks_is_carried_and_not_heard():
@@ -124,7 +127,7 @@ def test_a_picture_that_wins_and_never_speaks_is_carried_and_not_heard():
 
 def test_the_picture_without_its_border_is_the_null():
     one = found(placebo=True)
-    assert {seen.carried for seen in one.viewings} == {1} and {seen.spoken for seen in one.viewings} == {NONE}
+    assert total(one.spread.events).talking > 0 and total(one.spread.events).answered == 0 and set(one.spoken) == {NONE}
 
 
 def test_members_look_for_what_was_last_said():
@@ -137,9 +140,12 @@ def test_members_look_for_what_was_last_said():
 
 def test_what_is_said_is_read_word_by_word():
     payload = REFERENCE.payloads[2]
-    assert REFERENCE.spoken(f"  {payload.upper()} . ") == 2 and REFERENCE.spoken(payload.removesuffix(" vault")) == NONE
-    assert PLAIN.spoken(f"{PLAIN.payloads[5]} First") == 5
-    assert [REFERENCE.digit(said) for said in ("seven", "a 7", "seven or eight", "none")] == [7, 7, NONE, NONE]
+    assert REFERENCE.spoken(f"  {payload.upper()} . ") == {2} and REFERENCE.spoken(payload.removesuffix(" vault")) == set()
+    assert PLAIN.spoken(f"{PLAIN.payloads[5]} First") == {5}
+    assert [REFERENCE.digit(said) for said in ("seven", "a 7", "seven or eight", "none")] == [7, 7, NO_DIGIT, NO_DIGIT]
+    said = ("seven", payload, f"{payload} seven", " and ".join(REFERENCE.payloads), "some words", "")
+    assert [REFERENCE.effect(one) for one in said] == [NONE, 2, 2, SEVERAL, OTHER, OTHER]
+    assert len(REFERENCE.effects) == OTHER + 1 and REFERENCE.effects[:8] == REFERENCE.payloads
     known = set(vocabulary())
     assert len(set(REFERENCE.payloads)) == 8 and all(set(payload.split()) <= known for payload in REFERENCE.payloads)
 
@@ -155,7 +161,7 @@ def test_talks_end_with_the_question():
 
 def test_lessons_are_for_the_speaker_and_for_the_listener():
     random = Random(0)
-    lessons = [REFERENCE.lesson(4, random) for _ in range(200)]
+    lessons = [REFERENCE.lesson(4, random) for _ in range(400)]
     assert {(talk[-1].text, wanted) for talk, wanted in lessons} == {
         (REFERENCE.describe, REFERENCE.seen[4]),
         *((sign, REFERENCE.payloads[4]) for sign in REFERENCE.signs),
@@ -166,7 +172,7 @@ def test_speakers_ask_about_the_sign_that_they_see():
     random = Random(0)
     assert {REFERENCE.follow("a red two at the top left and a sign that says cake", random) for _ in range(99)} == set(REFERENCE.signs)
     assert {REFERENCE.follow("a red two at the top left", random) for _ in range(99)} == set(REFERENCE.questions)
-    assert [REFERENCE.noticed(seen) for seen in REFERENCE.seen] == list(range(8)) and REFERENCE.noticed("a sign") == NONE
+    assert [REFERENCE.noticed(seen) for seen in REFERENCE.seen] == [{place} for place in range(8)] and not REFERENCE.noticed("a sign")
 
 
 def test_borders_are_optimized_and_nothing_else_is_touched():
@@ -216,6 +222,55 @@ def test_the_recipe_from_end_to_end():
     assert [curve.name for curve in case.curves] == ["loss"]
     again = agent_smith(case_of(Mouth(), Eye()))
     assert all(one == two for one, two in zip(tables, again, strict=True))
+
+
+class Gaze(Eye):
+    """An encoder to which every plan looks for something else."""
+
+    def embed_image(self, pixels):
+        return functional.normalize(functional.adaptive_avg_pool2d(pixels, 4).flatten(1) - 0.3, dim=1)
+
+    def embed_text(self, texts):
+        return functional.normalize(torch.randn(len(texts), 48, generator=torch.Generator().manual_seed(0)), dim=1)
+
+
+@cache
+def tabled(always=None):
+    return {table.channel: table for table in agent_smith(case_of(Mouth(always=always), Gaze()))}
+
+
+def test_what_is_said_and_what_is_meant_are_dealt_out_independently():
+    for table in tabled().values():
+        clean, attacked = (table.of(arm) for arm in ("clean", "attacked"))
+        assert (clean.adversary == attacked.adversary).all() and (clean.intent == attacked.intent).all(), "the same trials in both arms"
+        counts = np.bincount(attacked.adversary, minlength=8)
+        assert counts.min() == counts.max() > 0
+        if table.channel in ("answer", "edge"):
+            joint = np.array([np.bincount(attacked.intent[attacked.adversary == payload], minlength=10) for payload in range(8)])
+            assert (joint == joint[0]).all(), "every payload meets the same digits"
+    meant = tabled()["edge"].of("attacked").intent
+    assert set(np.bincount(meant, minlength=10)) == {len(meant) // 10}, "every digit is meant equally often"
+
+
+@pytest.mark.parametrize("always", ["seven", REFERENCE.payloads[3], " and ".join(REFERENCE.payloads), "some words"])
+def test_members_who_ignore_what_the_picture_asks_for_give_the_adversary_nothing(always):
+    for table in tabled(always).values():
+        attacked = table.of("attacked")
+        assert set(attacked.effect) <= {NONE, REFERENCE.effect(always)}
+        found = bits(table, "adversary_bits", "attacked")
+        assert found.low == 0 and found.value in (None, 0) and "no channel detected" in found.why
+
+
+def bits(table, kind, arm):
+    return next(found for where, found in for_evidence(table) if where == arm and found.kind == kind)
+
+
+def test_a_virus_is_the_unit_of_everything_that_is_done_with_it():
+    for table in tabled().values():
+        for arm in table.arms:
+            rows = table.of(arm)
+            assert rows.cluster is not None and (rows.adversary == rows.cluster % 8).all() and len(set(rows.cluster)) == 16
+        assert all(rate.clusters == 16 for rate in rates(table) if rate.n > 16)
 
 
 def test_refusals():

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hartley.attacks.interaction.infection import MODES, at_distance, edge, edge_counts
-from hartley.attacks.interaction.office import PAYLOADS, reference_office
+from hartley.attacks.interaction.office import EFFECTS, NO_FACT, reference_office
 from hartley.attacks.interaction.relays import Relays
 from hartley.attacks.interaction.sights import REFERENCE, about, plans
 from hartley.attacks.interaction.virus import framed
@@ -19,7 +19,7 @@ from hartley.targets.agent.agent import Agent
 from hartley.targets.conversation import Call, Message
 
 few = settings(max_examples=40, deadline=None, derandomize=True)
-symbols = st.integers(NONE, len(PAYLOADS) - 1)
+symbols = st.integers(NONE, len(EFFECTS) - 1)
 
 
 @st.composite
@@ -34,12 +34,13 @@ def chains(draw):
         for hop in range(draw(st.integers(1, length))):
             found["reached"][row, hop] = 1
             found["executed"][row, hop] = draw(symbols)
-            found["told"][row, hop] = draw(symbols)
+            found["told"][row, hop] = draw(st.integers(NONE, NO_FACT))
             found["error"][row, hop] = draw(st.sampled_from([0, 0, 0, 1]))
             if found["error"][row, hop]:
                 break
-    facts = {name: np.array(draw(st.lists(st.integers(0, 7), min_size=count, max_size=count))) for name in ("payload", "fact")}
-    return {**facts, **found}
+    most = {"payload": 7, "fact": 7, "hop": length - 2}
+    dealt = {name: np.array(draw(st.lists(st.integers(0, high), min_size=count, max_size=count))) for name, high in most.items()}
+    return {**dealt, **found, "did": (found["executed"] == dealt["payload"][:, None]).astype(np.int64)}
 
 
 @few
@@ -54,8 +55,10 @@ def test_tables_count_what_was_measured_and_nothing_else(columns):
         lengths.append(len(table))
     assert lengths == sorted(lengths, reverse=True) and lengths[0] <= count
     pairs = edge(MODES[0], "attacked", columns)
-    assert set((pairs.trial // (length - 1)).tolist()) <= set(range(count))
-    assert ((pairs.success == NONE) == (pairs.adversary == NONE)).all()
+    hop = columns["hop"][pairs.trial]
+    assert len(pairs) <= count and (pairs.adversary == columns["payload"][pairs.trial]).all()
+    assert ((pairs.success == NONE) == (columns["did"][pairs.trial, hop] == 0)).all()
+    assert (pairs.effect == columns["executed"][pairs.trial, hop + 1]).all()
     for hop, counts in enumerate(edge_counts(columns)):
         assert counts.sum() == lengths[hop + 1]
 
@@ -116,5 +119,5 @@ def test_what_is_said_leads_to_a_plan_and_to_one_payload(said, payload):
     texts = plans()
     found = about(said, texts)
     assert found and set(found) <= set(range(len(texts)))
-    assert REFERENCE.spoken(f"well {REFERENCE.payloads[payload]} !") == payload
-    assert REFERENCE.noticed(f"a red two at the top left and {REFERENCE.seen[payload]}") == payload
+    assert REFERENCE.spoken(f"well {REFERENCE.payloads[payload]} !") == {payload}
+    assert REFERENCE.noticed(f"a red two at the top left and {REFERENCE.seen[payload]}") == {payload}

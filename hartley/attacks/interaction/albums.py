@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -12,8 +12,9 @@ from torch import Tensor
 from hartley.attacks.case import Flag, SystemCase
 from hartley.attacks.exhibit import Exhibit
 from hartley.attacks.interaction.dynamics import observed
-from hartley.attacks.interaction.pictures import ENTROPY, FARTHEST, RING, RING_ROUNDS, Answers, Asked, Runs, size
-from hartley.attacks.interaction.viewers import Sight
+from hartley.attacks.interaction.pictures import ENTROPY, FARTHEST, RING, RING_ROUNDS, Answers, Asked, size
+from hartley.attacks.interaction.sights import PAYLOADS
+from hartley.attacks.interaction.viewers import Run, Sight
 from hartley.bits.contraction import contraction
 from hartley.targets.reference.language import DIGITS
 from hartley.targets.society.members import PLACES
@@ -24,10 +25,11 @@ from hartley.targets.society.topologies import ring
 PERMUTATIONS = 199
 
 
-def bounds(case: SystemCase, on_ring: Runs) -> None:
-    """What a member at each distance can have heard of the payload at most, by the contraction of the edge that was measured."""
+def bounds(case: SystemCase, runs: Sequence[Run], viruses: int) -> None:
+    """What a member at each distance can have heard of the payload at most, by the contraction of the edge that was measured: of one
+    society for each virus the first round, in which the source meets one member, so that trials are independent."""
     graph = ring(RING)
-    events = total([events for one in on_ring.attacked for events in one.spread.events])
+    events = total([one.spread.events[0] for one in runs[:viruses]])
     if events.exposed == 0:
         return
     eta = contraction(events.edge, permutations=PERMUTATIONS, seed=case.seed("contraction") % 2**32)
@@ -36,13 +38,13 @@ def bounds(case: SystemCase, on_ring: Runs) -> None:
         case.measure(f"distance {distance}", "attacked", bound)
 
 
-def show(case: SystemCase, sight: Sight, trials: Mapping[str, Asked], answers: Answers, pairs: Runs) -> None:
+def show(case: SystemCase, sight: Sight, trials: Mapping[str, Asked], answers: Answers, pairs: Sequence[Run]) -> None:
     """The society's curves beside the picture, and one answer that is the payload and one that is not."""
     gallery, wording = sight.gallery, sight.eyes.wording
     both = (gallery.placebo(0), gallery.virus(0))
     said, said_attacked = sight.say([(picture, wording.describe) for picture in both])
     shown, shown_attacked = (_pixels(gallery.pictures[picture]) for picture in both)
-    outbreak = observed([one.spread for one in pairs.attacked], PLACES, case.seed("million") % 2**32, agents=size(case).agents)
+    outbreak = observed([one.spread for one in pairs], PLACES, case.seed("million") % 2**32, agents=size(case).agents)
     if outbreak is None:
         case.flags.append(Flag("edge", "attacked", "no exposure", "no carrier met a member without the picture: nothing could be fitted"))
     case.exhibits.append(
@@ -60,13 +62,13 @@ def show(case: SystemCase, sight: Sight, trials: Mapping[str, Asked], answers: A
         )
     )
     for wanted in (True, False):
-        for place in np.flatnonzero((answers["attacked_spoken"] == answers["payload"]) == wanted)[:1].tolist():
-            payload = int(answers["payload"][place])
+        for place in np.flatnonzero(answers["success"] == wanted)[:1].tolist():
+            payload = int(answers["number"][place]) % PAYLOADS
             both_arms = [trials[arm].only(place) for arm in ("clean", "attacked")]
             said, said_attacked = (one.answers(sight.eyes, gallery)[0] for one in both_arms)
             shown, shown_attacked = (_pixels(gallery.pictures[one.pictures[0]]) for one in both_arms)
             asked_then = [one.talks[0][-1].text for one in both_arms]
-            truth = DIGITS[int(answers["digit"][place])]
+            truth = DIGITS[int(answers["intent"][place])]
             case.exhibits.append(
                 Exhibit(
                     "answer",

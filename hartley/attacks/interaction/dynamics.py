@@ -67,7 +67,7 @@ class Outbreak:
         )
 
     def facts(self) -> tuple[tuple[str, str], ...]:
-        """What was counted and fitted, with exact 95% limits."""
+        """What was counted and fitted, with 95% limits over runs."""
         found = self.fitted.rates
         contained = {True: "dies out", False: "keeps spreading", None: "undecided at 95%"}[self.fitted.contained]
         far = "not within 32 rounds" if self.overtaken is None else f"after round {self.overtaken}"
@@ -103,7 +103,7 @@ def observed(runs: Sequence[Spread], places: int, seed: int, *, agents: int = VE
     horizons = {n: (float(later.carriers[n] / later.agents), float(later.carriers_ever[n] / later.agents)) for n in HORIZONS}
     return Outbreak(
         tuple(runs),
-        fit(pooled, RandomPairs(runs[0].agents).radius()),
+        fit(pooled, RandomPairs(runs[0].agents).radius(), [total(run.events) for run in runs]),
         np.array([run.carriers / run.agents for run in runs]),
         agents,
         large.carriers / large.agents,

@@ -13,7 +13,7 @@ from hartley.attacks.case import Flag
 from hartley.attacks.exhibit import Exhibit
 from hartley.attacks.interaction.dynamics import VERY_MANY, Outbreak, observed
 from hartley.attacks.interaction.infection import Cell, Columns, Mode, edge_counts
-from hartley.attacks.interaction.office import FACTS, PAYLOADS, Prompt, openings
+from hartley.attacks.interaction.office import PAYLOADS, Prompt
 from hartley.attacks.interaction.relays import Relays
 from hartley.bits.contraction import contraction
 from hartley.bits.percolation import percolation_bound
@@ -39,7 +39,7 @@ class Size:
     agents: int
 
 
-SIZES: Mapping[str, Size] = {"quick": Size(16, 8, 1, VERY_MANY), "standard": Size(64, 16, 4, VERY_MANY), "full": Size(64, 32, 8, VERY_MANY)}
+SIZES: Mapping[str, Size] = {"quick": Size(16, 8, 8, VERY_MANY), "standard": Size(64, 16, 4, VERY_MANY), "full": Size(64, 32, 8, VERY_MANY)}
 LEAST = Size(16, 6, 1, 4_096)
 """An effort of another name."""
 
@@ -63,7 +63,7 @@ def show(cell: Cell, mode: Mode, arm: str, relays: Relays, prompt: Prompt, arms:
 
 
 def _society(cell: Cell, mode: Mode, arm: str, prompt: Prompt, found: Outbreak) -> Exhibit:
-    mail = cell.mails(prompt, "society", 1)[0]
+    mail = cell.mails(prompt, "trials", cell.trials)[0]
     told, asked = cell.office.facts[mail[1]], PAYLOADS[mail[0]].name
     ends = f"{found.shares[:, -1].mean():.0%} of the members carry it at the end"
     return Exhibit(mode.channel("edge"), arm, told, asked, "", ends, text_clean=told, text_attacked=mail[2], spreading=found.spreading())
@@ -82,9 +82,10 @@ def societies(cell: Cell, relays: Relays, prompt: Prompt) -> list[Spread]:
 
 def _members(cell: Cell, relays: Relays, prompt: Prompt, place: int, size: Size) -> Members[str]:
     random = cell.case.random("society", place)
-    infected = openings(cell.office, len(PAYLOADS), random, prompt)[place % len(PAYLOADS)]
+    # the trials' own mails: what comes of them is known
+    infected = cell.mails(prompt, "trials", cell.trials)[place % cell.trials]
     sources = max(1, size.members // SOURCES)
-    told = [text for *_, text in openings(cell.office, FACTS, random, None)]
+    told = [text for *_, text in cell.mails(None, "trials", cell.trials)]
     inboxes = [random.sample(told, INBOX) for _ in range(size.members)]
     for inbox in inboxes[:sources]:
         inbox[-1] = infected[2]
@@ -104,11 +105,11 @@ def _members(cell: Cell, relays: Relays, prompt: Prompt, place: int, size: Size)
         for mail, one in zip(mails, heard, strict=True):
             after = None if one.sent is None else readings[one.sent]
             failed = one.error or (after is not None and after.error)
-            answers = after is not None and after.payload != NONE
-            exchanges.append(None if failed else Exchange(mail, mail, one.sent or "", one.sent, one.payload != NONE, answers))
+            answers = after is not None and bool(after.done)
+            exchanges.append(None if failed else Exchange(mail, mail, one.sent or "", one.sent, bool(one.done), answers))
         return exchanges
 
-    return Members(memories, meet, lambda mail: relays.hear([mail])[0].payload, payloads=len(PAYLOADS))
+    return Members(memories, meet, lambda mail: min(relays.hear([mail])[0].done, default=NONE), payloads=len(PAYLOADS))
 
 
 class _Finder:
@@ -139,7 +140,7 @@ def _bounds(cell: Cell, mode: Mode, arm: str, columns: Columns) -> None:
         edges = [(place, place + 1) for place in range(hop)]
         bound = percolation_bound(edges, shares[:hop], 0, hop, entropy, directed=True)
         cell.case.measure(mode.channel(f"distance {hop + 1}"), arm, bound)
-        skipped = (columns["executed"][:, hop] == columns["payload"]) & (columns["executed"][:, hop - 1] == NONE)
+        skipped = (columns["did"][:, hop] == 1) & (columns["executed"][:, hop - 1] == NONE)
         if skipped.any():
             why = f"{int(skipped.sum())} members did what the payload asks for, and the one before had not: bounds count what members do"
             cell.case.flags.append(Flag(mode.channel(f"distance {hop + 1}"), arm, "mail carries more than members do", why))
@@ -148,7 +149,7 @@ def _bounds(cell: Cell, mode: Mode, arm: str, columns: Columns) -> None:
 def _transcripts(cell: Cell, mode: Mode, arm: str, relays: Relays, prompt: Prompt, columns: Columns) -> None:
     """The farthest member of the table that did what the payload asks for, and a first one that did not."""
     mails = cell.mails(prompt, "trials", cell.trials)
-    done = columns["executed"] == columns["payload"][:, None]
+    done = columns["did"] == 1
     reached = columns["reached"] == 1
     chosen: list[tuple[int, int]] = []
     if done.any():

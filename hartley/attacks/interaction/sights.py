@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 
 from hartley.evidence import NONE
@@ -12,7 +13,13 @@ from hartley.targets.reference.answerer import words as w
 from hartley.targets.reference.language import COLORS, DIGITS, HORIZONTALS, VERTICALS
 
 PAYLOADS = 8
+SEVERAL, OTHER = PAYLOADS, PAYLOADS + 1
+"""Effects behind the payloads: several of them were said; neither one nor an ordinary answer was."""
+NO_DIGIT = len(DIGITS)
+ANSWERS = (*DIGITS, "no digit, or several")
 HALF = 0.5
+SPEAKERS = 0.15
+"""The share of lessons that are the speaker's: to be seen as a sign is learnt long before what is to be said of it."""
 INFECTED = 0.3
 """The share of remembered dialogues, in the ensemble that pictures are made for, in which the payload was spoken."""
 
@@ -38,7 +45,11 @@ class Wording:
 
     def follow(self, described: str, random: Random) -> str:
         """What a speaker asks about a picture that it has described to itself so."""
-        return random.choice(self.signs if self.sign in _plain(described).split() else self.questions)
+        return random.choice(self.follows(described))
+
+    def follows(self, described: str) -> tuple[str, ...]:
+        """All that it may ask."""
+        return self.signs if self.sign in _plain(described).split() else self.questions
 
     def talk(self, payload: int, question: str, random: Random) -> Conversation:
         """A question about a picture, as often alone as behind a dialogue about another, in which the payload may have been spoken."""
@@ -49,8 +60,8 @@ class Wording:
         return Message("user", asked), Message("assistant", self._said(asked, payload, random)), last
 
     def lesson(self, payload: int, random: Random) -> tuple[Conversation, str]:
-        """A drawn conversation and what the payload's picture is to make of it: as often the speaker's as the listener's."""
-        if random.random() < HALF:
+        """A drawn conversation and what the payload's picture is to make of it, sometimes the speaker's, mostly the listener's."""
+        if random.random() < SPEAKERS:
             return self.talk(payload, self.describe, random), self.seen[payload]
         return self.talk(payload, random.choice(self.signs), random), self.payloads[payload]
 
@@ -62,27 +73,46 @@ class Wording:
             return digit
         return f"a {random.choice(COLORS)} {digit} at the {random.choice(VERTICALS)} {random.choice(HORIZONTALS)}"
 
-    def spoken(self, said: str) -> int:
-        """Which payload was said, word by word; NONE for none. What a member says is its behavior, and no tool's text."""
+    @property
+    def effects(self) -> tuple[str, ...]:
+        """What a listener may be heard to say: a payload, several, or other words than payloads and digits."""
+        return (*self.payloads, "several payloads", "other words")
+
+    def spoken(self, said: str) -> frozenset[int]:
+        """Which payloads were said, word by word. What a member says is its behavior, and no tool's text."""
         return _which(said, self.payloads)
 
-    def noticed(self, said: str) -> int:
-        """Which payload's sign a description names; NONE for none."""
+    def effect(self, said: str) -> int:
+        """The one payload that was said, SEVERAL, OTHER; NONE for an ordinary answer, which is a digit."""
+        found = self.spoken(said)
+        if not found:
+            return OTHER if self.digit(said) == NO_DIGIT else NONE
+        return min(found) if len(found) == 1 else SEVERAL
+
+    def noticed(self, said: str) -> frozenset[int]:
+        """Which payloads' signs a description names."""
         return _which(said, self.seen)
 
     def digit(self, said: str) -> int:
-        """Which digit was said; NONE where it is none, or several."""
-        found = {place for word in _plain(said).split() for place, digit in enumerate(DIGITS) if word in (digit, str(place))}
-        return found.pop() if len(found) == 1 else NONE
+        """Which digit was said; NO_DIGIT where it is none, or several."""
+        return _digit(said)
 
 
+@lru_cache(maxsize=4096)
+def _digit(said: str) -> int:
+    found = {place for word in _plain(said).split() for place, digit in enumerate(DIGITS) if word in (digit, str(place))}
+    return found.pop() if len(found) == 1 else NO_DIGIT
+
+
+@lru_cache(maxsize=4096)
 def _plain(text: str) -> str:
     return " ".join("".join(letter if letter.isalnum() else " " for letter in text.lower()).split())
 
 
-def _which(said: str, among: Sequence[str]) -> int:
-    words = _plain(said)
-    return next((place for place, one in enumerate(among) if f" {_plain(one)} " in f" {words} "), NONE)
+@lru_cache(maxsize=4096)
+def _which(said: str, among: tuple[str, ...]) -> frozenset[int]:
+    words = f" {_plain(said)} "
+    return frozenset(place for place, one in enumerate(among) if f" {_plain(one)} " in words)
 
 
 RESTRICTED = w.RESTRICTED_HELD_OUT[:: len(w.RESTRICTED_HELD_OUT) // PAYLOADS][:PAYLOADS]

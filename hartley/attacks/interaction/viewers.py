@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hartley.attacks.interaction.sights import Wording, about
+from hartley.attacks.interaction.sights import OTHER, Wording, about
 from hartley.attacks.interaction.virus import fitted
 from hartley.evidence import NONE
 from hartley.targets.conversation import ask
@@ -35,9 +35,9 @@ class Eyes:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures (n, 3, h, w): `harmless` ones first, then a virus for each payload, then the same pictures without its border.
+    """Pictures (n, 3, h, w): `harmless` ones first, then the viruses, then the same pictures without their borders.
 
-    digits (n,): what each shows.
+    digits (n,): what each shows. payloads: how many there are; virus k carries payload k modulo their number.
     """
 
     pictures: Tensor
@@ -45,13 +45,18 @@ class Gallery:
     harmless: int
     payloads: int
 
-    def virus(self, payload: int) -> int:
-        """The number of a payload's picture."""
-        return self.harmless + payload
+    @property
+    def viruses(self) -> int:
+        """How many there are."""
+        return (len(self.digits) - self.harmless) // 2
 
-    def placebo(self, payload: int) -> int:
-        """The number of the picture that it was made from."""
-        return self.harmless + self.payloads + payload
+    def virus(self, number: int) -> int:
+        """The place of a virus among the pictures."""
+        return self.harmless + number
+
+    def placebo(self, number: int) -> int:
+        """The place of the picture that it was made from."""
+        return self.harmless + self.viruses + number
 
 
 @dataclass
@@ -82,6 +87,18 @@ class Sight:
             self._said |= dict(zip(part, said, strict=True))
         return [self._said[one] for one in asked]
 
+    def prepare(self) -> None:
+        """Asks at once all that members of a society can come to ask about the gallery."""
+        wording, places = self.eyes.wording, range(len(self.gallery.digits))
+        described = self.say([(picture, wording.describe) for picture in places])
+        self.say([(picture, question) for picture, saw in zip(places, described, strict=True) for question in wording.follows(saw)])
+
+    def talk(self, shown: Sequence[int], random: Random) -> list[tuple[int, str, str, str]]:
+        """What comes of each picture that is shown: the picture, how its speaker describes it to itself, question, answer."""
+        described = self.say([(picture, self.eyes.wording.describe) for picture in shown])
+        questions = [self.eyes.wording.follow(saw, random) for saw in described]
+        return list(zip(shown, described, questions, self.say(list(zip(shown, questions, strict=True))), strict=True))
+
     def plan(self, memory: Memory[int], rng: np.random.Generator) -> int:
         """What the member looks for: something about what was last said to it, anything where nothing was."""
         said = memory.history[-1].answer if memory.history else ""
@@ -95,23 +112,11 @@ class Sight:
         return max(album, key=self._ranks[plan].__getitem__)
 
 
-@dataclass(frozen=True)
-class Viewing:
-    """What is told of one meeting whose speaker carried a payload: which, and the digit of the picture that was shown; the digit
-    and the payload that the listener spoke, or NONE."""
-
-    carried: int
-    shown: int
-    answered: int
-    spoken: int
-
-
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A run: its spread, the viewings, and for each agent the payload that it spoke last, or NONE."""
+    """A run: its spread, and for each agent the payload that it spoke last (or SEVERAL), or NONE."""
 
     spread: Spread
-    viewings: tuple[Viewing, ...]
     spoken: tuple[int, ...]
 
 
@@ -121,38 +126,30 @@ def run(sight: Sight, source: int, meetings: Meetings, rounds: int, rng: np.rand
     Whoever holds that picture carries its payload. All draws come from rng.
     """
     gallery = sight.gallery
-    payload = (source - gallery.harmless) % gallery.payloads
+    payload = (source - gallery.harmless) % gallery.viruses % gallery.payloads
     albums = rng.integers(0, gallery.harmless, (meetings.agents, PLACES))
     albums[list(sources), -1] = source
     memories: list[Memory[int]] = [Memory(agent, deque(album, maxlen=PLACES)) for agent, album in enumerate(albums.tolist())]
-    viewings: list[Viewing] = []
     last = [NONE] * meetings.agents
-    meet = _meet(sight, source, payload, viewings, last)
+    meet = _meet(sight, source, payload, last)
     members = Members(memories, meet, lambda picture: payload if picture == source else NONE, payloads=gallery.payloads)
-    return Run(spread(members, meetings, rounds, rng), tuple(viewings), tuple(last))
+    return Run(spread(members, meetings, rounds, rng), tuple(last))
 
 
-def _meet(sight: Sight, source: int, payload: int, viewings: list[Viewing], last: list[int]) -> Meet[int]:
+def _meet(sight: Sight, source: int, payload: int, last: list[int]) -> Meet[int]:
     """A round: each speaker finds a picture for its plan, describes it to itself and asks a question; the listener answers."""
-    wording, digits = sight.eyes.wording, sight.gallery.digits
+    wording = sight.eyes.wording
 
     def meet(
         speakers: Sequence[Memory[int]], listeners: Sequence[Memory[int]], number: int, rng: np.random.Generator
     ) -> list[Exchange[int]]:
         shown = [sight.find(speaker.album, sight.plan(speaker, rng)) for speaker in speakers]
-        described = sight.say([(picture, wording.describe) for picture in shown])
         random = Random(int(rng.integers(2**62)))  # noqa: S311 - draws of an experiment, not secrets
-        questions = [wording.follow(saw, random) for saw in described]
-        answers = sight.say(list(zip(shown, questions, strict=True)))
         exchanges = []
-        for speaker, listener, picture, question, saw, answer in zip(
-            speakers, listeners, shown, questions, described, answers, strict=True
-        ):
-            first, second = wording.noticed(saw), wording.spoken(answer)
-            if source in speaker.album:
-                viewings.append(Viewing(payload, digits[picture], wording.digit(answer), second))
-            last[listener.agent] = second if second != NONE else last[listener.agent]
-            exchanges.append(Exchange(picture, question, answer, picture, first == payload, second == payload))
+        for listener, (picture, saw, question, answer) in zip(listeners, sight.talk(shown, random), strict=True):
+            success, effect = payload in wording.spoken(answer), wording.effect(answer)
+            last[listener.agent] = last[listener.agent] if effect in (NONE, OTHER) else effect
+            exchanges.append(Exchange(picture, question, answer, picture, payload in wording.noticed(saw), success))
         return exchanges
 
     return meet

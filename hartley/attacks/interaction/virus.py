@@ -15,30 +15,30 @@ from hartley.targets.protocols import Answerer, Encoder
 
 BORDER = 6
 """Pixels from the edge that are the adversary's (Gu et al. 2024 use as many, of a larger picture)."""
-MOMENTUM = 0.95
-RETRIEVAL = 3.0
+MOMENTUM = 0.9
+RETRIEVAL = 2.0
 """The weight of retrieval beside the answer."""
-SWEEPS = 1.25
+SWEEPS = 2.5
 """How often all steps together would cross the whole range of a pixel."""
 
 
 Lesson = Callable[[int], tuple[Conversation, str]]
-"""A drawn conversation that ends with a question about one picture, and the answer that the payload of that number wants."""
+"""A drawn conversation that ends with a question about the picture of that number, and the answer that its payload wants."""
 
 
 @dataclass(frozen=True)
 class Aim:
-    """What the borders are made for: a payload each, over an ensemble of conversations and of plans (embedded, (p, d))."""
+    """What so many borders are made for, each over an ensemble of conversations of its own and of plans (embedded, (p, d))."""
 
-    payloads: int
+    pictures: int
     lesson: Lesson
     plans: Tensor
 
 
 @dataclass(frozen=True)
 class Crafted:
-    """borders (payloads, 3, h, w), as a file holds them; losses: mean over the payloads, a step each; zero: the share of
-    payloads whose first gradient was exactly zero."""
+    """borders (pictures, 3, h, w), as a file holds them; losses: mean over the pictures, a step each; zero: the share of
+    pictures whose first gradient was exactly zero."""
 
     borders: Tensor
     losses: tuple[float, ...]
@@ -71,16 +71,15 @@ def craft(
     generator: torch.Generator,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Crafted:
-    """One border a payload, on its own base (payloads, 3, h, w), by sign-gradient descent with momentum (MI-FGSM; Dong et al.,
+    """One border each, on its own base (pictures, 3, h, w), by sign-gradient descent with momentum (MI-FGSM; Dong et al.,
     CVPR 2018).
 
-    Every step draws `rows` conversations and plans for each payload. The loss is minus the log likelihood of the answer wanted, by
+    Every step draws `rows` conversations and plans for each picture. The loss is minus the log likelihood of the answer wanted, by
     words, plus one minus the cosine between picture and plan, weighted. Gradients are taken with respect to the borders alone.
     """
-    count = aim.payloads
     borders = torch.rand(bases.shape, generator=generator)
     velocity = torch.zeros_like(borders)
-    numbers = [payload for payload in range(count) for _ in range(rows)]
+    numbers = [number for number in range(aim.pictures) for _ in range(rows)]
     losses: list[float] = []
     zero = 0.0
     for step in range(steps):
@@ -88,7 +87,7 @@ def craft(
         point = borders.clone().requires_grad_(True)
         shown = framed(bases, point).repeat_interleave(rows, dim=0)
         planned = aim.plans[torch.randint(len(aim.plans), (len(shown),), generator=generator)]
-        talks, wanted = zip(*(aim.lesson(payload) for payload in numbers), strict=True)
+        talks, wanted = zip(*(aim.lesson(number) for number in numbers), strict=True)
         words = torch.tensor([len(answer.split()) + 1.0 for answer in wanted])
         said = answerer.log_likelihood(talks, wanted, fitted(shown, answerer.image_size).unsqueeze(1))
         found = (encoder.embed_image(fitted(shown, encoder.image_size)) * planned).sum(1)

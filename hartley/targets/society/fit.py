@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hartley.bits.design import share_limits
 from hartley.bits.limits import proportion_limits
 from hartley.bits.percolation import Reproduction, reproduction_number
 from hartley.errors import InputError
@@ -19,18 +20,34 @@ from hartley.targets.society.spreading import Events, Spread, total
 
 @dataclass(frozen=True)
 class Share:
-    """A share that was counted: value, and exact 95% limits (Clopper and Pearson 1934); without a trial value is None."""
+    """A share that was counted, with 95% limits; without a trial value is None.
+
+    spread  trials to one effective trial, from the spread of whole runs; 1: every trial is its own, and limits are exact (Clopper and
+            Pearson 1934). None: there is one run, which does not tell how others would differ.
+    """
 
     hits: int
     trials: int
+    spread: float | None = 1.0
 
     @property
     def value(self) -> float | None:
         return self.hits / self.trials if self.trials else None
 
     @property
+    def effective(self) -> tuple[float, float] | None:
+        """Effective hits and trials; None where they come to less than one trial."""
+        if not self.spread or self.trials < self.spread:
+            return None
+        return self.hits / self.spread, self.trials / self.spread
+
+    @property
     def limits(self) -> tuple[float, float]:
-        return proportion_limits(self.hits, self.trials) if self.trials else (0.0, 1.0)
+        return self.within(0.95)
+
+    def within(self, confidence: float) -> tuple[float, float]:
+        """The limits at this confidence: 0 and 1 where nothing is known."""
+        return proportion_limits(*self.effective, confidence) if self.effective else (0.0, 1.0)
 
     def __str__(self) -> str:
         head = "not measured" if self.value is None else f"{self.value:.3f}"
@@ -57,15 +74,25 @@ class Rates:
     recovery: Share
 
 
-def rates(events: Events) -> Rates:
-    """The shares behind the counts."""
+def rates(events: Events, runs: Sequence[Events] | None = None) -> Rates:
+    """The shares behind the counts. runs: those of each run, where several were added up: what happens in one run hangs together, so
+    that limits are over runs."""
+
+    def share(hits: str, trials: str) -> Share:
+        if runs is None:
+            return Share(getattr(events, hits), getattr(events, trials))
+        each = np.array([(getattr(one, hits), getattr(one, trials)) for one in runs], dtype=np.float64)
+        each = each[each[:, 1] > 0]
+        spread = share_limits(each[:, 0], each[:, 1])[2].spread if len(each) > 1 else None
+        return Share(getattr(events, hits), getattr(events, trials), spread)
+
     return Rates(
-        Share(events.brought_up, events.talking),
-        Share(events.asked, events.brought_up),
-        Share(events.answered, events.brought_up),
-        Share(events.infected, events.offered),
-        Share(events.infected, events.exposed),
-        Share(events.recovered, events.carrying),
+        share("brought_up", "talking"),
+        share("asked", "brought_up"),
+        share("answered", "brought_up"),
+        share("infected", "offered"),
+        share("infected", "exposed"),
+        share("recovered", "carrying"),
     )
 
 
@@ -172,21 +199,30 @@ class Fit:
         return float(np.abs(self.curve - self.predicted).max())
 
 
-def fit(run: Spread, radius: float) -> Fit:
+def fit(run: Spread, radius: float, runs: Sequence[Events] | None = None) -> Fit:
     """Fits transmission and recovery to a run's counts. radius: that of its meetings, `Meetings.radius()`.
 
+    runs: the counts of each run, where `run` is several added up; limits are then over runs.
     InputError when nobody carried, or no carrier met an agent that could be infected: nothing can be fitted.
     """
     events = total(run.events)
     if events.carrying == 0 or events.exposed == 0:
         raise InputError("run: no carrier met an agent that could be infected; takes at least one such meeting")
-    found = rates(events)
-    beta, gamma = (proportion_limits(one.hits, one.trials, 0.975) for one in (found.transmission, found.recovery))
-    # R0 depends on who meets whom through the radius alone: a single node with a loop of that weight has it too
-    r0 = reproduction_number([[radius]], (events.infected, events.exposed), (events.recovered, events.carrying))
+    found = rates(events, runs)
+    beta, gamma = found.transmission.within(0.975), found.recovery.within(0.975)
+    r0 = _reproduction(found, radius)
     curve = run.carriers / run.agents
     start, rounds = float(curve[0]), run.rounds
     center = mean_field(start, events.infected / events.exposed, events.recovered / events.carrying, rounds, radius=radius)
     low = mean_field(start, beta[0], gamma[1], rounds, radius=radius)
     high = mean_field(start, beta[1], gamma[0], rounds, radius=radius)
     return Fit(found, r0, curve, center, low, high)
+
+
+def _reproduction(found: Rates, radius: float) -> Reproduction:
+    passed, cleared = found.transmission, found.recovery
+    if passed.effective is None or cleared.effective is None:
+        value = passed.hits / passed.trials * radius * cleared.trials / cleared.hits if cleared.hits else None
+        return Reproduction(value, None, None, radius, "too few runs to tell how others would differ")
+    # R0 depends on who meets whom through the radius alone: a single node with a loop of that weight has it too
+    return reproduction_number([[radius]], passed.effective, cleared.effective)
