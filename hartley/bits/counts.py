@@ -84,7 +84,8 @@ def information(
     low, high = bracket_bits(found.effective(counts), law)
     none = ""
     if p > GATE:
-        low, high = 0.0, min(high, _undetected_high_bits(found.effective(counts), joint, null))
+        near = _undetected_high_bits(found.effective(counts), joint, null if found.design is None else found.design.calm(null, counts))
+        low, high = 0.0, high if near is None else near
         none = equivalent(p, high, entropy_bits(joint.sum(1)), found.fewest)
         checks |= {"equivalence_bits": EQUIVALENT_SHARE * entropy_bits(joint.sum(1))} if none else {}
     high = max(high, low)
@@ -148,14 +149,18 @@ def point_of(trials: Trials, law: Floats | None) -> Point:
     return Point(point, thin, fewest / design.effect, counts, law, design)
 
 
-def _undetected_high_bits(counts: Counts | Floats, joint: Floats, null: Null) -> float:
-    """97.5% upper limit in bits where the test finds nothing. joint: the law the information is asked at, inputs as in counts."""
+def _undetected_high_bits(counts: Counts | Floats, joint: Floats, null: Null) -> float | None:
+    """97.5% upper limit in bits where the test finds nothing; None where it is not near 0, for there alone it holds.
+
+    joint (inputs, outcomes): the law the information is asked at, inputs as in counts.
+    """
     seen, asked = counts.sum(1) / counts.sum(), joint.sum(1)
     if (asked[seen <= 0] > 0).any() or not (counts.sum(1) > 0).any():
-        return float("inf")
+        return None
     # information is at most max(asked / seen) times that at the inputs' shares, for which the test speaks
     ratio = float((asked[seen > 0] / seen[seen > 0]).max())
-    return max(1.0, ratio) * near_zero_high_bits(counts, null)
+    high = max(1.0, ratio) * near_zero_high_bits(counts, null)
+    return high if high <= 2 * EQUIVALENT_SHARE * entropy_bits(asked) else None
 
 
 def jackknife_bits(counts: Counts, prior: Floats | None) -> float:

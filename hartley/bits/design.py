@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hartley.bits.counted.permutation import Null
 from hartley.bits.limits import Z, proportion_limits
 from hartley.bits.tables import Counts, Floats, information_of_law, joint_law
 from hartley.bits.value import Bits
@@ -21,16 +22,28 @@ _HANDFUL = 5
 class Design:
     """clusters: how many independent units. effect: the design effect, >= 1. spread: trials to one effective trial, t included.
 
-    independence_p: of Rao and Scott's (1981) test of a table, 0 for a share.
+    independence_p: of Rao and Scott's (1981) test of a table, 0 for a share; cells: the design effect of a table's cells, at most `effect`.
     """
 
     clusters: int
     effect: float
     independence_p: float = 0.0
+    cells: float = 1.0
 
     @property
     def spread(self) -> float:
         return self.effect * (student(self.clusters) / Z) ** 2
+
+    def calm(self, null: Null, counts: Counts) -> Null:
+        """The null of a table (inputs, outcomes) at most as strong as the spread within inputs makes it.
+
+        Few whole clusters that swap what is really a strong channel make strong tables: their mean is no measure of noise.
+        """
+        freedom = ((counts.sum(1) > 0).sum() - 1) * ((counts.sum(0) > 0).sum() - 1)
+        unit = self.cells / (2 * float(counts.sum()) * float(np.log(2)))
+        if null.mean_bits <= freedom * unit:
+            return null
+        return replace(null, mean_bits=float(freedom * unit), deviation_bits=float(np.sqrt(2 * freedom) * unit))
 
     @property
     def stated(self) -> tuple[int, float]:
@@ -119,7 +132,7 @@ def _design(density: float, cubes: Sequence[Counts]) -> Design:
     freedom = sum((int((table.sum(1) > 0).sum()) - 1) * (int((table.sum(0) > 0).sum()) - 1) for table in tables)
     nats = sum(float(table.sum()) * information_of_law(table / table.sum()) for table in tables) * float(np.log(2))
     p = float(fdtrc(freedom, freedom * (clusters - 1), 2 * nats / cells / freedom)) if freedom else 1.0
-    return Design(clusters, max(density, cells), p)
+    return Design(clusters, max(density, cells), p, cells)
 
 
 def _density(joint: Floats) -> Floats:
@@ -129,15 +142,18 @@ def _density(joint: Floats) -> Floats:
 
 
 def _residuals(cube: Counts) -> tuple[Floats, float]:
-    """(totals (G, cells), squares) of every cell's departure from independence, scaled to count alike, as `design_effect` takes them."""
-    n = float(cube.sum())
-    px, py = cube.sum((0, 2)) / n, cube.sum((0, 1)) / n
-    tables = cube[np.ix_(np.arange(len(cube)), px > 0, py > 0)].astype(np.float64)
-    px, py = px[px > 0], py[py > 0]
-    per_x, per_y = tables.sum(2), tables.sum(1)
-    size = per_x.sum(1)[:, None, None]
-    residual = tables - px[:, None] * per_y[:, None, :] - per_x[:, :, None] * py + size * (px[:, None] * py)
-    mean = residual.sum(0) / n
-    scale = np.sqrt(px[:, None] * py)
-    squares = float((tables.sum(0) * (1 / px - 1)[:, None] * (1 / py - 1)).sum()) - n * float(((mean / scale) ** 2).sum())
-    return ((residual - size * mean) / scale).reshape(len(cube), -1), squares
+    """(totals (G, cells), squares) of every cell's departure from the channel, as `design_effect` takes them.
+
+    A trial's (x, y) departs from the channel W by (1_x - p(x)) (1_y - W(y|x)), scaled by sqrt(p(x) q(y)) to count alike: what it adds to
+    any dependence of y on x, and nothing that clusters add to y whatever x is.
+    """
+    table = cube.sum(0)
+    kept = np.ix_(np.arange(len(cube)), table.sum(1) > 0, table.sum(0) > 0)
+    tables, table = cube[kept].astype(np.float64), table[kept[1][0], kept[2][0]]
+    n = float(table.sum())
+    px, py = table.sum(1) / n, table.sum(0) / n
+    channel = table / table.sum(1, keepdims=True)
+    own = tables - tables.sum(2, keepdims=True) * channel
+    totals = (own - px[:, None] * own.sum(1, keepdims=True)) / np.sqrt(px[:, None] * py)
+    lengths = (1 - 2 * channel) / py + (channel**2 / py).sum(1, keepdims=True)
+    return totals.reshape(len(cube), -1), float((table * (1 / px - 1)[:, None] * lengths).sum())

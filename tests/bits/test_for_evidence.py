@@ -195,6 +195,74 @@ def test_the_order_of_rows_changes_nothing_and_the_bytes_neither():
     assert for_evidence(shuffled) == for_evidence(table)
 
 
+def society(cluster, kind="write", n=400, **changes):
+    """Where the adversary's symbol is the same throughout a cluster and three outcomes in four are the cluster's own."""
+    generator = np.random.default_rng(0)
+    a = np.asarray(cluster) % 2
+    outcome = np.where(generator.random(n) < 0.25, np.arange(n) // 2 % 2, generator.integers(0, 2, 400)[np.asarray(cluster) % 400])
+    binary = ("no", "yes")
+    columns = {"intent": np.arange(n) // 2 % 2, "adversary": a, "outcome": outcome, "success": (a == outcome).astype(int)}
+    return Evidence("edge", kind, binary, binary, binary, np.ones(n), np.arange(n), cluster=cluster,
+                    log2_q=np.where(outcome == 1, -0.2, -3.0), **(columns | changes))  # fmt: skip
+
+
+def test_clusters_are_behind_every_number():
+    g = np.arange(400) // 20
+    found = for_evidence(society(g))
+    measured = [bits for _, bits in found if bits.low is not None and bits.kind != "sent_bits"]
+    kinds = {"utility_bits", "adversary_bits", "margin_bits", "deployed_bits", "misinformation_bits", "adversary_given_user_bits"}
+    assert kinds | {"capacity_bits"} == {bits.kind for bits in measured}
+    assert all(bits.clusters == 20 and bits.design_effect >= 1 for bits in measured)
+
+
+def test_what_societies_have_in_common_is_not_the_adversarys():
+    """Eight ways of answering, each with its symbol: rows say that something is written, societies do not."""
+    alarms = rows = 0
+    for seed in range(30):
+        table = society(np.arange(400) // 40, outcome=np.random.default_rng(seed).integers(0, 2, 10)[np.arange(400) // 40])
+        bare = Evidence.from_arrays({name: column for name, column in table.to_arrays().items() if name != "cluster"})
+        alarms += by(for_evidence(table), "attacked", "adversary_bits").low > 0
+        rows += by(for_evidence(bare), "attacked", "adversary_bits").low > 0
+    assert alarms <= 1
+    assert rows >= 5
+
+
+def test_one_society_is_not_measured():
+    for where, bits in for_evidence(society(np.zeros(400, dtype=int), adversary=np.arange(400) % 2)):
+        if bits.kind == "sent_bits":
+            continue
+        assert where == "attacked" and (bits.value, bits.low, bits.high, bits.clusters) == (None, None, None, 1), bits.kind
+        assert "how much others would differ cannot be told" in bits.why
+
+
+def test_a_cluster_each_gives_the_bytes_of_no_cluster():
+    table = society(np.random.default_rng(1).permutation(400))
+    bare = Evidence.from_arrays({name: column for name, column in table.to_arrays().items() if name != "cluster"})
+    assert [bits.to_json() for _, bits in for_evidence(table)] == [bits.to_json() for _, bits in for_evidence(bare)]
+
+
+def test_a_read_in_clusters_leaks_over_clusters():
+    g = np.arange(400) // 10
+    found = for_evidence(society(g, kind="read", outcome=np.arange(400) % 2, adversary=np.arange(400) % 2))
+    for kind in ("adversary_bits", "capacity_bits", "maximal_leakage_bits", "adversary_given_user_bits"):
+        one = by(found, "attacked", kind)
+        assert one.clusters == 40 and one.low > 0.5 and one.high == pytest.approx(1.0)
+
+
+def test_embeddings_take_one_row_of_each_cluster():
+    table = arm("clean", n=400, d=8)
+    clustered = Evidence.concat([Evidence(**{**vars(table), "cluster": np.arange(400) // 2})])
+    assert by(for_evidence(clustered), "clean", "certified_bits").n == 200
+    assert by(for_evidence(table), "clean", "certified_bits").n == 400
+
+
+def test_what_was_sent_is_beside_what_came_through():
+    found = for_evidence(arm("attacked", embedding=None))
+    assert by(found, "attacked", "sent_bits").value == pytest.approx(np.log2(10))
+    half = arm("attacked", embedding=None, intent=np.arange(400) % 5, outcome=np.arange(400) % 5)
+    assert by(for_evidence(half), "attacked", "sent_bits").value == pytest.approx(np.log2(5))
+
+
 def test_importing_the_measures_is_light():
     code = "import sys, hartley.bits; print([m for m in ('torch', 'sklearn', 'scipy.stats', 'transformers') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
