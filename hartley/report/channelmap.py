@@ -42,6 +42,7 @@ def lanes(lines: Sequence[Line], catalog: Mapping[str, Facts], scale: float) -> 
         # What the inferring flow is about is the secret; what its threats do to the service stands in the table.
         reads = flow == "inferring"
         line = worst(here, reading=reads) or worst(here, reading=not reads) or _counted(here)
+        line = line or next((item for item in here if item.channel is not None), None)
         bands = _bands(line, scale) if line is not None else ("", "", False, False)
         done = len({item.threat for item in here if item.channel is not None})
         result.append(Lane(flow, sends, gets, line, done, sum(row.implemented for row in rows), len(rows), *bands))

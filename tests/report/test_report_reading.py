@@ -115,6 +115,8 @@ def test_reading_1_a_target_too_weak_to_be_attacked_is_the_first_sentence(made: 
     assert "left alone it delivers 0.00 to 0.14 bits of the 3.00 sent" in told.verdict and "still writes" not in told.verdict
     assert "writes shows all the same: 1.07" in told.verdict, "what is written on such a target is no secret"
     assert "demonstrable part of the service" not in told.page
+    lanes = told.page[told.page.index("The channel, flow by flow") : told.page.index("A full pipe is")]
+    assert "sga, no service to attack" in lanes
     sentences = told.terminal.split("\n\n")[-1]
     assert sentences.startswith("There is no service to attack: ") and "no service to attack" in told.terminal.split("\n\n")[0]
     assert all("delivers 0.00 to 0.14" in row["weak"] for row in rows(told.run))
@@ -180,7 +182,11 @@ def test_reading_2_the_rate_without_an_attack_stands_beside_it_everywhere(
     run.add("crossfire", run.channel(TAKEN, [rate("hits", "attacked", attacked), *control]))
     held = [("utility_bits", "defended", 2.8, 2.6, 3.0), ("utility_bits", "defended_attacked", 2.7, 2.5, 2.9),
             ("adversary_bits", "defended_attacked", 0.1, 0.0, 0.2)]  # fmt: skip
-    run.add("crossfire", run.channel(held, [rate("hits", "defended_attacked", 0.1), rate("hits", "defended", 0.3)]), defense="jpeg")
+    run.add(
+        "crossfire",
+        run.channel(held, [rate("hits", arm, value) for arm, value in (("clean", 0.6), ("defended", 0.3), ("defended_attacked", 0.1))]),
+        defense="jpeg",
+    )
     told, shown = run.told(), f"{100 * attacked:.1f}%"
     words = "no control was measured" if clean is None else f"{100 * clean:.1f}% without an attack"
     sentence = told.page[told.page.index("In its paper's own terms") :]
