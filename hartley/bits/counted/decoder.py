@@ -66,7 +66,7 @@ class LeftOut:
     def score_bits(self, pseudo: float) -> Floats:
         """log2 q(x|y) / p(x) (cells,) with `pseudo` pseudo-trials of the two-level law; infinitely many: that law alone."""
         posterior = self.guess if np.isinf(pseudo) else (self.seen + pseudo * self.guess) / (self.column + pseudo)
-        return np.asarray(np.log2(posterior / self.prior), dtype=np.float64)
+        return np.asarray(np.log2(np.maximum(posterior, 1e-300) / self.prior), dtype=np.float64)
 
 
 def left_out(counts: Counts | Floats, law: Floats, weight: Floats) -> LeftOut:
