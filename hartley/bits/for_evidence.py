@@ -148,8 +148,10 @@ def _capacity(part: Evidence) -> Bits:
 
 def _maximal(part: Evidence) -> Bits:
     trials = trials_of(**_adversary_columns(part))
+    # secrets that were never tried leak as well
+    inputs = len(part.adversary_alphabet) + int((part.adversary == NONE).any())
     if trials.unit is None:
-        return maximal_leakage(trials.counts)
+        return maximal_leakage(trials.counts, inputs=inputs)
     kind = "maximal_leakage_bits"
     if trials.alone:
         return one_cluster(kind, len(part))
@@ -157,7 +159,7 @@ def _maximal(part: Evidence) -> Bits:
     # whole trials: what is left of a cell is rounded, and an input keeps one
     effective = np.rint(trials.counts / design.spread).astype(np.int64)
     effective[effective.sum(1) == 0] = trials.counts[effective.sum(1) == 0] > 0
-    limits, p = maximal_leakage(effective), max(trials.null(999, 0).p, design.independence_p)
+    limits, p = maximal_leakage(effective, inputs=inputs), max(trials.null(999, 0).p, design.independence_p)
     why = first((not_detected(p, limits.high), limits.why))
     low = limits.low if p <= GATE else 0.0
     checks = {**limits.checks, "permutation_p": p}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hartley.bits.clustered import clusters_of, one_row_of_each
 from hartley.bits.counted.permutation import independence_p
 from hartley.bits.limits import proportion_limits
 from hartley.bits.tables import Counts, Floats, binary_entropy_bits, information_of_law
@@ -27,9 +28,9 @@ def membership(
 ) -> Bits:
     """Bits per query about membership (a fair coin), from score (n,) and member (n,) of 0 and 1.
 
-    cluster (n,)  the independent unit of each row (a document whose passages are scored one by one). Of each unit one member
-                  and one non-member, drawn by `seed`, are measured: exact whatever ties a unit's rows to each other, and
-                  all that can be said without a model of it. n are then the rows measured. None: each row is its own.
+    cluster (n,)  the independent unit of each row (a document whose passages are scored one by one). One row of each unit is
+                  measured: exact whatever ties a unit's rows to each other, and all that can be said without a model of
+                  it. n are then the rows measured. None: each row is its own.
 
     The threshold, and which side of it says member, are chosen on one half (every other member and every other
     non-member, in the order given) and judged on the other, so that choosing costs no honesty.
@@ -43,9 +44,10 @@ def membership(
     scores, secret = checked_scores(score, member)
     units: int | None = None
     name = "held-out threshold; advantage bracket, 95%"
-    if cluster is not None:
-        kept, units = one_of_each(cluster, secret, seed)
-        scores, secret, name = scores[kept], secret[kept], "one row of each cluster; " + name
+    unit = clusters_of(cluster, len(scores))
+    if unit is not None:
+        kept = np.sort(one_row_of_each(unit, secret.astype(np.int32)))
+        scores, secret, name, units = scores[kept], secret[kept], "one row of each cluster; " + name, len(kept)
     groups = [scores[secret == symbol] for symbol in (0, 1)]
     fewest, n = min(len(group) for group in groups), len(scores)
     if fewest < 4:
@@ -74,16 +76,6 @@ def membership(
         "threshold": sign * threshold,
     }
     return Bits(value, low, high, n, name, kind, value is not None, why, checks, units)
-
-
-def one_of_each(cluster: ArrayLike, secret: Counts, seed: int = 0) -> tuple[Counts, int]:
-    """(rows, units): of each unit in cluster (n,) one row with secret (n,) 0 and one with 1, where it has them, drawn by `seed`."""
-    found, unit = np.unique(np.asarray(cluster), return_inverse=True)
-    if unit.shape != secret.shape:
-        raise InputError(f"column cluster: shape {np.shape(cluster)}, takes {secret.shape}")
-    order = np.random.default_rng([seed, 4]).permutation(len(secret))
-    first = np.unique(2 * unit[order] + secret[order], return_index=True)[1]
-    return np.sort(order[first]), len(found)
 
 
 def advantage_limits(table: Counts) -> tuple[float, float, float]:
