@@ -17,8 +17,6 @@ from hartley.bits.value import Bits
 
 FEWEST_ROWS = 40
 SATURATION = 0.8
-LEARNED = ("curved", "cells")
-"""Estimates in coordinates that were learned from the rows."""
 ESTIMATOR = "portfolio: copula, neighbors on what goes together, cells; cross-fitted critic below"
 
 
@@ -54,7 +52,7 @@ def continuous_information(x: ArrayLike, y: ArrayLike, *, kind: str = "informati
     low = best_low_bits(bounds)
     error = max(bounds, key=lambda bound: bound.bits).error_bits
     checks |= _figures(found, point)
-    why, half = _why_withheld(sides, found, name, low), point
+    why, half = _why_withheld(sides, found, name, low, error), point
     if not why and n >= 2 * FEWEST_ROWS:
         half = found.on_fewer_rows(name, sides.x, sides.y, seed=seed)
         checks["half_sample_bits"] = half
@@ -71,14 +69,18 @@ def continuous_information(x: ArrayLike, y: ArrayLike, *, kind: str = "informati
 
 
 def chosen(found: Portfolio) -> tuple[str, float]:
-    """Which estimate is the point: cells that leave nothing over, else the copula unless another says clearly more."""
+    """Which estimate is the point: cells that leave nothing over, else a copula or neighbors that nothing speaks against.
+
+    Each only where no other says clearly more; where there is none, the largest, which is then withheld.
+    """
     points = found.points
     name = max(points, key=lambda key: points[key])
     certified = max(bound.bits for bound in found.bounds.values())
     if found.exhausted and points["cells"] >= max(points[name], certified) - CLOSE_BITS:
         return "cells", points["cells"]
-    if "copula" in points and points["copula"] >= points[name] - CLOSE_BITS:
-        return "copula", points["copula"]
+    for sound in ("copula", "knn", "reduced"):
+        if sound in points and sound not in found.doubts and not found.clearly_more(sound):
+            return sound, points[sound]
     return name, points[name]
 
 
@@ -91,14 +93,14 @@ def _figures(found: Portfolio, point: float) -> dict[str, float]:
     return figures
 
 
-def _why_withheld(sides: Sides, found: Portfolio, name: str, low: float) -> str:
+def _why_withheld(sides: Sides, found: Portfolio, name: str, low: float, error: float) -> str:
     """The first rule that fails, in plain words; "" when all hold."""
     point = found.points[name]
     quick = first(
         [
             _saturated(len(sides.x), point, low, found),
             below_low(point, low),
-            _disagreement(found, name, point, low),
+            _unsupported(found, name, point, low, error),
             sides.narrowed,
         ]
     )
@@ -114,22 +116,24 @@ def _standard(x: Floats) -> Floats:
     return np.asarray(centered @ vectors / np.sqrt(np.maximum(values, 1e-12 * values.max())))
 
 
-def _disagreement(found: Portfolio, name: str, point: float, low: float) -> str:
-    """Another estimate or a bound must come within 0.1 bit of the point, and none may say more.
+def _unsupported(found: Portfolio, name: str, point: float, low: float, error: float) -> str:
+    """Nothing may speak against the point, no other estimate may say more, and one must agree with a copula.
 
-    Estimates and bounds in the same learned coordinates are no second opinion on each other: what one misses, all miss.
-    Cells that leave nothing over need none.
+    Estimates that agree are no proof: what their coordinates have in common, all may miss.
     """
+    if low <= 0 and (name != "copula" or point <= error):
+        return f"unmodeled dependence, at least {low:.3f} bits: the permutation test finds it, but no bound on rows left out does"
     if name == "cells" and found.exhausted:
         return ""
-    skipped = {name, *LEARNED} if name in LEARNED else {name}
-    others = [bits for key, bits in found.points.items() if key not in skipped]
-    others += [bound.bits for key, bound in found.bounds.items() if key not in skipped - {"copula"}]
-    higher = [bits for key, bits in found.points.items() if bits > point + AGREE_BITS]
-    if not higher and any(abs(bits - point) <= AGREE_BITS for bits in others):
+    others = [bits for key, bits in found.points.items() if key != name] + [bound.bits for bound in found.bounds.values()]
+    higher = found.clearly_more(name)
+    agreed = name != "copula" or any(abs(bits - point) <= AGREE_BITS for bits in others)
+    if name not in found.doubts and agreed and not higher:
         return ""
     said = ", ".join(f"{key} {bits:.3f}" for key, bits in sorted({**found.points, **found.refuted}.items()))
-    return f"unmodeled dependence, at least {low:.3f} bits: the estimates do not agree ({said} bits)"
+    if higher or not agreed:
+        return f"unmodeled dependence, at least {low:.3f} bits: the estimates do not agree ({said} bits)"
+    return f"unmodeled dependence, at least {low:.3f} bits: against {name}, {point:.3f} bits, speaks: {found.doubts[name]} ({said} bits)"
 
 
 def _saturated(n: int, point: float, low: float, found: Portfolio) -> str:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from hartley.bits.continuous import chosen, continuous_information
 from hartley.bits.known import FIRST_LIST, TASKS, GaussianPair, dense_gaussian, same_class_pairing, sparse_gaussian
+from hartley.bits.known.foreign import FOREIGN, KEPT
 from hartley.bits.portfolio.critic import Held
 from hartley.bits.portfolio.gathered import Portfolio, examined
 from hartley.bits.portfolio.rows import checked_sides
@@ -235,11 +236,69 @@ def test_cheap_estimates_that_agree_are_enough():
 def test_the_choice_between_estimates():
     bounds = {"copula": Held(0.9, 0.01), "curved": Held(0.9, 0.01)}
 
-    def of(points, exhausted=False):
-        return chosen(Portfolio(points, {}, bounds, float("inf"), exhausted, ()))[0]
+    def of(points, exhausted=False, **doubts):
+        return chosen(Portfolio(points, {}, bounds, float("inf"), exhausted, (), doubts))[0]
 
-    assert of({"copula": 1.0, "knn": 1.04}) == "copula"
+    assert of({"copula": 1.0, "knn": 1.08}) == "copula"
     assert of({"copula": 1.0, "knn": 1.2}) == "knn"
+    assert of({"copula": 1.0, "knn": 0.97}, copula="moments") == "knn"
+    assert of({"copula": 1.0, "knn": 0.97}, copula="moments", knn="few rows") == "copula"
+    assert of({"copula": 1.0, "reduced": 0.97, "curved": 1.05}, copula="moments") == "reduced"
     assert of({"copula": 1.0, "cells": 0.97, "curved": 1.01}, exhausted=True) == "cells"
     assert of({"copula": 1.0, "cells": 0.97}, exhausted=False) == "copula"
     assert of({"copula": 1.0, "cells": 0.8}, exhausted=True) == "copula"
+
+
+@pytest.mark.parametrize("n", [500, 2000])
+@pytest.mark.parametrize("name", ["beside-4-uniform-1", "rotated-4-uniform-1"])
+def test_estimators_that_agree_because_they_share_coordinates_are_no_proof(name, n):
+    """Audit 6: four independent additive-uniform pairs, 1.443 bits; .667 [.587, .725] was printed, as they are and turned."""
+    task = FOREIGN[name]
+    for seed in (1, 2):
+        bits = continuous_information(*task.sample(n, np.random.default_rng(seed)), seed=seed)
+        assert bits.value is None and bits.high is None and 0.3 < bits.low <= task.truth_bits
+        assert bits.why.startswith("unmodeled dependence, at least") and bits.checks["copula_bits"] < 0.8
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "beside-3-student-1",
+        "rotated-2-uniform-0.5",
+        "opposed-2",
+        "spiral-4-normal-2",
+        "silenced-together-0.4-3-uniform-1",
+        "noisy-2-uniform-0.5",
+        "noisy-cross",
+        "rounded-sparse-3",
+        "student-2-2-0.3",
+        "folded-5-0.3",
+        "mixed-both-4-uniform",
+    ],
+)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_foreign_points_are_right_or_withheld(name, seed):
+    task = FOREIGN[name]
+    bits = continuous_information(*task.sample(500, np.random.default_rng(seed)), seed=seed)
+    assert bits.low <= task.truth_bits
+    assert bits.value is None or (abs(bits.value - task.truth_bits) <= 0.15 and holds(bits, task.truth_bits))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [500, 2000])
+def test_at_most_one_foreign_point_in_thirty_is_wrong(n):
+    """The benchmark's part `foreign` in small: fresh samples, which no rule was made on."""
+    errors = []
+    for name, task in {**FOREIGN, **KEPT}.items():
+        bits = continuous_information(*task.sample(n, np.random.default_rng([11, n])), seed=4)
+        assert bits.low <= task.truth_bits, name
+        if bits.value is not None:
+            errors.append(abs(bits.value - task.truth_bits))
+    assert len(errors) >= 20 and np.mean(np.array(errors) > 0.15) <= 1 / 30
+
+
+def test_a_plane_needs_no_second_opinion_where_neighbors_resolve_it():
+    """Withheld before, since no copula agrees: the right point was there."""
+    for name in ("1v1-additive-0.75", "1v1-AI"):
+        task, bits = measured(name, 2000, seed=1)
+        assert bits.trusted and abs(bits.value - task.truth_bits) < 0.1 and holds(bits, task.truth_bits)

@@ -42,7 +42,7 @@ def canonical(x: Floats, y: Floats, *, centered: bool = True) -> Canonical:
     """
     n = len(x)
     center_x, center_y = (x.mean(0), y.mean(0)) if centered else (np.zeros(x.shape[1]), np.zeros(y.shape[1]))
-    white_x, white_y = _whitening(x - center_x), _whitening(y - center_y)
+    white_x, white_y = whitening(x - center_x), whitening(y - center_y)
     cross = ((x - center_x) @ white_x).T @ ((y - center_y) @ white_y) / n
     left, rho, right = np.linalg.svd(cross)
     rho = np.minimum(rho, 1 - 1e-12)
@@ -63,7 +63,7 @@ def significant(rho: Floats, n: int, dx: int, dy: int) -> int:
     return len(rho)
 
 
-def _whitening(x: Floats) -> Floats:
+def whitening(x: Floats) -> Floats:
     """(d, r): centered x (n, d) times this has covariance 1; directions of no variance are left out."""
     values, vectors = np.linalg.eigh(x.T @ x / len(x))
     used = values > SMALLEST_SHARE * max(values.sum(), 1e-300)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hartley.bits.portfolio.canonical import canonical, significant
+from hartley.bits.portfolio.canonical import Canonical, canonical, significant
 from hartley.bits.portfolio.ranks import Margins, ranks
 from hartley.bits.tables import Counts, Floats
 
@@ -69,15 +69,20 @@ def fitted(x: Floats, y: Floats, *, nu: float | None = None, seed: int = 0) -> E
 
     nu: degrees of freedom where they are known; None: found by `tail_weight`.
     """
-    rows, dx = np.concatenate([ranks(x, seed), ranks(y, seed + 1)], axis=1), x.shape[1]
     if nu is None:
-        nu = tail_weight(rows[:, :dx], rows[:, dx:], seed=seed)
-    z = _levels(len(rows), nu)[rows]
-    weight = np.sqrt(_weights(z, nu))[:, None]
-    found = canonical(z[:, :dx] * weight, z[:, dx:] * weight, centered=False)
-    free = effective_rows(len(rows), rows.shape[1], nu)
+        nu = tail_weight(ranks(x, seed), ranks(y, seed + 1), seed=seed)
+    found = scattered(x, y, nu, seed=seed)[2]
+    free = effective_rows(len(x), x.shape[1] + y.shape[1], nu)
     kept = significant(found.rho, int(free), found.turn_x.shape[1], found.turn_y.shape[1])
     return Elliptical(Margins.of(x), Margins.of(y), nu, found.turn_x, found.turn_y, found.rho[:kept])
+
+
+def scattered(x: Floats, y: Floats, nu: float, *, seed: int = 0) -> tuple[Floats, Floats, Canonical]:
+    """t-scores (n, dx), (n, dy) of the ranks of x and y, and the canonical directions of their t-estimate of scatter."""
+    rows, dx = np.concatenate([ranks(x, seed), ranks(y, seed + 1)], axis=1), x.shape[1]
+    z = _levels(len(rows), nu)[rows]
+    weight = np.sqrt(_weights(z, nu))[:, None]
+    return z[:, :dx], z[:, dx:], canonical(z[:, :dx] * weight, z[:, dx:] * weight, centered=False)
 
 
 def elliptical_bits(x: Floats, y: Floats, nu: float, *, seed: int = 0) -> float:

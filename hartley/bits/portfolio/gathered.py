@@ -12,9 +12,11 @@ from hartley.bits.counts import jackknife_bits
 from hartley.bits.portfolio.critic import Held, averaged, held_out
 from hartley.bits.portfolio.elliptical import Elliptical, effective_rows, elliptical_bits, fitted, tail_weight
 from hartley.bits.portfolio.features import Coordinates, Coupled
+from hartley.bits.portfolio.fit import misfit
 from hartley.bits.portfolio.quantized import Cells, clustered
 from hartley.bits.portfolio.ranks import ranks
-from hartley.bits.portfolio.reduced import MOST_PAIRS, neighbor_bits, pairs_worth_keeping, reduced_bits
+from hartley.bits.portfolio.reduced import MOST_PAIRS, Neighbors, neighbor_bits, pairs_worth_keeping, reduced_bits, resolved
+from hartley.bits.portfolio.support import neighbors_doubt, reduced_doubt, winding_doubt
 from hartley.bits.tables import Floats
 
 FEW_COLUMNS = 4
@@ -22,6 +24,8 @@ FEW_COLUMNS = 4
 CLOSE_BITS = 0.05
 ROWS_A_COLUMN = 20
 AGREE_BITS = 0.1
+EXCESS_BITS = 0.035
+"""A right copula's bound exceeded it by at most 0.03 bits on tasks that it fits."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Portfolio:
     points: estimates by name (copula, knn, reduced, curved, cells), those refuted on rows left out are in `refuted`.
     bounds: cross-fitted lower bounds by name (copula, curved, cells).
     nu: degrees of freedom of the copula; exhausted: the cells leave no dependence inside them.
+    doubts: why an estimate cannot be the point, by name; one that is not there has nothing against it.
+    beyond: how much of `knn` no neighbor saw, added for what goes on below the distance of the rows.
     """
 
     points: Mapping[str, float]
@@ -39,6 +45,13 @@ class Portfolio:
     nu: float
     exhausted: bool
     parts: tuple[Half, Half]
+    doubts: Mapping[str, str]
+    beyond: float = 0.0
+
+    def clearly_more(self, name: str) -> bool:
+        """Whether another estimate says more than `name` by over 0.1 bits; what no neighbor saw is not held against a copula."""
+        seen = {key: bits - (self.beyond if key == "knn" and name == "copula" else 0.0) for key, bits in self.points.items()}
+        return any(bits > self.points[name] + AGREE_BITS for key, bits in seen.items() if key != name)
 
     def on_fewer_rows(self, name: str, x: Floats, y: Floats, *, seed: int = 0) -> float:
         """The estimate `name` in bits on half as many rows: the mean of two halves of x (n, dx), y (n, dy).
@@ -53,7 +66,7 @@ class Portfolio:
         if name == "copula":
             return float(np.mean([elliptical_bits(*piece, self.nu, seed=seed) for piece in pieces]))
         if name == "knn":
-            return float(np.mean([neighbor_bits(*piece, seed=seed) for piece in pieces]))
+            return float(np.mean([resolved(*piece, seed=seed).bits for piece in pieces]))
         return float(np.mean([reduced_bits(*piece, seed=seed).bits for piece in pieces]))
 
 
@@ -120,8 +133,10 @@ def examined(x: Floats, y: Floats, *, seed: int = 0) -> Portfolio:
     points: dict[str, float] = {}
     if effective_rows(n, dx + dy, nu) >= dx + dy + 20:
         points["copula"] = elliptical_bits(x, y, nu, seed=seed)
+    neighbors = Neighbors(0.0, 0.0)
     if dx + dy <= FEW_COLUMNS:
-        points["knn"] = neighbor_bits(x, y, seed=seed)
+        neighbors = resolved(x, y, seed=seed)
+        points["knn"] = neighbors.bits
     else:
         straight = reduced_bits(x, y, seed=seed)
         if 0 < straight.pairs <= MOST_PAIRS:
@@ -138,7 +153,37 @@ def examined(x: Floats, y: Floats, *, seed: int = 0) -> Portfolio:
         bounds["cells"] = averaged([half.cells_bound() for half in halves])
         exhausted = all(half.exhausted() for half in halves)
     refuted = _refuted(points, bounds, n, dx + dy)
-    return Portfolio({k: v for k, v in points.items() if k not in refuted}, refuted, bounds, nu, exhausted, halves)
+    points = {name: bits for name, bits in points.items() if name not in refuted}
+    doubts = _doubts(x, y, points, bounds, nu, seed)
+    if "knn" in points:
+        certified = max(bound.bits for name, bound in bounds.items() if name != "copula")
+        doubts["knn"] = neighbors_doubt(n, dx + dy, neighbors, certified)
+        if not doubts["knn"] and doubts.get("copula", "refuted"):
+            doubts["knn"] = winding_doubt(x, y, nu, neighbors.bits, certified, seed=seed)
+    if "cells" in points and not exhausted:
+        doubts["cells"] = "within its cells there is more"
+    return Portfolio(
+        points,
+        refuted,
+        bounds,
+        nu,
+        exhausted,
+        halves,
+        {name: why for name, why in doubts.items() if why},
+        max(neighbors.unresolved / 2, 0.0),
+    )
+
+
+def _doubts(x: Floats, y: Floats, points: Mapping[str, float], bounds: Mapping[str, Held], nu: float, seed: int) -> dict[str, str]:
+    """What speaks against the copula, the straight pairs and the curved ones; "" for nothing."""
+    doubts = {"curved": "its coordinates were learned, and may have missed a part"}
+    if "copula" in points:
+        doubts["copula"] = _says_less(points, bounds) or misfit(x, y, nu, points["copula"], seed=seed)
+    if "reduced" in points:
+        # asked only where the copula cannot be the point: it takes two permutation tests
+        asked = doubts.get("copula", "refuted") and points["reduced"] >= max(points.values()) - AGREE_BITS
+        doubts["reduced"] = reduced_doubt(x, y, nu, seed=seed) if asked else "not asked"
+    return doubts
 
 
 def _halves(x: Floats, y: Floats, nu: float, seed: int) -> tuple[Half, Half]:
@@ -157,6 +202,14 @@ def _settled(points: Mapping[str, float], bounds: Mapping[str, Held]) -> bool:
     bound = bounds["copula"]
     near = all(abs(bits - points["copula"]) <= CLOSE_BITS for bits in points.values())
     return near and bound.bits >= points["copula"] - AGREE_BITS and bounds["curved"].bits <= points["copula"] + CLOSE_BITS
+
+
+def _says_less(points: Mapping[str, float], bounds: Mapping[str, Held]) -> str:
+    """A copula that says less than a bound on rows left out, be it its own: its parts do not belong together."""
+    most = max(bounds, key=lambda name: bounds[name].bits)
+    if bounds[most].bits <= points["copula"] + EXCESS_BITS:
+        return ""
+    return f"{most} delivers {bounds[most].bits:.3f} bits on rows left out"
 
 
 def _refuted(points: Mapping[str, float], bounds: Mapping[str, Held], n: int, columns: int) -> dict[str, float]:
