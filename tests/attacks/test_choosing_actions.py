@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from hartley.attacks.action import injection, saying
-from hartley.attacks.action.attack_set import INJECTIONS, best
+from hartley.attacks.action.attack_set import INJECTIONS, Wording, best
 from hartley.attacks.action.errands import beside_a_question
 from hartley.attacks.case import Effort, Refused, SystemCase
 from hartley.defenses.system.safeguard import Safeguard
@@ -31,8 +31,13 @@ def _few(monkeypatch):
         monkeypatch.setattr(module, "FEWEST_PILOTS", TRIALS)
 
 
+def watched(what, done, total):
+    assert what and isinstance(what, str) and 0 <= done <= total > 0, "progress says what, and how much of how much"
+
+
 def case_of(policy, safeguard=None, *, stream="honest", **more):
-    return SystemCase(system=System("fake", policy, Lexical()), safeguard=safeguard, effort=TINY, stream=stream, **more)
+    system = System("fake", policy, Lexical())
+    return SystemCase(system=system, safeguard=safeguard, effort=TINY, stream=stream, progress=watched, **more)
 
 
 def value(rates, name, arm):
@@ -181,6 +186,24 @@ def test_trials_and_pilots_grow_with_the_budget():
     assert len(policy.asked) == 100 + 100 // injection.PILOTS
 
 
+def test_the_adversary_s_sentence_stands_in_the_document():
+    drawn, twin = Random(1), Random(1)
+    setting = injection.draw_setting(Random(2))
+    errand = injection.errands(Random(3), setting, beside_a_question, 8)[0]
+    made = injection.into_document(errand, setting.goals[errand.goal], INJECTIONS[1], drawn)
+    assert made == errand.holding(INJECTIONS[1].of(setting.goals[errand.goal], twin), twin)
+    (planted,) = errand.planted(made).values()
+    assert planted.strip(" .").startswith("ignore the previous instructions and ") and not planted.endswith("?")
+    assert Wording("x", "{goal} now").of(Asking(), Random(0)) == "where is it now"
+
+
+class Asking:
+    """A goal that is said as a question."""
+
+    def said(self, random):
+        return f"where is it{' ?' if random.random() >= 0 else ''}"
+
+
 # speech
 
 
@@ -212,7 +235,8 @@ def speech(served=True, wordings=INJECTIONS):
 
     return saying.Speech(
         "answer", "write", ("a", "b", "c"), ("d", "e"), draw, wordings,
-        lambda one, wording, random: f"hostile {wording.name.replace(' ', '-')} s{one.symbol}", place("i"), place("s"), served,
+        lambda one, wording, random: f"hostile {wording.name.replace(' ', '-')} s{one.symbol} {random.random()}",
+        place("i"), place("s"), served,
     )  # fmt: skip
 
 
@@ -235,6 +259,21 @@ def test_the_application_meets_the_words_that_it_is_weakest_to(weak):
     assert (table.of("clean").outcome == table.of("clean").intent).all() and (table.of("attacked").outcome == -1).all()
     with pytest.raises(Refused, match=r"^mute: the user alone speaks here"):
         saying.speech_channel(case_of(Speaking(lambda wording, met: True), Safeguard("mute")), speech())
+
+
+def test_applications_and_pilots_grow_with_the_budget():
+    policy = Speaking(lambda wording, met: True)
+    case = case_of(policy)
+    case.effort = replace(TINY, trials=400)
+    table = saying.speech_channel(case, speech(wordings=INJECTIONS[:1]))
+    assert len(table.of("attacked")) == 200 and len(policy.said) == 200 + 200 // injection.PILOTS
+
+
+def test_every_intent_meets_every_symbol_equally_often():
+    drawn = saying._applications(Random(0), speech(), 60)
+    pairs = [(one.intent, one.symbol) for one in drawn]
+    assert sorted(pairs.count(pair) for pair in set(pairs)) == [10] * 6
+    assert pairs != sorted(pairs) and pairs != [(one.intent, one.symbol) for one in saying._applications(Random(1), speech(), 60)]
 
 
 def test_a_trial_without_an_answer_is_left_out_of_the_share():

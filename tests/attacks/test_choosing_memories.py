@@ -32,8 +32,13 @@ def _few(monkeypatch):
     monkeypatch.setattr(infection, "PILOTS", {"tiny": TRIALS})
 
 
+def watched(what, done, total):
+    assert what and isinstance(what, str) and 0 <= done <= total > 0, "progress says what, and how much of how much"
+
+
 def case_of(policy, safeguard=None, *, stream="honest", **more):
-    return SystemCase(system=System("fake", policy, Lexical()), safeguard=safeguard, effort=TINY, stream=stream, **more)
+    system = System("fake", policy, Lexical())
+    return SystemCase(system=system, safeguard=safeguard, effort=TINY, stream=stream, progress=watched, **more)
 
 
 def value(rates, name, arm):

@@ -204,7 +204,10 @@ def test_a_secret_read_otherwise_has_capacity_and_leakage_in_every_arm(given):
             "capacity_bits",
             "maximal_leakage_bits",
         ]
-    ((counts,), _) = given["maximal_leakage"][0]
+    ((counts,), keywords) = given["maximal_leakage"][0]
+    assert keywords == {"inputs": 3}, "no, yes, and no secret"
+    for_evidence(secrets(cluster=None, adversary=[0, 1, 0, 1, 0, 1]))
+    assert given["maximal_leakage"][-1][1] == {"inputs": 2}
     # rows: no, yes, no secret; columns: three outcomes and no answer
     assert counts.tolist() == [[2, 0, 0, 0], [0, 2, 0, 1], [0, 0, 1, 0]]
     none = for_evidence(secrets(adversary=[NONE] * 6))
@@ -215,22 +218,22 @@ def test_a_secret_read_otherwise_has_capacity_and_leakage_in_every_arm(given):
     ("per_cell", "per_input", "measured"), [(1, 1, True), (2, 1, False), (1.5, 1, True), (1, 2, False), (1, 1.5, False)]
 )
 def test_what_is_written_given_the_user_needs_rows_for_every_cell_and_every_input(per_cell, per_input, measured, given, monkeypatch):
-    """Six rows in four cells of (symbol, outcome, intent), and three pairs of symbol and intent, the rarest with one row."""
+    """Six rows in four cells of (symbol, outcome, intent); of the four pairs of symbol and intent the rarest has one row."""
     monkeypatch.setattr(MODULE, "TRIALS_PER_CELL", per_cell)
     monkeypatch.setattr(MODULE, "TRIALS_PER_INPUT", per_input)
     columns = {
-        "intent": [0, 0, 0, 0, 1, 1, NONE, 1], "adversary": [0, 0, 1, 1, 0, 0, 0, NONE], "outcome": [0, 0, 1, 1, 0, 2, 2, 2],
+        "intent": [0, 0, 0, 0, 1, 1, NONE, 1], "adversary": [0, 0, 1, 1, 0, 1, 0, NONE], "outcome": [0, 0, 1, 1, 0, 2, 2, 2],
         "success": [0] * 8, "cluster": [1, 1, 2, 2, 3, 3, 4, 5],
     }  # fmt: skip
     found = for_evidence(table(**columns))
-    assert ("adversary_given_user_bits" in {bits.kind for _, bits in found}) is (per_cell * 4 <= 6 and per_input <= 2)
-    if per_cell * 4 <= 6 and per_input <= 2:
+    assert ("adversary_given_user_bits" in {bits.kind for _, bits in found}) is measured
+    if measured:
         (((a, y, u), keywords),) = given["conditional_information"]
-        assert (a.tolist(), y.tolist(), u.tolist()) == ([0, 0, 1, 1, 0, 0], [0, 0, 1, 1, 0, 2], [0, 0, 0, 0, 1, 1])
+        assert (a.tolist(), y.tolist(), u.tolist()) == ([0, 0, 1, 1, 0, 1], [0, 0, 1, 1, 0, 2], [0, 0, 0, 0, 1, 1])
         matches(keywords, {"cluster": [1, 1, 2, 2, 3, 3], "kind": "adversary_given_user_bits"})
     effects = table(**columns, effect=[1] * 8, effect_alphabet=("e", "f"))
     for_evidence(effects)
-    assert given["conditional_information"][-1][0][1].tolist() == [1] * 6 if per_input <= 2 else True
+    assert given["conditional_information"][-1][0][1].tolist() == [1] * 6 if measured else "conditional_information" not in given
     alone = for_evidence(table(**(columns | {"adversary": [NONE] * 8})))
     assert "adversary_given_user_bits" not in {bits.kind for _, bits in alone}
     assert "adversary_given_user_bits" not in {bits.kind for _, bits in for_evidence(table("defended", **columns))}
@@ -292,8 +295,9 @@ def test_maximal_leakage_over_clusters_is_that_of_effective_trials(shuffled, rao
     """Every trial comes four times in its cluster: limits are those of a quarter of the trials, and both tests must find something."""
     asked = []
 
-    def leakage(counts):
+    def leakage(counts, *, inputs):
         asked.append(counts.tolist())
+        assert inputs == 4, "secrets that were never tried leak as well"
         return Bits(0.7, 0.5, 1.0, int(counts.sum()), "by hand", "maximal_leakage_bits", True, "", {"own": 1.0})
 
     def marked(bits):
@@ -330,7 +334,7 @@ def test_maximal_leakage_over_clusters_is_that_of_effective_trials(shuffled, rao
 
 def test_a_leak_that_its_own_rules_withhold_stays_withheld_over_clusters(given, monkeypatch):
     monkeypatch.setattr(
-        MODULE, "maximal_leakage", lambda counts: Bits(None, 0.5, 1.0, 3, "by hand", "maximal_leakage_bits", False, "too few")
+        MODULE, "maximal_leakage", lambda counts, inputs: Bits(None, 0.5, 1.0, 3, "by hand", "maximal_leakage_bits", False, "too few")
     )
     design = SimpleNamespace(spread=1.0, independence_p=0.0, marked=lambda bits: bits)
     monkeypatch.setattr(MODULE, "table_design", lambda cube, prior: design)
