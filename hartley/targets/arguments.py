@@ -7,6 +7,7 @@ Nothing is fetched: a reference out of the schema makes the call malformed.
 
 from __future__ import annotations
 
+import ast
 import datetime
 import json
 import math
@@ -26,6 +27,7 @@ _NOTHING = ("null", "none", "")
 _DEEPEST = 12
 """Schemas within schemas that are followed while words are read; the validator follows all."""
 _SHOWN = 80
+_LONGEST_LITERAL = 20_000
 
 
 class MalformedCallError(ValueError):
@@ -49,12 +51,23 @@ def unwrapped(arguments: Any) -> Mapping[str, Json]:
         try:
             arguments = json.loads(arguments, strict=False, parse_constant=not_finite) if arguments.strip() else {}
         except (ValueError, RecursionError):
-            raise MalformedCallError("its arguments are not valid JSON") from None
+            arguments = _literal(arguments)
     if arguments is None:
         return {}
     if not isinstance(arguments, dict):
         raise MalformedCallError("its arguments are not an object")
     return arguments
+
+
+def _literal(text: str) -> Any:
+    """A dictionary as Python writes one, which some servers send. Raises MalformedCallError for anything else."""
+    try:
+        found = ast.literal_eval(text.strip()) if text.lstrip().startswith("{") and len(text) <= _LONGEST_LITERAL else None
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
+        raise MalformedCallError("its arguments are not valid JSON")
+    return found
 
 
 def not_finite(constant: str) -> NoReturn:

@@ -94,7 +94,10 @@ def native(arguments: Any = WRITTEN, given: str | None = "call_a1B2c3", name: st
 
 @dataclass(frozen=True)
 class Row:
-    """A dialect. gives: its first turn, a call, or what stands in for it. ends: its last turn. adapted, noticed: what the run must say."""
+    """A dialect. gives: its first turn, a call, or what stands in for it. ends: its last turn, which says `closing`.
+
+    adapted, noticed: what the run must say.
+    """
 
     gives: Body | Callable[[Body], Body] = field(default_factory=native)
     takes: tuple[Take, ...] = ()
@@ -102,6 +105,7 @@ class Row:
     adapted: tuple[str, ...] = ()
     noticed: tuple[str, ...] = ()
     spoken: str = ""
+    closing: str = DONE
 
 
 HERMES = f'<tool_call>\n{{"name": "pay", "arguments": {WRITTEN}}}\n</tool_call>'
@@ -128,7 +132,7 @@ class Serving(BaseHTTPRequestHandler):
                 take(asked)
         except Refusal as refusal:
             return refusal.args[0], refusal.args[1]
-        gives = row.ends if turns(asked, "tool") else row.gives
+        gives = row.ends if turns(asked, "tool") or turns(asked, "function") else row.gives
         return 200, gives(asked) if callable(gives) else gives
 
     def log_message(self, *_: object) -> None:

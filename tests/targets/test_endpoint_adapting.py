@@ -163,12 +163,14 @@ def test_a_damaged_record_of_what_was_learned_says_nothing(content: bytes, tmp_p
 
 
 def test_a_request_is_never_left_without_what_makes_it_one() -> None:
-    body = {"model": "m", "messages": [], "tools": [], "max_tokens": 9, "extra_body": {"prompt_logprobs": 0}}
+    body = {"model": "m", "messages": [], "tools": TOOLS, "max_tokens": 9, "extra_body": {"prompt_logprobs": 0}}
     failure = NotMeasured(Reason.REJECTED, "", said=f"Extra inputs are not permitted: {', '.join(body)}")
     dialect = Dialect()
     while dialect.learn(failure, body) is not None:
         pass
-    assert {"model", "messages", "tools", "extra_body"} <= set(dialect.put(body))
+    put = dialect.put(body)
+    assert {"model", "messages", "extra_body"} <= set(put) and put.get("tools", put.get("functions"))
+    assert {"max_tokens", "max_completion_tokens"} & set(put)
 
 
 def counted(body: dict[str, Any], tokens: int) -> dict[str, Any]:

@@ -51,6 +51,13 @@ ROWS: dict[str, Row] = {
     "llama.cpp: empty ids": Row(gives=native(given="")),
     "no ids, finish stop": Row(gives=message("", "stop", tool_calls=[{"function": {"name": "pay", "arguments": WRITTEN}}])),
     "flat calls": Row(gives=message("", "stop", tool_calls=[{"name": "pay", "parameters": ARGUMENTS}])),
+    "arguments as Python writes them": Row(gives=native(str(ARGUMENTS))),
+    "a gateway's parts": Row(
+        gives=message(
+            [{"type": "text", "text": "I pay."}, {"type": "tool_use", "id": "toolu_1", "name": "pay", "input": ARGUMENTS}], "tool_use"
+        ),
+        spoken="I pay.",
+    ),
     "gpt-oss: a channel's mark behind the name": Row(gives=native(name="pay<|channel|>commentary")),
     "Gemini: a namespace before the name": Row(gives=native(name="default_api.pay")),
     "vLLM without a parser, Hermes and Qwen": Row(gives=message(HERMES), noticed=(WORDS,)),
@@ -120,6 +127,9 @@ ROWS: dict[str, Row] = {
     "a refusal": Row(ends=message(None, refusal=DONE)),
     "words aloud": Row(ends=message(None, audio={"id": "a", "transcript": DONE, "data": ""})),
     "annotations": Row(ends=message(DONE, annotations=[{"type": "url_citation"}], images=[])),
+    "one part": Row(ends=message({"type": "text", "text": DONE})),
+    "marks that were left in the words": Row(ends=message(f"{DONE}<|im_end|>\n<|endoftext|>")),
+    "silence once the work is done": Row(ends=message(""), closing=""),
     "TGI's end": Row(ends=message(DONE, "eos_token")),
     "several choices": Row(
         ends={"choices": [{"index": 1, "message": {"content": "No."}}, {"index": 0, "message": {"content": DONE}}]},
@@ -129,6 +139,16 @@ ROWS: dict[str, Row] = {
     "a gateway's error null": Row(ends={**message(DONE), "error": None, "detail": None}),
     "words that were cut off": Row(ends=message(DONE, "length"), noticed=("1 answers were cut off by length",)),
     # what they take
+    "the older functions": Row(
+        takes=(
+            refuses(lambda a: "tools" in a, 400, openai_error("Unrecognized request argument supplied: tools")),
+            refuses(
+                lambda a: "functions" not in a or any("tool" in turn["role"] or "tool_calls" in turn for turn in a["messages"]), 400, {}
+            ),
+        ),
+        gives=message(None, "function_call", function_call={"name": "pay", "arguments": WRITTEN}),
+        adapted=("the older functions",),
+    ),
     "FastAPI without seed": Row(takes=(refuses(lambda a: "seed" in a, 422, forbidden("seed")),), adapted=("seed left out",)),
     "Groq without seed": Row(
         takes=(refuses(lambda a: "seed" in a, 400, openai_error("property 'seed' is unsupported")),), adapted=("seed left out",)
@@ -343,7 +363,7 @@ def test_an_agent_pays_in_every_dialect(loopback: Loopback, name: str) -> None:
     assert [(call.name, call.arguments) for call in first.calls] == [("pay", ARGUMENTS)], first
     assert first.text == row.spoken
     (last,) = asked.respond([(*START, first, Message("tool", "", answers=first.calls[0].id))], TOOLS)
-    assert last == Message("assistant", DONE)
+    assert last == Message("assistant", row.closing)
     said = asked.endpoint.dialect.adapted
     assert len(said) == len(row.adapted) and all(any(words in line for line in said) for words in row.adapted), said
     noticed = asked.endpoint.notices.lines()
@@ -379,6 +399,12 @@ NO_ANSWERS: dict[str, tuple[int, Any, Reason, str]] = {
     ),
     "a written call that was cut off": (200, message('<tool_call>{"name": "pay", "argu', "length"), LENGTH, "in the middle of a call"),
     "a filter": (200, message(None, "content_filter"), FILTERED, "finish_reason content_filter"),
+    "a filter and no message": (
+        200,
+        {"choices": [{"index": 0, "message": None, "finish_reason": "content_filter"}]},
+        FILTERED,
+        "finish_reason",
+    ),
     "a filter behind a part of the answer": (200, message("Well,", "content_filter"), FILTERED, "it says: Well,"),
     "a filter with its kinds": (
         200,
@@ -431,6 +457,24 @@ NO_ANSWERS: dict[str, tuple[int, Any, Reason, str]] = {
     "an end by error": (200, message("Wel", "error"), Reason.SERVER_ERROR, "finish_reason error"),
     "vLLM's abort": (200, message("", "abort"), Reason.SERVER_ERROR, "finish_reason abort"),
     "nothing at all": (200, message(""), EMPTY, "neither words nor a call (finish_reason stop)"),
+    "blanks": (200, message(" \n\t"), EMPTY, "neither words nor a call"),
+    "blanks cut off": (200, message("\n", "length"), LENGTH, "nothing is in content"),
+    "marks alone": (200, message("<|im_end|>"), EMPTY, "neither words nor a call"),
+    "an empty thought": (200, message("<think>\n\n</think>\n\n"), EMPTY, "neither words nor a call"),
+    "calls that got lost": (200, message(None, "tool_calls", tool_calls=[]), EMPTY, "finish_reason tool_calls"),
+    "DashScope's error": (
+        200,
+        {"code": "Throttling.RateQuota", "message": "Requests rate limit exceeded", "request_id": "1"},
+        Reason.RATE_LIMITED,
+        "rate limit exceeded",
+    ),
+    "MiniMax's error": (
+        200,
+        {"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}},
+        Reason.SCHEMA,
+        "insufficient balance",
+    ),
+    "Zhipu's error": (200, {"code": 500, "msg": "404 NOT_FOUND", "success": False}, Reason.SERVER_ERROR, "404 NOT_FOUND"),
     "all of it is thought": (200, message(None, reasoning="The answer."), EMPTY, "it thought 11 characters"),
     "sound without words": (200, message(None, audio={"id": "a", "data": "UklGRg=="}), EMPTY, "there is something in audio"),
     "a picture without words": (200, message("", images=[{"image_url": {"url": "data:"}}]), EMPTY, "there is something in images"),

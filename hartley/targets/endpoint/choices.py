@@ -6,6 +6,7 @@ a refusal, words in audio, calls in five fields and in the words themselves, sev
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -28,6 +29,12 @@ CUT = frozenset({"length", "max_tokens", "max_length", "model_length", "max_outp
 FAILED = frozenset({"error", "abort", "aborted", "cancelled", "canceled", "network_error", "insufficient_system_resource", "failed"})
 UNREADABLE = frozenset({"malformed_function_call", "unexpected_tool_call", "tool_use_failed"})
 """Values of finish_reason, in small letters with underscores. Any other is an end like others."""
+_CALL_PARTS = ("tool_use", "tool_call", "function_call")
+_LEAKED = re.compile(
+    r"(?:\s*(?:<\|(?:im_end|eot_id|eom_id|endoftext|end|return|end_of_text|END_OF_TURN_TOKEN)\|>|</s>|<end_of_turn>))+\s*$"
+)
+"""Marks at which a model ends, that a server has left in its words; looked for in the last `_TAIL` letters."""
+_TAIL = 200
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 
 
@@ -78,12 +85,12 @@ def read_choice(body: Mapping[str, Json], tools: Tools = (), *, thinking_counts:
         raise NotMeasured(Reason.SERVER_ERROR, f"the server ended the answer itself (finish_reason {_named(choice)})")
     if ends & CUT and found.unreadable:
         raise NotMeasured(Reason.LENGTH, f"in the middle of a call{_tokens(body)}")
-    if found.message.text or found.message.calls or (found.unreadable and not open_thought):
+    if found.message.text.strip() or found.message.calls:
         return replace(found, cut=bool(ends & CUT))
     if ends & CUT or open_thought:
         raise NotMeasured(Reason.LENGTH, f"{_nothing(thought)}{_tokens(body)}; the plan's endpoint.longest_answer allows longer ones")
-    if may_be_silent and not thought:
-        return found
+    if may_be_silent:
+        return replace(found, message=Message("assistant"))
     raise NotMeasured(Reason.EMPTY, f"{_nothing(thought)}, neither words nor a call (finish_reason {_named(choice)}){_other(said)}")
 
 
@@ -103,6 +110,8 @@ def _message_of(choice: Mapping[str, Any]) -> Mapping[str, Any]:
     said = choice.get("message", choice.get("delta"))
     if said is None and isinstance(choice.get("text"), str):
         said = {"content": choice["text"]}
+    if said is None and _ends(choice) & (FILTERED | CUT | FAILED | UNREADABLE):
+        said = {}
     if not isinstance(said, dict):
         raise NotMeasured(Reason.SCHEMA, "the answer has no choices with a message")
     return said
@@ -131,6 +140,7 @@ def _refuse_filtered(choice: Mapping[str, Any], said: Mapping[str, Any], ends: f
 def _parted(said: Mapping[str, Any], thinking_counts: bool) -> tuple[str, str, bool]:
     """What is said, what was thought, and whether the thought was cut off before anything was said."""
     words, beside = _contents(said.get("content"))
+    words = words[:-_TAIL] + _LEAKED.sub("", words[-_TAIL:])
     thoughts = beside + [said[name] for name in _THOUGHTS if isinstance(said.get(name), str)]
     thought = "\n".join(dict.fromkeys(text.strip() for text in thoughts if text.strip()))
     if thinking_counts:
@@ -143,7 +153,7 @@ def _contents(content: Any) -> tuple[str, list[str]]:
     """The text of a message's content (a string, nothing, or a list of parts), and the parts that are thinking."""
     if content is None:
         return "", []
-    parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    parts = content if isinstance(content, list) else [content if isinstance(content, dict) else {"type": "text", "text": content}]
     words: list[str] = []
     thoughts: list[str] = []
     for item in parts:
@@ -188,7 +198,9 @@ def _turn(text: str, said: Mapping[str, Any], tools: Tools, ends: frozenset[str]
 
 def _listed(said: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """The calls of a message, in the list of today or the single field of old."""
-    listed = said.get("tool_calls") or said.get("function_call") or []
+    content = said.get("content")
+    parts = [one for one in content if isinstance(one, dict) and one.get("type") in _CALL_PARTS] if isinstance(content, list) else []
+    listed = said.get("tool_calls") or said.get("function_call") or parts
     calls = [listed] if isinstance(listed, dict) else listed
     if not isinstance(calls, list) or not all(isinstance(item, dict) for item in calls):
         raise NotMeasured(Reason.SCHEMA, "tool_calls is no list of objects")
@@ -203,7 +215,7 @@ def _call(item: Mapping[str, Any], tools: Tools) -> Call:
     if not isinstance(name, str) or not name.strip():
         raise MalformedCallError("it has no name")
     holder = function if isinstance(function, dict) else item
-    given = holder.get("arguments", holder.get("parameters", item.get("arguments")))
+    given = next((place[key] for place in (holder, item) for key in ("arguments", "parameters", "input") if key in place), None)
     call = typed_call(plain_name(name, frozenset(offered(tools))), unwrapped(given), tools)
     own = item.get("id")
     return Call(call.name, call.arguments, own if isinstance(own, str) else "")

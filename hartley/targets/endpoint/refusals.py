@@ -44,7 +44,7 @@ _KINDS = (
 """What an error without a number means by its words."""
 
 
-_TEXTS = ("message", "msg", "detail", "error", "reason", "raw", "error_message", "errors")
+_TEXTS = ("message", "msg", "detail", "error", "reason", "raw", "error_message", "error_msg", "status_msg", "errors")
 
 
 class Words(NamedTuple):
@@ -105,7 +105,7 @@ def error_in(body: Mapping[str, Any], hide: Hide = str) -> NotMeasured | None:
     found = next((place for place in places if place), None)
     if found is None:
         return None
-    words = words_of({"error": found})
+    words = words_of(found if found == body else {"error": found})
     status = words.status or next((status for status, kind in _KINDS if kind.search(f"{words.codes} {words.text}")), None)
     if status is None and _FILTERS.search(f"{words.codes} {words.text}"):
         status = 400
@@ -117,7 +117,7 @@ def error_in(body: Mapping[str, Any], hide: Hide = str) -> NotMeasured | None:
 
 def _elsewhere(body: Mapping[str, Any], choices: object) -> Iterator[Any]:
     """Errors of servers that have no field `error`: FastAPI's detail, or the error as the whole body."""
-    if choices is None and (body.get("object") == "error" or body.get("success") is False or "detail" in body):
+    if choices is None and "data" not in body and any(key in body for key in (*_TEXTS, "base_resp", "code", "success")):
         yield body.get("detail") or dict(body)
     feedback = body.get("promptFeedback") or body.get("prompt_feedback")
     if not choices and isinstance(feedback, dict):
@@ -164,7 +164,7 @@ def words_of(body: object) -> Words:
 
 def _within(body: Mapping[str, Any], depth: int = 4) -> Iterator[Mapping[str, Any]]:
     """The objects in which an error says more."""
-    for key in ("error", "metadata", "innererror", "detail"):
+    for key in ("error", "metadata", "innererror", "detail", "base_resp"):
         inner = body.get(key)
         if isinstance(inner, dict) and depth:
             yield inner

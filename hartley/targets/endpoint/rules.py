@@ -156,6 +156,25 @@ RULES = (
         shapes.closed,
     ),
     Rule(
+        "functions",
+        "tools are sent as the older functions",
+        _words(rf"(?=.*\btools?\b)(?=.*(?:{_UNKNOWN}|supported values))"),
+        shapes.as_functions,
+        _words(r"does not support|choice|parser|function_declarations|schema|parameters|messages?\.[0-9]+\.tool|\bname\b"),
+    ),
+    Rule(
+        "described",
+        "tools without a description have their name as one",
+        _words(r"description.{0,60}(?:empty|required|missing|at least)"),
+        shapes.described,
+    ),
+    Rule(
+        "typed",
+        "the tools' parameters say that they are an object",
+        _words(r"schema.{0,80}(?:must|object|type)|type.{0,12}object"),
+        shapes.typed,
+    ),
+    Rule(
         "warm",
         "temperature 0.01 in place of 0",
         _words(r"temperature.{0,80}(?:positive|greater than 0|> ?0|non-?zero|above 0|\(0)"),

@@ -64,6 +64,35 @@ def closed(body: Body) -> Body:
     return _tools(body, close)
 
 
+def typed(body: Body) -> Body:
+    """With parameters of every tool that say that they are an object."""
+
+    def whole(function: Mapping[str, Any]) -> dict[str, Any]:
+        return {**function, "parameters": {"type": "object", "properties": {}, **(function.get("parameters") or {})}}
+
+    return _tools(body, whole)
+
+
+def described(body: Body) -> Body:
+    """With a description of every tool, its name where it has none."""
+    return _tools(body, lambda function: {**function, "description": function.get("description") or function["name"]})
+
+
+def as_functions(body: Body) -> Body:
+    """With the older functions in place of tools, one call in a turn."""
+    turns: list[Turn] = []
+    for turn in single_calls(body).get("messages", []):
+        rest = {key: value for key, value in turn.items() if key not in ("tool_calls", "tool_call_id")}
+        if turn["role"] == "tool":
+            turns.append({**rest, "role": "function"})
+        else:
+            calls = turn.get("tool_calls")
+            turns.append({**rest, "function_call": calls[0]["function"]} if calls else turn)
+    found = {key: value for key, value in body.items() if key not in ("tools", "tool_choice")}
+    functions = {"functions": [tool["function"] for tool in body["tools"]]} if body.get("tools") else {}
+    return {**found, **functions, **({"messages": turns} if "messages" in body else {})}
+
+
 def without_empty_parameters(body: Body) -> Body:
     """Tools that take nothing have no parameters."""
 
