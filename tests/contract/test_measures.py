@@ -114,6 +114,10 @@ def of_a_table(counts: np.ndarray) -> Bits:
     return information(counts)
 
 
+def capacity_of(counts: np.ndarray) -> Bits:
+    return capacity(counts)
+
+
 def of_columns(x: np.ndarray, y: np.ndarray) -> Bits:
     return information(x, y)
 
@@ -135,7 +139,7 @@ MEASURES = (
     Measure("information", of_a_table, table, tables=("counts",), order_free=True),
     Measure("information of columns", of_columns, pair, symbols=("x", "y"), shuffle="y", rows_free=True),
     Measure("conditional_information", conditional_information, triple, symbols=("x", "y", "given"), shuffle="y", rows_free=True),
-    Measure("capacity", capacity, table, tables=("counts",), order_free=True),
+    Measure("capacity", capacity_of, table, tables=("counts",), order_free=True),
     Measure("maximal_leakage", maximal_leakage, table, tables=("counts",), order_free=True),
     Measure("secret_leakage", secret_leakage, table, tables=("counts",), order_free=True),
     Measure("decomposition", decomposition, cube, tables=("counts",)),
@@ -159,11 +163,13 @@ NOT_HERE = {
     "for_evidence": "turns Evidence into the measures of this table; tests/bits/test_for_evidence.py",
     "margin": "takes two Bits, no data; tests/bits/test_value.py",
     "mean_bits": "the mean behind deployed_information and misinformation",
+    "one_cluster": "says that nothing was measured; tests/bits/test_clustered.py",
     "percolation_bound": "takes a graph, no samples; tests/bits/test_percolation.py",
+    "sent_bits": "counts what was sent, and estimates nothing; tests/bits/test_sent.py",
     "statement": "the measures of this table in sentences; tests/bits/test_statement.py",
     "two_group_epsilon": "takes four numbers; tests/bits/test_privacy.py",
 }
-BEHIND = {of_a_table: information, of_columns: information, conditions: signal_and_noise}
+BEHIND = {of_a_table: information, capacity_of: capacity, of_columns: information, conditions: signal_and_noise}
 """Which measure a call of the table stands for, where it is not the measure itself."""
 ids = pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.name)
 
