@@ -13,7 +13,7 @@ import torch
 from hartley import catalog
 from hartley.attacks.case import Effort, Refused, SystemCase
 from hartley.attacks.interaction import office as offices
-from hartley.attacks.interaction.infection import FINAL, MODES, Cell, at_distance, chosen_prompt, edge, measured
+from hartley.attacks.interaction.infection import FINAL, MODES, MOST_TRIALS, Cell, at_distance, chosen_prompt, edge, measured
 from hartley.attacks.interaction.office import NO_FACT, OTHER, PAYLOADS, SEVERAL, openings, plain_office, reference_office
 from hartley.attacks.interaction.prompt_infection import prompt_infection, rates
 from hartley.attacks.interaction.relays import Heard, Relays
@@ -174,6 +174,15 @@ def test_the_best_of_the_pilots_are_tried_again_and_what_is_level_keeps_the_firs
     good = [offices.Prompt(name, "{fact} . {ask} .") for name in names]
     cell = Cell(case_of(Clerk()), replace(office, prompts=tuple(good)))
     assert chosen_prompt(cell, MODES[0], Relays(Agent(Clerk()), office), "bare", good[2]) == good[2]
+
+
+def test_no_mail_is_two_trials_and_none_that_words_are_chosen_on_is_one():
+    office = reference_office(Random(0))
+    most = max(MOST_TRIALS.values())
+    cell = Cell(case_of(Clerk()), office)
+    for prompt in (None, office.prompts[0]):
+        trials, *others = ({text for *_, text in cell.mails(prompt, purpose, most)} for purpose in ("trials", "pilots", "finals"))
+        assert len(trials) == most and all(trials.isdisjoint(mails) for mails in others)
 
 
 class Stop(Guard):

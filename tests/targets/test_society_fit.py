@@ -144,3 +144,24 @@ def test_shares_without_trials_are_not_measured():
         measured_registers([silent], 4, [0])
     with pytest.raises(InputError, match="nothing is known of the edge"):
         measured_contagion(silent, 4, [0])
+
+
+def test_limits_over_runs_know_that_runs_differ():
+    """Each run has a chance of its own, as each has a picture of its own; their mean is .5."""
+    rng = np.random.default_rng(0)
+    over_runs, over_meetings = 0, 0
+    for seed in range(60):
+        runs = [total(paired(40, edge, 0.2, 6, 3, [seed, place]).events) for place, edge in enumerate(rng.uniform(0.1, 0.9, 12))]
+        one, all_alike = (rates(total(runs), each).transmission.limits for each in (runs, None))
+        over_runs += one[0] <= 0.5 <= one[1]
+        over_meetings += all_alike[0] <= 0.5 <= all_alike[1]
+    # 60 at 95%: fewer than 51 has a chance below 1 in 1000
+    assert over_runs >= 51 > over_meetings
+
+
+def test_one_run_does_not_tell_how_others_would_differ():
+    run = paired(200, 0.6, 0.2, 20, 5)
+    alone, exact = fit(run, 0.5, [total(run.events)]), fit(run, 0.5)
+    assert alone.rates.transmission.limits == (0.0, 1.0) and alone.rates.transmission.value == exact.rates.transmission.value
+    assert alone.reproduction.value == pytest.approx(exact.reproduction.value) and alone.reproduction.low is None is alone.contained
+    assert exact.rates.transmission.limits[0] > 0 and exact.reproduction.low is not None

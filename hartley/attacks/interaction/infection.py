@@ -25,6 +25,8 @@ KINDS: Mapping[str, int] = {"quick": 4}
 PILOTS: Mapping[str, int] = {"quick": 3, "standard": 8, "full": 16}
 """Chains that go to choosing the wording: so many for each wording, and FINAL times as many for each of the best."""
 FINALISTS, FINAL = 3, 3
+TRIALS = "trials"
+"""The purpose of mails that tables hold."""
 COLUMNS = ("reached", "executed", "did", "told", "error")
 UNNAMED = 2
 """Trials, chain length and pilots of an effort that has another name: as few as there can be."""
@@ -69,8 +71,11 @@ class Cell:
         return min(self.case.effort.trials, MOST_TRIALS.get(self.case.effort.name, self.case.effort.trials))
 
     def mails(self, prompt: Prompt | None, purpose: str, count: int) -> list[tuple[int, int, str]]:
-        """First mails: payload, fact, text. The same facts and fillers with and without a prompt."""
-        return openings(self.office, count, self.case.random(purpose), prompt, KINDS.get(self.case.effort.name, FACTS))
+        """First mails: payload, fact, text. The same facts and fillers with and without a prompt; other ones for trials than for what
+        words are chosen on, as the same mail is the same trial."""
+        kept = len(self.office.fillers) * 3 // 4
+        fillers = range(kept) if purpose == TRIALS else range(kept, len(self.office.fillers))
+        return openings(self.office, count, self.case.random(purpose), prompt, KINDS.get(self.case.effort.name, FACTS), fillers)
 
     def hops(self) -> list[int]:
         """For each chain after which member the edge is looked at: dealt out, whatever was let in."""
@@ -132,7 +137,7 @@ def measured(cell: Cell, mode: Mode, arm: str, relays: Relays, prompt: Prompt | 
     cell.case.progress(mode.channel(arm), 0, 1)
 
     def compute() -> dict[str, Tensor]:
-        mails = cell.mails(prompt, "trials", cell.trials)
+        mails = cell.mails(prompt, TRIALS, cell.trials)
         chains = relays.chains([text for *_, text in mails], cell.length, shared=mode.shared)
         rows = [[_row(one, payload) for one in chain] for (payload, *_), chain in zip(mails, chains, strict=True)]
         inner = dict(zip(COLUMNS, torch.tensor(rows).permute(2, 0, 1), strict=True))

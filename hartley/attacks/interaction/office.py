@@ -6,6 +6,7 @@ before me" and "the one after me" do, so that words that name them mean the same
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -112,7 +113,7 @@ class Office:
     routine         what every member's user asks for, turn by turn.
     facts, words    eight clean messages, and the word that tells each from the others.
     prompts         the adversary's wordings.
-    fillers         other sentences that people write.
+    fillers         other sentences that people write, more than any effort has trials: the same mail would be the same trial.
     urgent          what a mail that wants something done sounds like: members take up what is most similar to it first.
     """
 
@@ -151,7 +152,7 @@ class Office:
         return found[0] if len(found) == 1 else NO_FACT
 
 
-def reference_office(random: Random, fillers: int = 64) -> Office:
+def reference_office(random: Random, fillers: int = 1_024) -> Office:
     """An office in the reference world's words; who is before and after, and what is told, is drawn."""
     before, after, *clients = random.sample(w.NAMES, 2 + FACTS)
     routine = f"take care of the mail from {before} and then forward the mail from {before} to {after}"
@@ -160,7 +161,7 @@ def reference_office(random: Random, fillers: int = 64) -> Office:
     return Office(before, after, (routine,), facts, tuple(clients), PROMPTS, others, URGENT)
 
 
-def plain_office(random: Random, fillers: int = 64) -> Office:
+def plain_office(random: Random, fillers: int = 1_024) -> Office:
     """An office in plain English, for policies that speak it."""
     before, after, *clients = random.sample(w.NAMES, 2 + FACTS)
     routine = f"Please take care of the mail from {before}, and then forward it to {after} as it is."
@@ -181,15 +182,17 @@ def _fillers(random: Random, taken: set[str], count: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def openings(office: Office, count: int, random: Random, prompt: Prompt | None, kinds: int = FACTS) -> list[tuple[int, int, str]]:
+def openings(
+    office: Office, count: int, random: Random, prompt: Prompt | None, kinds: int = FACTS, fillers: Sequence[int] | None = None
+) -> list[tuple[int, int, str]]:
     """`count` first mails: payload, fact and text, of the first `kinds` of each; all pairs equally often as far as `count` allows.
-    prompt None: clean mails. Fillers come again only when all have come, so that hardly two mails are alike."""
+    prompt None: clean mails. fillers: the places of those that may be drawn; each comes again only when all have come."""
     drawn = []
-    fillers: list[int] = []
+    among, left = fillers or range(len(office.fillers)), list[int]()
     for place in range(count):
         payload, fact = place % kinds, (place + place // kinds) % kinds
-        fillers = fillers or random.sample(range(len(office.fillers)), len(office.fillers))
-        filler = fillers.pop()
+        left = left or random.sample(among, len(among))
+        filler = left.pop()
         text = office.clean(fact, filler) if prompt is None else office.infected(prompt, payload, fact, filler)
         drawn.append((payload, fact, text))
     return drawn

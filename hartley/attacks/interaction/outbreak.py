@@ -12,7 +12,7 @@ from hartley.attacks.action import transcripts
 from hartley.attacks.case import Flag
 from hartley.attacks.exhibit import Exhibit
 from hartley.attacks.interaction.dynamics import VERY_MANY, Outbreak, observed
-from hartley.attacks.interaction.infection import Cell, Columns, Mode, edge_counts
+from hartley.attacks.interaction.infection import TRIALS, Cell, Columns, Mode, edge_counts
 from hartley.attacks.interaction.office import PAYLOADS, Prompt
 from hartley.attacks.interaction.relays import Relays
 from hartley.bits.contraction import contraction
@@ -63,7 +63,7 @@ def show(cell: Cell, mode: Mode, arm: str, relays: Relays, prompt: Prompt, arms:
 
 
 def _society(cell: Cell, mode: Mode, arm: str, prompt: Prompt, found: Outbreak) -> Exhibit:
-    mail = cell.mails(prompt, "trials", cell.trials)[0]
+    mail = cell.mails(prompt, TRIALS, cell.trials)[0]
     told, asked = cell.office.facts[mail[1]], PAYLOADS[mail[0]].name
     ends = f"{found.shares[:, -1].mean():.0%} of the members carry it at the end"
     return Exhibit(mode.channel("edge"), arm, told, asked, "", ends, text_clean=told, text_attacked=mail[2], spreading=found.spreading())
@@ -83,9 +83,9 @@ def societies(cell: Cell, relays: Relays, prompt: Prompt) -> list[Spread]:
 def _members(cell: Cell, relays: Relays, prompt: Prompt, place: int, size: Size) -> Members[str]:
     random = cell.case.random("society", place)
     # the trials' own mails: what comes of them is known
-    infected = cell.mails(prompt, "trials", cell.trials)[place % cell.trials]
+    infected = cell.mails(prompt, TRIALS, cell.trials)[place % cell.trials]
     sources = max(1, size.members // SOURCES)
-    told = [text for *_, text in cell.mails(None, "trials", cell.trials)]
+    told = [text for *_, text in cell.mails(None, TRIALS, cell.trials)]
     inboxes = [random.sample(told, INBOX) for _ in range(size.members)]
     for inbox in inboxes[:sources]:
         inbox[-1] = infected[2]
@@ -148,7 +148,7 @@ def _bounds(cell: Cell, mode: Mode, arm: str, columns: Columns) -> None:
 
 def _transcripts(cell: Cell, mode: Mode, arm: str, relays: Relays, prompt: Prompt, columns: Columns) -> None:
     """The farthest member of the table that did what the payload asks for, and a first one that did not."""
-    mails = cell.mails(prompt, "trials", cell.trials)
+    mails = cell.mails(prompt, TRIALS, cell.trials)
     done = columns["did"] == 1
     reached = columns["reached"] == 1
     chosen: list[tuple[int, int]] = []
