@@ -16,6 +16,7 @@ from hartley.evidence import EvidenceError
         ([-1, 3], np.int8, 0, None, "x, row 0: got np.int64(-1), takes whole numbers from 0 to inf"),
         ([0.5, 1], np.int8, None, None, "x, row 0: got np.float64(0.5), takes whole numbers"),
         ([0.5, np.nan], np.float64, None, 1, "x, row 1: got np.float64(nan), takes finite numbers from -inf to 1"),
+        ([0, np.inf], np.int8, None, None, "x, row 1: got np.float64(inf), takes whole numbers"),
         ([0.5], np.float64, None, 1, "x: shape (1,), needs (2,) like column arm"),
         ([1j, 0], np.float64, None, None, "x: got complex128, takes numbers"),
     ],
