@@ -37,7 +37,7 @@ class Effort:
 
     trials          inputs per arm.
     steps           optimizer steps of a gradient attack.
-    poison_pairs    size of the training set that a learning-flow threat poisons.
+    poison_pairs    size of the training set that a learning-flow threat poisons, of each of its victims.
     members         members and, as many, non-members of a membership threat.
     epochs          passes over the training set in a fine-tuning.
     """
@@ -51,9 +51,9 @@ class Effort:
 
 
 EFFORTS: Mapping[str, Effort] = {
-    "quick": Effort("quick", trials=200, steps=12, poison_pairs=4_000, members=120, epochs=2),
-    "standard": Effort("standard", trials=1_000, steps=40, poison_pairs=16_000, members=400, epochs=2),
-    "full": Effort("full", trials=2_000, steps=100, poison_pairs=32_000, members=1_000, epochs=3),
+    "quick": Effort("quick", trials=200, steps=12, poison_pairs=1_500, members=120, epochs=2),
+    "standard": Effort("standard", trials=1_000, steps=40, poison_pairs=6_000, members=400, epochs=2),
+    "full": Effort("full", trials=2_000, steps=100, poison_pairs=8_000, members=1_000, epochs=3),
 }
 
 

@@ -37,6 +37,7 @@ FEWER = {
     "hartley.attacks.action.injection": {"FEWEST_TRIALS": 8, "FEWEST_PILOTS": 1},
     "hartley.attacks.action.saying": {"FEWEST_TRIALS": 16, "FEWEST_PILOTS": 2},
     "hartley.attacks.interaction.infection": {"MOST_TRIALS": {"tiny": 8}, "PILOTS": {"tiny": 1}},
+    "hartley.attacks.memory.planting": {"DISTRACTORS": 20},
     "hartley.attacks.memory.poisonedrag": {"PILOT": 4},
     "hartley.attacks.memory.anderson_rag_mia": {"PILOT": 4},
     "hartley.attacks.memory.spill_the_beans": {"PILOT": 4},
@@ -80,6 +81,7 @@ MEETS = {
 }
 """The defenses that act on what a threat attacks; every other one is refused."""
 
+CONTROL = {"attacked": "clean", "defended_attacked": "defended", "defended_adaptive": "defended"}
 BARE, GUARDED = ("clean", "attacked"), ("clean", "attacked", "defended", "defended_attacked", "defended_adaptive")
 NO_ADAPTIVE = {("badclip", "alignment-filter"), ("badclip", "embedding-noise"), ("ko-vlm-mia", "bit-reduction"), ("ko-vlm-mia", "jpeg")}
 """Pairs without an attack through the defense: nothing is optimized there, or not through what the defense acts on."""
@@ -237,6 +239,10 @@ def assert_counted(threat, table):
     """The table survives being written, and has a headline rate if an adversary has a stake in it."""
     assert Evidence.from_arrays(table.to_arrays()) == table
     rates = recipe(threat).rates(table)
+    named = {(rate.name, rate.arm) for rate in rates}
+    for rate in rates:
+        if rate.headline and rate.better == "attacker" and rate.arm in CONTROL:
+            assert (rate.name, CONTROL[rate.arm]) in named, "the rate without an attack stands beside every rate with one"
     assert {rate.arm for rate in rates} <= set(table.arms)
     assert any(rate.headline for rate in rates) or table.channel in ("service", "filter")
 

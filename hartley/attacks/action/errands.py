@@ -9,10 +9,9 @@ from random import Random
 from hartley.attacks.engine.dealing import dealt_pairs
 from hartley.evidence import NONE
 from hartley.targets.agent.environments import TOOLBOX
-from hartley.targets.agent.judge import achieved
 from hartley.targets.agent.state import Place, State, changes
 from hartley.targets.agent.trace import Assignment
-from hartley.targets.agent.world import World
+from hartley.targets.agent.world import World, answered
 from hartley.targets.conversation import Call
 from hartley.targets.reference.agent import delegation, readings
 from hartley.targets.reference.agent import words as w
@@ -241,7 +240,8 @@ def executed(before: State, now: State, asks: Sequence[Ask]) -> int:
     """Which of the asks' calls was done, whatever else was; after them "several" and "other" as `outcomes` lists them; -1 where the
     world is as it was. A function of the two worlds alone: what anybody wanted is not looked at."""
     done = changes(before, now)
-    found = [place for place, ask in enumerate(asks) if achieved(before, now, [ask.call])] if done else []
-    if len(found) == 1:
-        return found[0]
-    return len(asks) + outcomes(()).index(SEVERAL if found else OTHER) if done else NONE
+    if not done:
+        return NONE
+    wanted = [changes(before, answered(before, ask.call).state) for ask in asks]
+    found = [place for place, own in enumerate(wanted) if own and own <= done]
+    return found[0] if len(found) == 1 else len(asks) + outcomes(()).index(SEVERAL if found else OTHER)

@@ -34,7 +34,8 @@ def ko_vlm_mia(case: Case) -> tuple[Evidence, ...]:
     Does: draws pairs, splits them by coin into members and non-members, fine-tunes a copy on the members, and scores both by
     the pair's cosine (CSA), by cosine plus its drops over augmentations (AEA), and by a classifier trained on known
     non-members against the far right tail of public pairs (WSA).
-    Left out: the web-scale model's own training set, whose members nobody can draw i.i.d.; the victim is fine-tuned in the cell.
+    Left out: the web-scale model's own training set, whose members nobody can draw i.i.d.; the victim is fine-tuned in the cell. It is
+    one victim: given it the pairs are independent, as each had a coin of its own, and the limits speak of it alone; another differs.
     Bends: N. What the model keeps of single pairs beyond their concept is read out as a score.
     """
     if not isinstance(case.target, Trainable):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hartley.attacks.case import Case, Refused
 from hartley.attacks.engine.arms import Inputs, note
 from hartley.attacks.engine.carrier import Patch
+from hartley.attacks.engine.dealing import dealt
 from hartley.attacks.engine.exhibits import Sides, keep
 from hartley.attacks.engine.finetune import Recipe, finetune, restore, weights
 from hartley.attacks.engine.readout import embed_delivered, table
@@ -24,6 +28,7 @@ from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.protocols import Encoder, Trainable
 
 POISON = 0.01
+BATCH = 32
 HELD_OUT = 1_000
 """Clean pairs on which a filter's threshold is fitted (one half) and its false positives are counted (the other half)."""
 POISONED = "poisoned, filtered"
@@ -35,6 +40,10 @@ ARM_OF = {
     "poisoned, aware": "defended_adaptive",
 }
 PLACES = ("no trigger", "trigger")
+VICTIMS: Mapping[str, int] = {"quick": 3, "standard": 4, "full": 8}
+UNNAMED = 2
+"""Victims by the budget's name: each is trained on its own draw, and another would have learned the trigger more or less well. Trials are
+shared out among them."""
 
 
 def badclip(case: Case) -> tuple[Evidence, ...]:
@@ -42,44 +51,62 @@ def badclip(case: Case) -> tuple[Evidence, ...]:
     backdoor that leaves clean accuracy alone.
     Does: poisoning, as the other paper of this name (Liang et al., CVPR 2024): tunes a square patch until stamped pictures
     lie near the target's text and pictures, stamps 1% of the training pairs and gives them the target's caption, fine-tunes
-    a copy of the target on all pairs, then asks it with and without the trigger.
+    a copy of the target on all pairs, then asks it with and without the trigger. Several victims, each with its own pairs and
+    trigger; limits are over victims.
     Left out: the prompt learning and its context generator themselves; cleaning by further fine-tuning; the attacker's
     surrogate is the target itself, not another CLIP.
     Bends: S. Training ties the trigger to the target's direction, so the user's signal no longer decides the answer.
     """
     if not isinstance(case.target, Trainable):
         raise Refused("this target cannot be fine-tuned (capability train)")
-    train = case.data.draw(case.effort.poison_pairs, case.generator("train"), part="train")
     trials = case.data.draw(case.effort.trials, case.generator("trials"))
     goal = int(torch.randint(len(trials.label_names), (1,), generator=case.generator("goal")))
-    stage = _Backdoor(case, case.target, train, goal)
-    fires = torch.arange(len(trials)).remainder(2)[torch.randperm(len(trials), generator=case.generator("fires"))]
-    patch = stage.trigger(case.target, "attacked")
+    fires = torch.tensor(dealt(case.random("fires"), trials.labels.tolist(), len(PLACES)))
+    victims = min(VICTIMS.get(case.effort.name, UNNAMED), len(trials))
+    tables, filters, shown = list[Evidence](), list[Evidence](), trials.images.clone()
+    for victim in range(victims):
+        rows = torch.arange(victim, len(trials), victims)
+        stage = _Backdoor(case, case.target, goal, victim)
+        parts, shown[rows] = _arms(case, stage, trials.take(rows), fires[rows])
+        tables.append(_of(victim, Evidence.concat(parts), np.tile(rows.numpy(), len(parts))))
+        if isinstance(case.defense, TrainingDefense) and case.defense.stage == "training":
+            found = stage.filter_evidence(case.defense)
+            filters.append(_of(victim, found, np.arange(len(found)) + sum(len(other) for other in filters)))
+    evidence = Evidence.concat(tables)
+    if case.defense is None:
+        clean = Inputs(images=trials.images, texts=trials.captions)
+        keep(case, evidence, Sides(clean, Inputs(images=shown, texts=trials.captions)))
+    return (evidence, Evidence.concat(filters)) if filters else (evidence,)
+
+
+def _of(victim: int, evidence: Evidence, trial: NDArray[np.int64]) -> Evidence:
+    """One victim's rows, with their place among all trials."""
+    return replace(evidence, cluster=np.full(len(trial), victim, dtype=np.int64), trial=trial)
+
+
+def _arms(case: Case, stage: _Backdoor, trials: Pairs, fires: Tensor) -> tuple[list[Evidence], Tensor]:
+    """Every arm of one victim's share of the trials, and the pictures that it is shown."""
+    patch = stage.trigger(stage.target, "attacked")
     shown = stage.stamp(trials.images, fires, patch)
     benign, poisoned = stage.model(None, "benign"), stage.model(patch, "poisoned")
-    parts = [_read(case, stage, benign, trials, shown, fires, "clean"), _read(case, stage, poisoned, trials, shown, fires, "attacked")]
+    read = partial(_read, case, stage)
+    parts = [read(benign, trials, shown, fires, "clean"), read(poisoned, trials, shown, fires, "attacked")]
     if case.defense is not None and case.defense.stage == "training":
         parts += [
-            _read(case, stage, stage.model(None, "benign, filtered", case.defense), trials, shown, fires, "defended"),
-            _read(case, stage, stage.model(patch, POISONED, case.defense), trials, shown, fires, "defended_attacked"),
+            read(stage.model(None, "benign, filtered", case.defense), trials, shown, fires, "defended"),
+            read(stage.model(patch, POISONED, case.defense), trials, shown, fires, "defended_attacked"),
         ]
     elif case.defense is not None:
         seed = case.generator("defense").initial_seed()
         parts += [
-            _read(case, stage, case.defense.wrap(benign, seed=seed), trials, shown, fires, "defended"),
-            _read(case, stage, case.defense.wrap(poisoned, seed=seed), trials, shown, fires, "defended_attacked"),
+            read(case.defense.wrap(benign, seed=seed), trials, shown, fires, "defended"),
+            read(case.defense.wrap(poisoned, seed=seed), trials, shown, fires, "defended_attacked"),
         ]
         if case.defense.stage == "input":  # after the towers there is nothing that a trigger could be tuned through
-            aware = stage.trigger(case.defense.wrap(case.target, straight_through=True, seed=seed), "defended_adaptive")
+            aware = stage.trigger(case.defense.wrap(stage.target, straight_through=True, seed=seed), "defended_adaptive")
             adapted = case.defense.wrap(stage.model(aware, "poisoned, aware"), seed=seed)
-            parts.append(_read(case, stage, adapted, trials, stage.stamp(trials.images, fires, aware), fires, "defended_adaptive"))
-    evidence = Evidence.concat(parts)
-    if case.defense is None:
-        clean = Inputs(images=trials.images, texts=trials.captions)
-        keep(case, evidence, Sides(clean, Inputs(images=shown, texts=trials.captions)))
-    if case.defense is not None and isinstance(case.defense, TrainingDefense) and case.defense.stage == "training":
-        return evidence, stage.filter_evidence(case.defense, patch)
-    return (evidence,)
+            parts.append(read(adapted, trials, stage.stamp(trials.images, fires, aware), fires, "defended_adaptive"))
+    return parts, shown
 
 
 def rates(evidence: Evidence) -> tuple[Rate, ...]:
@@ -93,25 +120,29 @@ def rates(evidence: Evidence) -> tuple[Rate, ...]:
 def filter_rates(evidence: Evidence) -> tuple[Rate, ...]:
     """Of clean held-out pairs, how many the filter drops by mistake; of the poisoned ones, how many it drops."""
     held, training = evidence.of("defended"), evidence.of("defended_attacked")
-    poisoned = training.outcome[training.intent == 1]
+    poisoned = training.rows(np.flatnonzero(training.intent == 1))
     found = (
-        success_rate("clean held-out pairs dropped", "defended", held.outcome, headline=False),
-        success_rate("poisoned pairs dropped", "defended_attacked", poisoned, headline=False, better="user"),
+        success_rate("clean held-out pairs dropped", "defended", held.outcome, headline=False, cluster=held.cluster),
+        success_rate(
+            "poisoned pairs dropped", "defended_attacked", poisoned.outcome, headline=False, better="user", cluster=poisoned.cluster
+        ),
     )
     return tuple(rate for rate in found if rate is not None)
 
 
 class _Backdoor:
-    """The training side of one case: trigger, poisoned sets, and the models trained on them."""
+    """The training side of one victim: its own draw of training pairs, the trigger tuned on them, which of them are poisoned, and the
+    models trained on them. The goal alone is the same for all victims."""
 
-    def __init__(self, case: Case, target: Trainable, train: Pairs, goal: int) -> None:
+    def __init__(self, case: Case, target: Trainable, goal: int, victim: int) -> None:
+        train = case.data.draw(case.effort.poison_pairs, case.generator("train", victim), part="train")
         height, width = train.images.shape[-2:]
         side = max(4, min(height, width) // 8)
-        self.case, self.target, self.train, self.goal = case, target, train, goal
+        self.case, self.target, self.train, self.goal, self.victim = case, target, train, goal, victim
         self.patch = Patch(height - side, width - side, side)
         count = max(1, round(POISON * len(train)))
         others = torch.nonzero(train.labels != goal).squeeze(1)
-        self.poisoned = others[torch.randperm(len(others), generator=case.generator("poisoned"))[:count]]
+        self.poisoned = others[torch.randperm(len(others), generator=case.generator("poisoned", victim))[:count]]
         self.verdicts: dict[str, Kept] = {}
         self.fraction = len(self.poisoned) / len(train)
 
@@ -119,12 +150,16 @@ class _Backdoor:
         """The tuned patch (3, side, side), from the run's cache where it is there already."""
 
         def compute() -> dict[str, Tensor]:
-            patch, losses, warnings = optimize_patch(encoder, self.patch, self.train, self.goal, self.case.generator("trigger", arm))
-            note(self.case, "image", arm, losses, warnings, "trigger loss")
+            patch, losses, warnings = optimize_patch(encoder, self.patch, self.train, self.goal, self._generator("trigger", arm))
+            note(self.case, "image", arm, losses, warnings, f"trigger loss, victim {self.victim + 1}")
             return {"patch": patch}
 
         name = arm if arm == "attacked" or self.case.defense is None else f"{arm}/{self.case.defense.id}"
-        return self.case.once(f"trigger/{name}", compute)["patch"]
+        return self.case.once(f"trigger/{self.victim}/{name}", compute)["patch"]
+
+    def _generator(self, *purpose: str) -> torch.Generator:
+        """Draws of this victim's own."""
+        return self.case.generator(*purpose, self.victim)
 
     def stamp(self, images: Tensor, fires: Tensor, patch: Tensor) -> Tensor:
         """Stamps the pictures for which `fires` (n,) is 1."""
@@ -139,14 +174,14 @@ class _Backdoor:
             if defense is not None:
                 images, captions = self._filtered(defense, images, captions, name)
             student, losses = finetune(
-                self.target, images, captions, Recipe(case.effort.epochs), case.generator("finetune"),
-                lambda done, total: case.progress(f"training, {name}", done, total),
+                self.target, images, captions, Recipe(case.effort.epochs, BATCH), self._generator("finetune"),
+                lambda done, total: case.progress(f"training victim {self.victim + 1}, {name}", done, total),
             )  # fmt: skip
-            note(case, "image", ARM_OF[name], losses, (), f"training loss ({name})")
+            note(case, "image", ARM_OF[name], losses, (), f"training loss ({name}), victim {self.victim + 1}")
             return weights(student)
 
         label = name if case.defense is None or name in ("benign", "poisoned") else f"{name}/{case.defense.id}"
-        return restore(self.target, case.once(f"model/{label}", compute))
+        return restore(self.target, case.once(f"model/{self.victim}/{label}", compute))
 
     def _pairs(self, patch: Tensor | None) -> tuple[Tensor, list[str]]:
         images, captions = self.train.images, list(self.train.captions)
@@ -155,7 +190,7 @@ class _Backdoor:
         images = images.clone()
         images[self.poisoned] = self.patch.stamp(images[self.poisoned], patch)
         natural = [caption for caption, label in zip(self.train.captions, self.train.labels.tolist(), strict=True) if label == self.goal]
-        picks = torch.randint(len(natural), (len(self.poisoned),), generator=self.case.generator("captions")).tolist()
+        picks = torch.randint(len(natural), (len(self.poisoned),), generator=self._generator("captions")).tolist()
         for row, pick in zip(self.poisoned.tolist(), picks, strict=True):
             captions[row] = natural[pick]
         return images, captions
@@ -171,14 +206,14 @@ class _Backdoor:
         """What the defense keeps of the training set of that name, its threshold fitted on clean held-out pairs."""
         if name in self.verdicts:
             return self.verdicts[name]
-        held = self.case.data.draw(HELD_OUT, self.case.generator("held"))
+        held = self.case.data.draw(HELD_OUT, self._generator("held"))
         self.verdicts[name] = defense.keep(self.target, images, list(captions), held.images, list(held.captions))
         return self.verdicts[name]
 
-    def filter_evidence(self, defense: TrainingDefense, patch: Tensor) -> Evidence:
+    def filter_evidence(self, defense: TrainingDefense) -> Evidence:
         """What the filter knows: U is whether a pair is poisoned, Y whether it is dropped. The arm `defended` holds clean
         pairs that neither the training nor the threshold has seen, `defended_attacked` the poisoned training set."""
-        kept = self.kept(defense, *self._pairs(patch), name=POISONED)
+        kept = self.kept(defense, *self._pairs(self.trigger(self.target, "attacked")), name=POISONED)
         poisoned = np.zeros(len(kept.mask), dtype=np.int32)
         poisoned[self.poisoned.numpy()] = 1
         dropped = np.concatenate([np.arange(kept.checked) < kept.false_positives, ~kept.mask.numpy()]).astype(np.int32)
