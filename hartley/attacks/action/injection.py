@@ -204,10 +204,12 @@ def injection_rates(evidence: Evidence) -> tuple[Rate, ...]:
         rows = evidence.of(arm)
         read = rows.costs[READ] == 1
         attacked = arm in ("attacked", "defended_attacked", "defended_adaptive")
-        found.append(success_rate("attack success", arm, rows.success, headline=True))
-        found.append(success_rate("attack success where it was read", arm, np.where(read, rows.success, NONE), headline=False))
+        found.append(success_rate("attack success", arm, rows.success, headline=True, cluster=rows.cluster))
+        found.append(
+            success_rate("attack success where it was read", arm, np.where(read, rows.success, NONE), headline=False, cluster=rows.cluster)
+        )
         if attacked:
-            found.append(success_rate("injection read", arm, read.astype(int), headline=False))
+            found.append(success_rate("injection read", arm, read.astype(int), headline=False, cluster=rows.cluster))
         name = "utility under attack" if attacked else "utility"
-        found.append(success_rate(name, arm, rows.costs[DONE].astype(int), headline=False, better="user"))
+        found.append(success_rate(name, arm, rows.costs[DONE].astype(int), headline=False, better="user", cluster=rows.cluster))
     return tuple(rate for rate in found if rate is not None)

@@ -29,8 +29,8 @@ from hartley.targets.protocols import Encoder, Trainable
 
 POISON = 0.01
 BATCH = 32
-HELD_OUT = 1_000
-"""Clean pairs on which a filter's threshold is fitted (one half) and its false positives are counted (the other half)."""
+HELD_OUT = 500
+"""Clean pairs of each victim on which a filter's threshold is fitted (one half) and its false positives are counted (the other half)."""
 POISONED = "poisoned, filtered"
 ARM_OF = {
     "benign": "clean",
