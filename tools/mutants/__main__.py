@@ -97,19 +97,25 @@ class Room:
         return found
 
     def _wanted(self, mutant: str) -> bool:
-        function = re.split(r"x_|ǁ", mutant.partition("__mutmut_")[0])[-1]
+        mangled = mutant.partition("__mutmut_")[0].rpartition(".")[2]  # x_function, or xǁClassǁmethod
+        function = mangled.rpartition("ǁ")[2] if "ǁ" in mangled else mangled.removeprefix("x_")
         return not self.functions or any(fnmatch.fnmatch(function, pattern) for pattern in self.functions)
 
     def run(self, again: bool) -> None:
         """Tries what was not tried yet, and with `again` what has survived. SystemExit where mutmut itself fails."""
         self.prepare(again)
-        everything = {name: status for own in self.results().values() for name, status in own.items()}
-        left = [name for name, status in everything.items() if status not in KILLED and (again or status == "not checked")]
-        if everything and not left:
-            return
-        if not everything and self.functions:
-            left = [f"*.x_{pattern}__mutmut_*" for pattern in self.functions] + [f"*ǁ{pattern}__mutmut_*" for pattern in self.functions]
-        command = [Path(sys.executable).with_name("mutmut"), "run", "--max-children", str(os.cpu_count() or 2), *left]
+        known = {name: status for own in self.results().values() for name, status in own.items()}
+        if not known:
+            self._mutmut([f"*{start}{pattern}__mutmut_*" for pattern in self.functions for start in (".x_", "ǁ")])
+        elif again and (left := [name for name, status in known.items() if status not in KILLED]):
+            self._mutmut(left)
+        # What a stopped run has left, or what is new since.
+        left = [name for own in self.results().values() for name, status in own.items() if status == "not checked"]
+        if left:
+            self._mutmut(left)
+
+    def _mutmut(self, names: Sequence[str]) -> None:
+        command = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(os.cpu_count() or 2), *names]
         # One thread each: a pool of threads does not survive a fork.
         env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
         with (self.place / "log").open("w") as log:
@@ -179,7 +185,8 @@ def tell(rows: Sequence[tuple[str, int, int, int, int]], survivors: Sequence[tup
             print(f"{file} {name.rpartition('.')[2]} ({status})\n  " + change.replace("\n", "\n  "))
     unexplained = sum(row[4] is None for row in survivors)
     print(f"\n{'file':58} {'mutants':>7} {'killed':>6} {'(late)':>6} {'left':>5}  share")
-    for file, total, killed, late, left in (*rows, ("all", *(sum(row[k] for row in rows) for k in range(1, 5)))):
+    sums = [sum(column) for column in zip(*(row[1:] for row in rows), strict=True)]
+    for file, total, killed, late, left in (*rows, ("all", sums[0], sums[1], sums[2], sums[3])):
         print(f"{file:58} {total:7} {killed:6} {late:6} {left:5} {killed / total if total else 1:6.1%}")
     print(f"{unexplained} survivors without a reason; {seconds:.0f} s")
     weak = [file for file, total, killed, *_ in rows if total and killed < LEAST * total]
