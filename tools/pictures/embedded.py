@@ -134,12 +134,12 @@ _PAIRS = (
     ("multinormal-dense-25-25-0.5", "25 by 25, dense"),
     ("multinormal-sparse-25-25-2-2.0", "25 by 25, sparse"),
     ("student-identity-2-2-1", "Cauchy noise"),
-    ("1v1-AI", "letters A and I"),
+    ("spiral-multinormal-sparse-5-5-2-2.0", "5 by 5, spiraled"),
 )
 
 
 def continuous() -> Chart:
-    """Six tasks with known answers, from easy to hopeless."""
+    """Six tasks with known answers, from easy to withheld."""
     chart = Chart(
         "Continuous pairs",
         "Six tasks with known answers: the truth, and the point or the limits that are printed.",

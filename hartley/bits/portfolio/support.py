@@ -62,7 +62,7 @@ def reduced_doubt(x: Floats, y: Floats, nu: float, *, seed: int = 0) -> str:
     doubt = neighbors_doubt(n, max(3, 2 * pairs), resolved(u[:, :pairs], v[:, :pairs], seed=seed))
     if doubt:
         return doubt
-    if turns(x, y, nu, seed=seed) or wound(x, y, nu, seed=seed):
+    if turns(x, y, nu, seed=seed):
         return "directions turn with the radius"
     u, v = some_rows(u, v, MOST_ROWS, seed)
     outside = [(u[:, pairs:], v)] * (pairs < u.shape[1]) + [(u, v[:, pairs:])] * (pairs < v.shape[1])
