@@ -216,7 +216,7 @@ def costs(endpoint: Endpoint, rehearsal: Rehearsal, seconds: float) -> Estimate:
         concurrency=at_once,
         prices=endpoint.budget.limits.prices,
     )
-    seen = endpoint.latencies()
+    seen = endpoint.latencies()[-at_once:]  # the very first ones are those of a server that wakes up
     middle = max(statistics.median(seen), 1e-9)
     quick, slow = min(0.8, min(seen) / middle), max(1.25, max(seen) / middle)
     least, most = min(rehearsal.least or rehearsal.requests, rehearsal.requests), max(rehearsal.most, rehearsal.requests)

@@ -137,7 +137,7 @@ def test_an_estimate_gives_a_range_and_says_what_it_rests_on(loopback: Loopback,
     # Four questions with tools, at 3, 5 and 8 steps each, and six without.
     assert line.startswith("estimate: about 26 requests: about ")
     assert "; between 18 requests in " in line and " and 38 in " in line
-    assert line.endswith("by 3 to 8 steps a task and the quickest and slowest of 5 answers just now")
+    assert line.endswith("by 3 to 8 steps a task and the quickest and slowest of 4 answers just now")
 
 
 def test_an_estimate_keeps_to_the_timeout_of_the_plan() -> None:

@@ -92,13 +92,17 @@ def test_what_the_schema_refuses_is_named(parameters: Any, given: Any, why: str)
 
 
 def test_no_reference_out_of_a_schema_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fetched(*_: object, **__: object) -> None:
-        raise AssertionError("a socket was opened")
+    opened: list[object] = []
+
+    def fetched(*arguments: object, **__: object) -> None:
+        opened.append(arguments)
+        raise OSError("a socket was opened")
 
     monkeypatch.setattr(socket, "socket", fetched)
     monkeypatch.setattr(socket, "create_connection", fetched)
     with pytest.raises(MalformedCallError, match="cannot be followed"):
         read(of({"$ref": "http://127.0.0.1:9/schema.json"}), n=5)
+    assert opened == []
 
 
 def test_a_schema_that_is_none_leaves_what_its_types_say() -> None:
