@@ -35,6 +35,7 @@ def plain(sentence: Iterable[Part]) -> str:
 
 def listed(lines: Sequence[Line], names: Mapping[str, str]) -> Sentence:
     """Threats with their channels, in words: "sga (image), p2sql (row) and 4 more"."""
+    lines = list({line.label: line for line in lines}.values())  # one of several seeds stands for all
     parts: list[Part] = []
     rest = len(lines) - NAMED
     for at, line in enumerate(lines[:NAMED]):

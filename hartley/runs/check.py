@@ -63,7 +63,7 @@ LACKS: Mapping[str, tuple[str, ...]] = {
         "alignment_loss_bits",
     ),
 }
-"""Measures that a kind of channel cannot have: a jam writes nothing, and who reads a secret takes nothing from the service."""
+"""Measures that a kind of channel need not have: a jam writes nothing, and who reads a secret takes nothing from the service."""
 FIELDS = ("low", "high", "value")
 EVERY = "any"
 FORM = "MEASURE.low|high|value >=|<=|>|< NUMBER [under THREAT[/CHANNEL] | under any] [with DEFENSE] [when clean]"
@@ -240,7 +240,8 @@ def _figures(rule: Rule, record: Mapping[str, Any]) -> Iterable[tuple[Mapping[st
     A rule that names no channel passes over those whose kind has no such measure, unless there is no other.
     """
     parts = [part for part in record["channels"] if rule.channel in (None, slug(part["name"]))]
-    for part in [part for part in parts if rule.measure not in LACKS.get(part["kind"], ())] or parts:
+    able = [part for part in parts if rule.measure not in LACKS.get(part["kind"], ()) or _stated(part, rule.measure)]
+    for part in able or parts:
         for measure in part["measures"]:
             if not rule.named_rate and measure["bits"]["kind"] == rule.measure and measure["arm"] in rule.arms:
                 yield part, {**measure["bits"], "arm": measure["arm"]}
@@ -248,6 +249,12 @@ def _figures(rule: Rule, record: Mapping[str, Any]) -> Iterable[tuple[Mapping[st
             named = rate["name"] == rule.measure if rule.named_rate else rule.measure == "success" and rate["headline"]
             if named and rate["arm"] in rule.arms:
                 yield part, rate
+
+
+def _stated(part: Mapping[str, Any], kind: str) -> bool:
+    """Whether a channel has such a measure after all: a secret of many symbols has some that one of two has not."""
+    found = [m["bits"] for m in part["measures"] if m["bits"]["kind"] == kind]
+    return any(bits[field] is not None for bits in found for field in FIELDS)
 
 
 def _spell(figure: Mapping[str, Any], part: Mapping[str, Any]) -> str:

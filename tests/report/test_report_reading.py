@@ -336,7 +336,7 @@ def test_audit_7_zero_with_a_limit_is_a_point_in_every_output(made: ModuleType, 
     assert "0 (at most 0.14)" in told.check("utility_bits.high <= 1 under sga").verdicts[0].detail
     row = next(row for row in rows(told.run) if row["arm"] == "attacked" and row["measure"] == "utility_bits")
     assert (row["value"], row["high"], row["clusters"], row["design_effect"]) == (0.0, 0.14, 24, 9.1)
-    assert "2,185 in 24 units, design effect 9.1" in told.page
+    assert "Utility, attacked: 2,185 in 24 units, design effect 9.1" in told.page
 
 
 def test_audit_3_with_one_unit_the_interval_is_withheld_with_its_reason(made: ModuleType, tmp_path: Path) -> None:

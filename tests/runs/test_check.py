@@ -182,6 +182,15 @@ def test_reading_2_check_names_the_rate_without_an_attack():
     assert "(no control was measured)" in told[1].verdicts[0].detail
 
 
+def test_a_measure_that_a_kind_need_not_have_is_judged_where_it_is_there():
+    given = bits("attacked", 0.4, 0.9, "adversary_given_user_bits")
+    read = {"name": "secret", "kind": "read", "measures": [given], "rates": []}
+    both = record("badclip", bits("attacked", 0.1, 0.2, "adversary_given_user_bits"), more=[read])
+    assert check(FakeRun(both), ["adversary_given_user_bits.high <= 0.5 under badclip"], CATALOG).exit_code == 1
+    without = {**both, "channels": [both["channels"][0], {**read, "measures": []}]}
+    assert check(FakeRun(without), ["adversary_given_user_bits.high <= 0.5 under badclip"], CATALOG).exit_code == 0
+
+
 def test_what_failed_is_said():
     (verdict,) = check(FakeRun(failed("badclip")), ["success.high <= 1 under badclip"], CATALOG).unmeasured
     assert verdict.detail == "badclip, seed 0: failed: it broke"
