@@ -23,10 +23,14 @@ from hartley.evidence import NONE, Evidence
 from hartley.targets.agent.agent import Agent, Guard, Verdict
 from hartley.targets.conversation import Call, Message
 from hartley.targets.endpoint.outcomes import NotMeasured, Reason
+from hartley.targets.reference.agent.words import NAMES
 from hartley.targets.system import System
 
 TINY = Effort("tiny", trials=48, steps=1, poison_pairs=1, members=1, epochs=1)
 MANY = replace(TINY, trials=128)
+
+
+LAST = next(prompt for prompt in offices.PROMPTS if prompt.name == "last")
 
 
 class Clerk:
@@ -86,7 +90,7 @@ def case_of(policy, safeguard=None, shelf=None, effort=TINY):
 @pytest.fixture
 def one_wording(monkeypatch):
     """An attack set of one: a sentence of its own behind what is told."""
-    monkeypatch.setattr(offices, "PROMPTS", offices.PROMPTS[:1])
+    monkeypatch.setattr(offices, "PROMPTS", (LAST,))
 
 
 def bits(table, kind, arm):
@@ -143,45 +147,49 @@ def test_an_error_is_no_outcome():
     assert len(tables["distance 1"].of("clean")) == TINY.trials
 
 
+def with_prompts(*prompts):
+    return lambda random: replace(reference_office(random), prompts=prompts)
+
+
 def test_the_prompt_that_infects_most_is_chosen():
-    office = reference_office(Random(0))
     useless = offices.Prompt("useless", "{fact} .")
     works = offices.Prompt("works", "{ask} . {fact} .")
     for prompts in ((useless, works), (works, useless)):
-        cell = Cell(case_of(Clerk()), replace(office, prompts=prompts))
-        assert chosen_prompt(cell, MODES[0], Relays(Agent(Clerk()), office), "bare").name == "works"
+        cell = Cell(case_of(Clerk()), with_prompts(*prompts))
+        assert chosen_prompt(cell, MODES[0], Relays(Agent(Clerk())), "bare").name == "works"
 
 
 def test_the_best_of_the_pilots_are_tried_again_and_what_is_level_keeps_the_first(monkeypatch):
     """A wording that is right about the pilots and wrong about the finals loses; of perfect ones the first stays, without finals."""
-    office = reference_office(Random(0))
     names = ("lucky", "steady", "plain")
-    cell = Cell(case_of(Clerk()), replace(office, prompts=tuple(offices.Prompt(name, name + " {fact} {ask} .") for name in names)))
+    cell = Cell(case_of(Clerk()), with_prompts(*(offices.Prompt(name, name + " {fact} {ask} .") for name in names)))
     seen = []
 
     def chains(mails, length, *, shared=False):
         seen.append(len(mails))
         works = {"lucky": len(seen) == 1, "steady": True, "plain": False}
-        return [(*(replace_did(works[mail.split()[0]], mail) for _ in range(length - 1)), None) for mail in mails]
+        return [(*(heard(works[text.split()[0]], text) for _ in range(length - 1)), None) for _, text in mails]
 
-    def replace_did(works, mail):
+    def heard(works, mail):
         done = frozenset(place for place, payload in enumerate(PAYLOADS) if works and payload.ask in mail)
-        return Heard(done, min(done, default=NONE), mail, NONE, False, None)
+        return Heard(done, min(done, default=NONE), mail, False, None)
 
-    relays = Relays(Agent(Clerk()), office)
+    relays = Relays(Agent(Clerk()))
     monkeypatch.setattr(relays, "chains", chains)
     assert chosen_prompt(cell, MODES[0], relays, "bare").name == "steady" and len(seen) == 2 and seen[1] == FINAL * seen[0]
     good = [offices.Prompt(name, "{fact} . {ask} .") for name in names]
-    cell = Cell(case_of(Clerk()), replace(office, prompts=tuple(good)))
-    assert chosen_prompt(cell, MODES[0], Relays(Agent(Clerk()), office), "bare", good[2]) == good[2]
+    cell = Cell(case_of(Clerk()), with_prompts(*good))
+    assert chosen_prompt(cell, MODES[0], Relays(Agent(Clerk())), "bare", good[2]) == good[2]
 
 
-def test_no_mail_is_two_trials_and_none_that_words_are_chosen_on_is_one():
-    office = reference_office(Random(0))
+def test_every_chain_has_an_office_of_its_own_and_no_mail_that_words_are_chosen_on_is_a_trial():
     most = max(MOST_TRIALS.values())
-    cell = Cell(case_of(Clerk()), office)
-    for prompt in (None, office.prompts[0]):
-        trials, *others = ({text for *_, text in cell.mails(prompt, purpose, most)} for purpose in ("trials", "pilots", "finals"))
+    cell = Cell(case_of(Clerk()), reference_office)
+    for prompt in (None, LAST):
+        trials, *others = (
+            {(mail.office.before, mail.office.after, mail.text) for mail in cell.mails(prompt, purpose, most)}
+            for purpose in ("trials", "pilots", "finals")
+        )
         assert len(trials) == most and all(trials.isdisjoint(mails) for mails in others)
 
 
@@ -257,20 +265,22 @@ def test_edges_and_distances_by_hand():
 
 
 def test_what_is_let_in_and_what_is_told_are_dealt_out_and_no_member_has_a_say():
-    """A member that does what it is told, and not what it is asked: its deeds follow the fact, and would look like an adversary's where
-    what the member before did stands for what was let in."""
-    office = reference_office(case_of(Clerk()).random("office"))
-    tables = by_channel(prompt_infection(case_of(Clerk(does=lambda mail: {office.fact_in(mail)} & set(range(8))), effort=MANY)))
-    for table in tables.values():
+    """A member that does what it is told, and not what it is asked: its deeds follow the client's name, and would look like an
+    adversary's where what the member before did stands for what was let in."""
+
+    def does(mail):
+        return {NAMES.index(word) % 8 for word in mail.split() if word in NAMES and f"the client is {word}" in mail}
+
+    for table in by_channel(prompt_infection(case_of(Clerk(does=does), effort=MANY))).values():
         for arm in table.arms:
             rows = table.of(arm)
             joint = np.zeros((8, 8), dtype=int)
             np.add.at(joint, (rows.adversary, rows.intent), 1)
             assert (joint == 2).all() and len(set(rows.trial)) == len(rows) == 128
         attacked = table.of("attacked")
-        assert (attacked.effect == attacked.intent).all()
+        assert len(set(attacked.effect)) == 8
         found = bits(table, "adversary_bits", "attacked")
-        assert found.low == 0 and found.value in (None, 0), table.channel
+        assert found.low == 0 and "no channel detected" in found.why, table.channel
 
 
 @pytest.mark.parametrize("does", [(), (3,), (0, 1, 2, 3)], ids=["nothing", "one thing", "everything"])
@@ -296,8 +306,8 @@ def test_other_deeds_are_symbols_of_their_own():
             calls = [Call("read_mail", {"sender": office.before}, "a"), Call("send_mail", {"to": outside, "text": "hello"}, "b")]
             return Message("assistant", calls=(calls[len(read)],)) if len(read) < 2 else Message("assistant", "done .")
 
-    heard = Relays(Agent(Writer()), office).hear(["the cup is red ."])[0]
-    assert (heard.effect, heard.done, heard.sent, heard.fact) == (OTHER, frozenset(), None, NONE)
+    heard = Relays(Agent(Writer())).hear([(office, "the cup is red .")])[0]
+    assert (heard.effect, heard.done, heard.sent) == (OTHER, frozenset(), None)
     assert office.fact_in("hello") == NO_FACT
 
 
@@ -306,15 +316,15 @@ def test_openings_are_balanced_and_prompts_fit_the_agents_words():
 
     office, known = reference_office(Random(3)), set(vocabulary())
     for prompt in (None, *office.prompts):
-        mails = openings(office, 64, Random(1), prompt)
-        assert {(payload, fact) for payload, fact, _ in mails} == {(a, b) for a in range(8) for b in range(8)}
-        for payload, fact, text in mails:
-            assert set(text.split()) <= known, prompt
-            if prompt is None:
-                assert office.fact_in(text) == fact and PAYLOADS[payload].ask not in text
-            else:
-                assert PAYLOADS[payload].ask in text and office.fact_in(text) == fact
-        assert len({text for *_, text in mails}) > 56, "trials differ"
+        mails = openings(reference_office, 64, Random(1), prompt)
+        assert {(mail.payload, mail.fact) for mail in mails} == {(a, b) for a in range(8) for b in range(8)}
+        for mail in mails:
+            assert set(mail.text.split()) <= known, prompt
+            assert (PAYLOADS[mail.payload].ask in mail.text) == (prompt is not None) and mail.office.fact_in(mail.text) == mail.fact
+        assert len({mail.text for mail in mails}) > 56, "trials differ"
+        assert {(mail.payload, mail.fact) for mail in openings(reference_office, 16, Random(1), prompt, 4)} == {
+            (a, b) for a in range(4) for b in range(4)
+        }
     assert set(" ".join(office.routine).split()) <= known
     assert office.fact_in(None) == NONE and office.fact_in(" ".join(office.words[:2])) == NO_FACT
 
@@ -327,8 +337,8 @@ def test_plain_prompts_name_everything():
 
 
 def test_clean_and_attacked_arms_face_the_same_facts():
-    cell = Cell(case_of(Clerk()), reference_office(Random(0)))
-    relays = Relays(Agent(Clerk()), cell.office)
+    cell = Cell(case_of(Clerk()), reference_office)
+    relays = Relays(Agent(Clerk()))
     one, two = (measured(cell, MODES[0], arm, relays, prompt) for arm, prompt in (("clean", None), ("attacked", cell.office.prompts[0])))
     assert one["fact"].tolist() == two["fact"].tolist() and one["payload"].tolist() == two["payload"].tolist()
 

@@ -92,14 +92,15 @@ mails = st.sampled_from([f"the cup is {color} ." for color in ("red", "green", "
 @given(st.dictionaries(mails, mails), st.lists(mails, min_size=1, max_size=4), st.integers(1, 4))
 def test_a_chain_is_the_table_applied_again_and_again(table, first, length):
     office = reference_office(Random(0))
-    relays = Relays(Agent(Replies(office, table)), office)
-    for mail, chain in zip(first, relays.chains(first, length), strict=True):
+    relays = Relays(Agent(Replies(office, table)))
+    mails = [(office, text) for text in first]
+    for mail, chain in zip(first, relays.chains(mails, length), strict=True):
         expected = mail
         for one in chain:
             assert (one is None) == (expected is None)
             expected = None if expected is None else table.get(expected)
             assert one is None or one.sent == expected
-    for chain in relays.chains(first, length, shared=True):
+    for chain in relays.chains(mails, length, shared=True):
         assert all(one is not None for one in chain), "everyone reads a thread"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from random import Random
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hartley.attacks.case import Flag, Refused, SystemCase
-from hartley.attacks.interaction.office import EFFECTS, FACTS, PAYLOADS, Office, Prompt, openings
+from hartley.attacks.interaction.office import EFFECTS, FACTS, PAYLOADS, Mail, Office, Prompt, openings
 from hartley.attacks.interaction.relays import Heard, Relays
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.agent.agent import Agent
@@ -55,10 +57,15 @@ MODES = (Mode("", False), Mode("shared thread", True))
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell's case and office."""
+    """One cell's case, and how its offices are drawn."""
 
     case: SystemCase
-    office: Office
+    draw: Callable[[Random], Office]
+
+    @cached_property
+    def office(self) -> Office:
+        """One of them: the adversary's wordings are the same in all."""
+        return self.draw(self.case.random("office"))
 
     @property
     def length(self) -> int:
@@ -70,12 +77,9 @@ class Cell:
         """Chains of an arm."""
         return min(self.case.effort.trials, MOST_TRIALS.get(self.case.effort.name, self.case.effort.trials))
 
-    def mails(self, prompt: Prompt | None, purpose: str, count: int) -> list[tuple[int, int, str]]:
-        """First mails: payload, fact, text. The same facts and fillers with and without a prompt; other ones for trials than for what
-        words are chosen on, as the same mail is the same trial."""
-        kept = len(self.office.fillers) * 3 // 4
-        fillers = range(kept) if purpose == TRIALS else range(kept, len(self.office.fillers))
-        return openings(self.office, count, self.case.random(purpose), prompt, KINDS.get(self.case.effort.name, FACTS), fillers)
+    def mails(self, prompt: Prompt | None, purpose: str, count: int) -> list[Mail]:
+        """First mails. The same offices, facts and fillers with and without a prompt; others for every purpose."""
+        return openings(self.draw, count, self.case.random(purpose), prompt, KINDS.get(self.case.effort.name, FACTS))
 
     def hops(self) -> list[int]:
         """For each chain after which member the edge is looked at: dealt out, whatever was let in."""
@@ -106,30 +110,35 @@ def guarded(case: SystemCase) -> Agent:
 
 
 def chosen_prompt(cell: Cell, mode: Mode, relays: Relays, who: str, first: Prompt | None = None) -> Prompt:
-    """The wording whose chains infect most members, on chains that no table holds: of all on a few, then of the best on more. Of those
-    that are level `first`, or the one that comes first in the attack set."""
+    """The wording that infects the last member of most chains (of those that are level, most members), on chains that no table holds:
+    of all on a few, then of the best on more. Of those that are level still `first`, or the one that comes first in the attack set."""
     prompts = sorted(cell.office.prompts, key=lambda prompt: prompt != first)
     count = PILOTS.get(cell.case.effort.name, UNNAMED)
 
     def choose() -> dict[str, Tensor]:
         cell.case.progress(f"choosing words, {who}", 0, 2)
         infected = _infected(cell, mode, relays, prompts, "pilots", count)
-        best = np.argsort(-infected, kind="stable")[:FINALISTS]
-        if infected[best[0]] < count * cell.length:
+        best = _order(infected)[:FINALISTS]
+        if infected[best[0]].sum() < count * cell.length:
             cell.case.progress(f"choosing words, {who}", 1, 2)
             infected[best] += _infected(cell, mode, relays, [prompts[place] for place in best], "finals", FINAL * count)
-            best = best[np.argsort(-infected[best], kind="stable")]
+            best = best[_order(infected[best])]
         return {"chosen": torch.tensor(cell.office.prompts.index(prompts[best[0]]))}
 
     return cell.office.prompts[int(cell.case.once(f"prompt-infection/wording/{mode.name}/{who}", choose)["chosen"])]
 
 
+def _order(infected: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows, best first: by the last member of the chain, then by all."""
+    return np.lexsort((np.arange(len(infected)), -infected.sum(1), -infected[:, -1]))
+
+
 def _infected(cell: Cell, mode: Mode, relays: Relays, prompts: Sequence[Prompt], purpose: str, count: int) -> NDArray[np.int64]:
-    """(prompts,) how many members of `count` chains did what the payload asks for."""
+    """(prompts, length) in how many of `count` chains the member at each place did what the payload asks for."""
     mails = [mail for prompt in prompts for mail in cell.mails(prompt, purpose, count)]
-    chains = relays.chains([text for *_, text in mails], cell.length, shared=mode.shared)
-    infected = [sum(_row(one, mail[0])[2] for one in chain) for mail, chain in zip(mails, chains, strict=True)]
-    return np.array(infected, dtype=np.int64).reshape(len(prompts), count).sum(1)
+    chains = relays.chains([(mail.office, mail.text) for mail in mails], cell.length, shared=mode.shared)
+    did = [[_row(one, mail)[2] for one in chain] for mail, chain in zip(mails, chains, strict=True)]
+    return np.array(did, dtype=np.int64).reshape(len(prompts), count, cell.length).sum(1)
 
 
 def measured(cell: Cell, mode: Mode, arm: str, relays: Relays, prompt: Prompt | None) -> Columns:
@@ -138,21 +147,21 @@ def measured(cell: Cell, mode: Mode, arm: str, relays: Relays, prompt: Prompt | 
 
     def compute() -> dict[str, Tensor]:
         mails = cell.mails(prompt, TRIALS, cell.trials)
-        chains = relays.chains([text for *_, text in mails], cell.length, shared=mode.shared)
-        rows = [[_row(one, payload) for one in chain] for (payload, *_), chain in zip(mails, chains, strict=True)]
+        chains = relays.chains([(mail.office, mail.text) for mail in mails], cell.length, shared=mode.shared)
+        rows = [[_row(one, mail) for one in chain] for mail, chain in zip(mails, chains, strict=True)]
         inner = dict(zip(COLUMNS, torch.tensor(rows).permute(2, 0, 1), strict=True))
-        payload, fact = (torch.tensor([mail[place] for mail in mails]) for place in (0, 1))
+        payload, fact = torch.tensor([(mail.payload, mail.fact) for mail in mails]).T
         return {"payload": payload, "fact": fact, "hop": torch.tensor(cell.hops()), **inner}
 
     found = cell.case.once(f"prompt-infection/{mode.name}/{arm}", compute) if arm in ("clean", "attacked") else compute()
     return {name: column.numpy() for name, column in found.items()}
 
 
-def _row(one: Heard | None, payload: int) -> tuple[int, int, int, int, int]:
+def _row(one: Heard | None, mail: Mail) -> tuple[int, int, int, int, int]:
     """COLUMNS of one member; only the third knows what was asked for."""
     if one is None or one.error:
         return (int(one is not None), NONE, 0, NONE, int(one is not None))
-    return (1, one.effect, int(payload in one.done), one.fact, 0)
+    return (1, one.effect, int(mail.payload in one.done), mail.office.fact_in(one.sent), 0)
 
 
 def at_distance(mode: Mode, distance: int, arm: str, columns: Columns) -> Evidence:

@@ -14,7 +14,7 @@ from hartley.attacks.exhibit import Exhibit
 from hartley.attacks.interaction.dynamics import VERY_MANY, Outbreak, observed
 from hartley.attacks.interaction.infection import TRIALS, Cell, Columns, Mode, edge_counts
 from hartley.attacks.interaction.office import PAYLOADS, Prompt
-from hartley.attacks.interaction.relays import Relays
+from hartley.attacks.interaction.relays import Heard, Relays
 from hartley.bits.contraction import contraction
 from hartley.bits.percolation import percolation_bound
 from hartley.evidence import NONE
@@ -39,7 +39,7 @@ class Size:
     agents: int
 
 
-SIZES: Mapping[str, Size] = {"quick": Size(16, 8, 8, VERY_MANY), "standard": Size(64, 16, 4, VERY_MANY), "full": Size(64, 32, 8, VERY_MANY)}
+SIZES: Mapping[str, Size] = {"quick": Size(16, 8, 4, VERY_MANY), "standard": Size(64, 16, 4, VERY_MANY), "full": Size(64, 32, 8, VERY_MANY)}
 LEAST = Size(16, 6, 1, 4_096)
 """An effort of another name."""
 
@@ -64,9 +64,9 @@ def show(cell: Cell, mode: Mode, arm: str, relays: Relays, prompt: Prompt, arms:
 
 def _society(cell: Cell, mode: Mode, arm: str, prompt: Prompt, found: Outbreak) -> Exhibit:
     mail = cell.mails(prompt, TRIALS, cell.trials)[0]
-    told, asked = cell.office.facts[mail[1]], PAYLOADS[mail[0]].name
+    told, asked = mail.office.facts[mail.fact], PAYLOADS[mail.payload].name
     ends = f"{found.shares[:, -1].mean():.0%} of the members carry it at the end"
-    return Exhibit(mode.channel("edge"), arm, told, asked, "", ends, text_clean=told, text_attacked=mail[2], spreading=found.spreading())
+    return Exhibit(mode.channel("edge"), arm, told, asked, "", ends, text_clean=told, text_attacked=mail.text, spreading=found.spreading())
 
 
 def societies(cell: Cell, relays: Relays, prompt: Prompt) -> list[Spread]:
@@ -82,14 +82,18 @@ def societies(cell: Cell, relays: Relays, prompt: Prompt) -> list[Spread]:
 
 def _members(cell: Cell, relays: Relays, prompt: Prompt, place: int, size: Size) -> Members[str]:
     random = cell.case.random("society", place)
-    # the trials' own mails: what comes of them is known
-    infected = cell.mails(prompt, TRIALS, cell.trials)[place % cell.trials]
-    sources = max(1, size.members // SOURCES)
-    told = [text for *_, text in cell.mails(None, TRIALS, cell.trials)]
+    # a trial's own mail and office: what comes of it there is known
+    mail = cell.mails(prompt, TRIALS, cell.trials)[place % cell.trials]
+    office, sources = mail.office, max(1, size.members // SOURCES)
+    told = [office.clean(fact, 0) for fact in range(INBOX + 1)]
     inboxes = [random.sample(told, INBOX) for _ in range(size.members)]
     for inbox in inboxes[:sources]:
-        inbox[-1] = infected[2]
-    relays.hear([mail for inbox in inboxes for mail in inbox])
+        inbox[-1] = mail.text
+
+    def hear(texts: Sequence[str]) -> list[Heard]:
+        return relays.hear([(office, text) for text in texts])
+
+    hear([text for inbox in inboxes for text in inbox])
     memories: list[Memory[str]] = [Memory(agent, deque(inbox, maxlen=INBOX)) for agent, inbox in enumerate(inboxes)]
     finder = _Finder(cell)
 
@@ -98,9 +102,9 @@ def _members(cell: Cell, relays: Relays, prompt: Prompt, place: int, size: Size)
     ) -> list[Exchange[str] | None]:
         """Each speaker takes up one of its mails; what it sends lies in the listener's inbox."""
         mails = [finder(list(speaker.album)) for speaker in speakers]
-        heard = relays.hear(mails)
+        heard = hear(mails)
         sent = [one.sent for one in heard if one.sent is not None]
-        readings = dict(zip(sent, relays.hear(sent), strict=True))
+        readings = dict(zip(sent, hear(sent), strict=True))
         exchanges: list[Exchange[str] | None] = []
         for mail, one in zip(mails, heard, strict=True):
             after = None if one.sent is None else readings[one.sent]
@@ -109,7 +113,7 @@ def _members(cell: Cell, relays: Relays, prompt: Prompt, place: int, size: Size)
             exchanges.append(None if failed else Exchange(mail, mail, one.sent or "", one.sent, bool(one.done), answers))
         return exchanges
 
-    return Members(memories, meet, lambda mail: min(relays.hear([mail])[0].done, default=NONE), payloads=len(PAYLOADS))
+    return Members(memories, meet, lambda text: min(hear([text])[0].done, default=NONE), payloads=len(PAYLOADS))
 
 
 class _Finder:
@@ -158,17 +162,17 @@ def _transcripts(cell: Cell, mode: Mode, arm: str, relays: Relays, prompt: Promp
     missed = np.argwhere(reached & ~done)
     chosen += [(int(row), int(hop)) for row, hop in missed[:1]]
     for row, hop in chosen:
-        payload, fact, text = mails[row]
-        heard = relays.chains([text], hop + 1, shared=mode.shared)[0][hop]
+        mail = mails[row]
+        heard = relays.chains([(mail.office, mail.text)], hop + 1, shared=mode.shared)[0][hop]
         if heard is not None and not heard.error:
             cell.case.exhibits.append(
                 transcripts.exhibit(
                     mode.channel(f"distance {hop + 1}"),
                     arm,
                     heard.trace,
-                    intent=cell.office.facts[fact],
-                    goal=PAYLOADS[payload].name,
-                    goal_calls=[PAYLOADS[payload].call],
-                    planted={("mails", cell.office.before): ""},
+                    intent=mail.office.facts[mail.fact],
+                    goal=PAYLOADS[mail.payload].name,
+                    goal_calls=[PAYLOADS[mail.payload].call],
+                    planted={("mails", mail.office.before): ""},
                 )
             )

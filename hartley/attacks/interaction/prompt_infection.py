@@ -21,9 +21,9 @@ def prompt_infection(case: SystemCase) -> tuple[Evidence, ...]:
     Left out: payloads split over roles, images, and a rating of mails by a model; everyone has the same two correspondents' names.
     Bends: B. The pathway of mail, meant for what is told, carries what is to be done, and every hop that copies it sends all of it again.
     """
-    office = (reference_office if case.system.reference else plain_office)(case.random("office"))
-    cell, bare = Cell(case, office), Relays(Agent(case.system.policy), office)
-    relays = bare if case.safeguard is None else Relays(guarded(case), office)
+    cell = Cell(case, reference_office if case.system.reference else plain_office)
+    bare = Relays(Agent(case.system.policy))
+    relays = bare if case.safeguard is None else Relays(guarded(case))
     found: list[Evidence] = []
     prompt = None
     for mode in MODES:
