@@ -77,6 +77,7 @@ def test_false_alarms_are_rare():
     [
         (beside("", cross(), normal(0.8)), 500, "moments"),
         (FOREIGN["inliers-3-0.5"], 2000, "moments"),
+        (FOREIGN["silenced-apart-0.2-sparse-2"], 500, "one value in 2"),
         (FOREIGN["spiral-4-normal-2"], 1000, "turn with the radius"),
         (FOREIGN["spiral-6-student-2-3"], 1000, "turn with the radius"),
         (TASKS["spiral-multinormal-sparse-25-25-2-2.0"], 500, "turn with the radius"),

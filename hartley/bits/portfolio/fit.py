@@ -1,4 +1,4 @@
-"""Whether an elliptical copula says all there is: what it cannot explain, searched for in five ways.
+"""Whether an elliptical copula says all there is: what it cannot explain, searched for in six ways.
 
 I(X; Y) = the copula's bits + J(joint) - J(x) - J(y), J the negentropy in coordinates in which the copula is Gaussian; so a
 copula is only as right as these three cancel. Estimates that rest on the same covariance cannot tell; these tests can.
@@ -20,6 +20,8 @@ COORDINATES = (1, 2, 3, 5)
 """Coordinates a side whose joint moments are looked at, those that go together most: few show what many drown."""
 MOST_TURNED = 4
 MOST_ROWS = 5_000
+MOST_TIED = 0.05
+"""A share of rows with one value in a column that a copula, which breaks ties by coin, does not mind."""
 CLEAR = 4.0
 """Standard deviations beyond which a moment is no chance; a few hundred are looked at."""
 CLEAR_SUM = 3.5
@@ -85,6 +87,9 @@ class Residues:
 def misfit(x: Floats, y: Floats, nu: float, claimed: float, *, seed: int = 0) -> str:
     """Why the elliptical copula of x (n, dx) and y (n, dy) that claims `claimed` bits cannot be all; "" where nothing is found."""
     x, y = some_rows(x, y, MOST_ROWS, seed)
+    atom = max(_largest_atom(side) for side in (x, y))
+    if atom > MOST_TIED:
+        return f"one value in {atom:.0%} of the rows of a column: what goes on at it is no copula's"
     residues = Residues.of(x, y, nu, seed)
     for most in COORDINATES:
         bits, deviations = residues.shape(most)
@@ -159,6 +164,11 @@ def some_rows(x: Floats, y: Floats, most: int, seed: int) -> tuple[Floats, Float
         return x, y
     drawn = np.random.default_rng([seed, len(x), most]).choice(len(x), most, replace=False)
     return x[drawn], y[drawn]
+
+
+def _largest_atom(x: Floats) -> float:
+    """The largest share of rows of x (n, d) that have the same value in a column."""
+    return max(int(np.unique(column, return_counts=True)[1].max()) for column in x.T) / len(x)
 
 
 def _turn(residues: Residues) -> bool:
