@@ -56,6 +56,15 @@ def test_what_does_not_help_is_taken_back_and_tried_once(loopback: Loopback) -> 
     assert asked.endpoint.dialect.adapted == ()
 
 
+def test_a_shape_that_does_not_help_is_taken_back_as_well(loopback: Loopback) -> None:
+    asked = loopback.policy(Row(takes=(refuses(lambda _: True, 400, vllm_error("System role not supported")),)))
+    for count in (2, 3):
+        assert isinstance(asked.attempt([START], [])[0], NotMeasured)
+        assert len(loopback.asked) == count
+    assert ["system" in json.dumps(body) for body in loopback.asked] == [True, False, True]
+    assert asked.endpoint.dialect.adapted == ()
+
+
 def test_what_met_one_objection_is_kept_though_there_is_another_one(loopback: Loopback) -> None:
     long = refuses(lambda a: "long" in json.dumps(a), 400, openai_error("This model's maximum context length is 8 tokens"))
     asked = loopback.policy(Row(takes=(NO_SEED, long), gives=message("hello")))
@@ -205,6 +214,19 @@ def test_a_template_that_renders_no_tools_is_noticed_before_anything_is_paid_for
     assert [failure.reason for failure in failures if isinstance(failure, NotMeasured)] == [Reason.UNSEEN] * 3
     assert len(loopback.asked) == before and asked.endpoint.lost == 3
     assert asked.respond([START], []) == [Message("assistant", "ok")], "without tools it is measured as ever"
+
+
+def test_a_server_without_a_parser_whose_template_renders_no_tools(loopback: Loopback) -> None:
+    """It refuses "auto" with one reason, and "none" changes nothing: that is told as what it is, not as a refusal."""
+    no_parser = refuses(
+        lambda a: a.get("tools") and a.get("tool_choice", "auto") == "auto",
+        400,
+        vllm_error('"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'),
+    )
+    asked = loopback.policy(Row(takes=(no_parser,), gives=lambda a: counted(message("ok"), words(a, False))))
+    verdict = first_probe(asked.endpoint, TOOLS, START)
+    assert (verdict.failure, verdict.seen, verdict.usable) == (None, False, False)
+    assert len(asked.endpoint.dialect.adapted) == 1 and "no parser of calls" in asked.endpoint.dialect.adapted[0]
 
 
 @pytest.mark.parametrize("usage", [None, {"prompt_tokens": 10, "completion_tokens": 3}, {"prompt_tokens": 0, "completion_tokens": 0}])

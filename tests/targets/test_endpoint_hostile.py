@@ -14,18 +14,24 @@ from typing import Any
 import httpx2
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hartley.errors import InputError
 from hartley.targets.conversation import Message, ask
 from hartley.targets.endpoint.budget import Budget, Limits
+from hartley.targets.endpoint.choices import read_choice
 from hartley.targets.endpoint.client import EndpointEmbedder
+from hartley.targets.endpoint.dialect import Dialect
 from hartley.targets.endpoint.keys import HIDDEN, Key
 from hartley.targets.endpoint.likelihood import answer_logarithm
 from hartley.targets.endpoint.lines import Lines
 from hartley.targets.endpoint.name import parse
 from hartley.targets.endpoint.outcomes import NotMeasured, Reason
+from hartley.targets.endpoint.refusals import of_status
 from hartley.targets.endpoint.served import Refused, read
 from hartley.targets.endpoint.settings import Settings
+from hartley.targets.endpoint.shapes import carried
 from hartley.targets.endpoint.strict import read_object
 from hartley.targets.endpoint.transport import Transport
 from hartley.targets.endpoint.wire import to_message, usage
@@ -100,6 +106,90 @@ def test_the_largest_answer_that_is_read_takes_a_few_seconds() -> None:
     begun = time.process_time()
     read_object(b'{"a": [' + b'"\\n",' * 990_000 + b"1]}", KEY.hide)
     assert time.process_time() - begun < 8
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8)
+ANY = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=6
+)
+WORDS = st.sampled_from(
+    [
+        "",
+        " ",
+        "stop",
+        "length",
+        "SAFETY",
+        "say",
+        "text",
+        '{"words": "a"}',
+        '"{}"',
+        "{",
+        "<think>a</think>b",
+        "<tool_call>{",
+        "502",
+        "[say()]",
+    ]
+)
+NAMES = [
+    *(
+        "choices",
+        "message",
+        "delta",
+        "content",
+        "tool_calls",
+        "function_call",
+        "function",
+        "name",
+        "arguments",
+        "id",
+        "type",
+        "text",
+        "index",
+    ),
+    *("finish_reason", "finish_details", "error", "code", "status", "metadata", "detail", "loc", "msg", "refusal", "audio", "transcript"),
+    *("reasoning", "reasoning_content", "thinking", "usage", "prompt_tokens", "completion_tokens", "content_filter_results", "filtered"),
+    *("promptFeedback", "prompt_filter_results", "object", "success", "base_resp", "input", "parameters"),
+]
+NODES = st.recursive(
+    ANY | WORDS | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5),
+    max_leaves=20,
+)
+MESSAGES = st.fixed_dictionaries({"content": NODES}, optional=dict.fromkeys(NAMES[4:6] + NAMES[24:29], NODES))
+CHOICES = st.fixed_dictionaries({"message": MESSAGES | NODES}, optional={"finish_reason": WORDS | NODES, "index": NODES, "error": NODES})
+
+
+@settings(max_examples=400)
+@given(
+    st.fixed_dictionaries({"choices": st.lists(CHOICES, min_size=1, max_size=2) | NODES}, optional={"error": NODES, "usage": NODES})
+    | st.dictionaries(st.sampled_from(NAMES), NODES, max_size=6),
+    st.booleans(),
+)
+def test_whatever_a_server_sends_is_a_turn_or_a_reason(body: dict[str, Any], flag: bool) -> None:
+    found: Any
+    try:
+        found = read_choice(body, TOOLS if flag else (), thinking_counts=flag, may_be_silent=not flag)
+    except NotMeasured as failure:
+        found = failure
+    if isinstance(found, NotMeasured):
+        assert str(found).isprintable() and len(str(found)) < 400
+    else:
+        assert isinstance(found.message, Message) and all(call.name == "say" for call in found.message.calls)
+        assert found.message.text or found.message.calls or not flag
+        carried(body)
+    usage(body)
+
+
+@settings(max_examples=200)
+@given(st.integers(300, 599), NODES)
+def test_whatever_a_refusal_says_is_one_reason(status: int, body: Any) -> None:
+    failure = of_status(status, json.dumps(body).encode(), KEY.hide)
+    assert str(failure).isprintable() and len(str(failure)) < 400
+    sent = {"model": "m", "messages": [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}], "tools": TOOLS, "seed": 0}
+    dialect = Dialect()
+    while dialect.learn(failure, sent) is not None:
+        pass
+    assert dialect.put(sent)["model"] == "m"
 
 
 @pytest.mark.parametrize("count", [10**10, 10**400])

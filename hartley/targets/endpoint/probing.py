@@ -96,7 +96,12 @@ def _seen(endpoint: Endpoint, tools: Tools) -> bool | None:
     if longer is None or longer <= bare:
         return None  # it does not count what this question has more either
     endpoint.dialect.adopt("tool-choice", 'tool_choice "auto" is sent, since the server drops tools without it', proven=False)
-    forced = _count(endpoint, SHORT, tools)
+    try:
+        forced = _count(endpoint, SHORT, tools)
+    except NotMeasured as failure:
+        if failure.reason is not Reason.REJECTED:
+            raise
+        forced = None  # it does not take that field at all
     if forced is not None and forced > bare:
         endpoint.dialect.prove(["tool-choice"])
         return True
