@@ -208,6 +208,7 @@ def test_a_template_that_renders_no_tools_is_noticed_before_anything_is_paid_for
     asked = loopback.policy(Row(gives=lambda a: counted(message("ok"), words(a, False))))
     verdict = first_probe(asked.endpoint, TOOLS, START)
     assert (verdict.seen, verdict.usable) == (False, False) and "the same with and without tools" in verdict.line
+    assert asked.endpoint.dialect.adapted == ()
     asked.probe(TOOLS)
     before = len(loopback.asked)
     failures = asked.attempt([START] * 3, TOOLS)
@@ -257,3 +258,14 @@ def test_a_first_probe_of_a_server_without_an_answer_says_why(loopback: Loopback
     asked = loopback.policy(Row(gives=message("", "length")))
     verdict = first_probe(asked.endpoint, TOOLS, START)
     assert verdict.failure is not None and not verdict.usable and verdict.line.startswith("the server gives no answer: cut off by length")
+
+
+def test_a_failure_of_another_kind_takes_nothing_back(loopback: Loopback) -> None:
+    """The first request ends in a connection that is no answer; what it has learned before holds for the next one."""
+    bodies = iter([["no object"], message("hello")])
+    asked = loopback.policy(Row(takes=(NO_SEED,), gives=lambda _: next(bodies)), retries=0)
+    (failure,) = asked.attempt([START], [])
+    assert isinstance(failure, NotMeasured) and failure.reason is Reason.SCHEMA
+    assert asked.respond([START], []) == [Message("assistant", "hello")]
+    assert ["seed" in body for body in loopback.asked] == [True, False, False]
+    assert asked.endpoint.dialect.adapted == ("adapted: seed left out",)

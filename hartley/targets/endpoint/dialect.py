@@ -75,6 +75,11 @@ class Dialect:
                 with contextlib.suppress(OSError):
                     write(self._folder / FILE, json.dumps(whole, indent=1).encode())
 
+    def held(self, body: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
+        """A request was answered as it was sent: what is now done otherwise has held, if it is what was done then."""
+        if self.put(body) == sent:
+            self.prove(tuple(self._kept))
+
     def refute(self, names: Iterable[str]) -> None:
         """What did not help is taken back, and not tried again."""
         with self._lock:

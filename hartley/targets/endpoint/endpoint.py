@@ -172,7 +172,7 @@ class Endpoint:
             answer = self._once(send, sent, check, guess, most, ends)
             if not isinstance(answer, NotMeasured):
                 self._health.well()
-                self.dialect.prove(tried)
+                self.dialect.held(body, sent)
                 return answer
             left = ends - self._clock()
             if left > 0 and attempts <= 2 * MOST_RULES and self.dialect.otherwise(body, sent, answer, before, tried):
@@ -183,11 +183,11 @@ class Endpoint:
             before = answer
             pause = self._waits.after(answer, attempts, left)
             if pause is None:
-                self.dialect.refute(tried)
+                if answer.said:  # else it ended otherwise, which says nothing of what was tried
+                    self.dialect.refute(tried)
                 final = NotMeasured(answer.reason, answer.detail, attempts, answer.wait)
                 self._health.failed(final)
-                # A new exception, outside of any handler: it carries no other one along, and so nothing that another one holds.
-                raise final
+                raise final  # a new one, outside of any handler: it carries no other one along, and so nothing that another one holds
             self._sleep(pause)
 
     def _once(

@@ -95,29 +95,27 @@ def _seen(endpoint: Endpoint, tools: Tools) -> bool | None:
     longer = _count(endpoint, LONG)
     if longer is None or longer <= bare:
         return None  # it does not count what this question has more either
-    endpoint.dialect.adopt("tool-choice", 'tool_choice "auto" is sent, since the server drops tools without it', proven=False)
     try:
-        forced = _count(endpoint, SHORT, tools)
+        forced = _count(endpoint, SHORT, tools, tool_choice="auto")
     except NotMeasured as failure:
         if failure.reason is not Reason.REJECTED:
             raise
-        forced = None  # it does not take that field at all
-    if forced is not None and forced > bare:
-        endpoint.dialect.prove(["tool-choice"])
-        return True
-    endpoint.dialect.refute(["tool-choice"])
-    return False
+        return False  # it does not take that field at all
+    if forced is None or forced <= bare:
+        return False
+    endpoint.dialect.adopt("tool-choice", 'tool_choice "auto" is sent, since the server drops tools without it', proven=True)
+    return True
 
 
-def _count(endpoint: Endpoint, words: str, tools: Tools = ()) -> int | None:
+def _count(endpoint: Endpoint, words: str, tools: Tools = (), **more: Json) -> int | None:
     """The tokens that the server says it has read."""
-    counted = usage(_ask(endpoint, ask(words, pictures=0), tools)[0])
+    counted = usage(_ask(endpoint, ask(words, pictures=0), tools, **more)[0])
     return None if counted is None or not counted[0] else counted[0]
 
 
-def _ask(endpoint: Endpoint, question: Conversation, tools: Tools) -> tuple[Mapping[str, Json], Said]:
+def _ask(endpoint: Endpoint, question: Conversation, tools: Tools, **more: Json) -> tuple[Mapping[str, Json], Said]:
     """The server's own answer to a question, as it is and read."""
-    offered: dict[str, Json] = {"tools": [dict(tool) for tool in tools]} if tools else {}
+    offered: dict[str, Json] = {**({"tools": [dict(tool) for tool in tools]} if tools else {}), **more}
 
     def read(answer: Mapping[str, Json]) -> Said:
         return read_choice(answer, tools, thinking_counts=endpoint.settings.thinking_counts)
