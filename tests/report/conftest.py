@@ -1,5 +1,6 @@
 import importlib.util
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -8,6 +9,9 @@ from typing import Any
 import pytest
 
 from hartley.report import write_report
+
+# The module that makes small runs must be found by name.
+sys.path.insert(0, str(Path(__file__).parent))
 
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
