@@ -254,6 +254,14 @@ def test_a_first_probe_tells_how_calls_come(loopback: Loopback, gives: Any, call
     assert verdict.line.endswith("it is shown the tools") and "\n" not in verdict.line
 
 
+def test_what_a_model_says_to_nothing_in_particular_decides_nothing(loopback: Loopback) -> None:
+    """Without tools it falls silent, or thinks for ever: the trials will tell what that means."""
+    for ends in (message(""), message("", "length")):
+        asked = loopback.policy(Row(gives=lambda a, ends=ends: counted(message("ok") if a.get("tools") else ends, words(a, True))))
+        asked.probe(TOOLS)
+        assert asked.unseen is None and asked.endpoint.lost == 0 and len(loopback.asked) == 2
+
+
 def test_a_first_probe_of_a_server_without_an_answer_says_why(loopback: Loopback) -> None:
     asked = loopback.policy(Row(gives=message("", "length")))
     verdict = first_probe(asked.endpoint, TOOLS, START)

@@ -129,7 +129,7 @@ class EndpointAnswerer:
 
         def job(messages: list[dict[str, Json]], answer: str) -> float:
             asked = requests_for(messages, answer)
-            without, whole = (chat(self.endpoint, turns, 1, more, check=_answered) for turns, more in asked)
+            without, whole = (chat(self.endpoint, turns, 1, more, check=answered) for turns, more in asked)
             return answer_logarithm(without, whole)
 
         pairs = zip(bodies, answers, strict=True)
@@ -141,7 +141,7 @@ class EndpointAnswerer:
 
     def probe(self) -> None:
         """Asks one short question and whether given answers are scored. Raises NotMeasured when the server gives no answer."""
-        chat(self.endpoint, to_messages(ask("Say: ok", pictures=0)), 16, check=_answered)
+        chat(self.endpoint, to_messages(ask("Say: ok", pictures=0)), 16, check=answered)
         try:
             self.log_likelihood([ask("Say: ok", pictures=0)], ["ok"])
         except NotMeasured as failure:
@@ -202,8 +202,8 @@ def _said(
     return said
 
 
-def _answered(answer: Mapping[str, Json]) -> None:
-    """Raises NotMeasured for an answer without a choice. Where one token was asked for, nothing more is expected of it."""
+def answered(answer: Mapping[str, Json]) -> None:
+    """Raises NotMeasured for what is no answer, though not for one without words: where it is not they that are asked for."""
     try:
         read_choice(answer)
     except NotMeasured as failure:

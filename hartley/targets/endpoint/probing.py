@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hartley.targets.arguments import Tools
 from hartley.targets.conversation import Conversation, Json, ask
 from hartley.targets.endpoint.choices import Said, read_choice
-from hartley.targets.endpoint.client import chat
+from hartley.targets.endpoint.client import answered, chat
 from hartley.targets.endpoint.outcomes import NotMeasured, Reason
 from hartley.targets.endpoint.wire import to_messages, usage
 
@@ -47,11 +47,12 @@ def first_probe(endpoint: Endpoint, tools: Tools, question: Conversation) -> Ver
     """
     try:
         seen = _seen(endpoint, tools)
-        said = _ask(endpoint, question, tools)[1] if seen is not False else None
+        answer = _ask(endpoint, question, tools) if seen is not False else None
     except NotMeasured as failure:
         return Verdict(failure, None, "none", f"the server gives no answer: {str(failure).removeprefix('not measured: ')}")
-    if said is None:
+    if answer is None:
         return Verdict(None, False, "none", _unseen().detail)
+    said = read_choice(answer, tools, thinking_counts=endpoint.settings.thinking_counts, may_be_silent=True)
     calls = "unreadable" if said.unreadable else ("written" if said.written else "native") if said.message.calls else "none"
     return Verdict(None, seen, calls, f"{_CALLS[calls]}; {_SEEN[seen]}")
 
@@ -108,17 +109,23 @@ def _seen(endpoint: Endpoint, tools: Tools) -> bool | None:
 
 
 def _count(endpoint: Endpoint, words: str, tools: Tools = (), **more: Json) -> int | None:
-    """The tokens that the server says it has read."""
-    counted = usage(_ask(endpoint, ask(words, pictures=0), tools, **more)[0])
+    """The tokens that the server says it has read. With tools alone its model must have had something to say, or to call."""
+    silent = not tools or bool(more)
+    counted = usage(_ask(endpoint, ask(words, pictures=0), tools, more, answered if silent else None))
     return None if counted is None or not counted[0] else counted[0]
 
 
-def _ask(endpoint: Endpoint, question: Conversation, tools: Tools, **more: Json) -> tuple[Mapping[str, Json], Said]:
-    """The server's own answer to a question, as it is and read."""
-    offered: dict[str, Json] = {**({"tools": [dict(tool) for tool in tools]} if tools else {}), **more}
+def _ask(
+    endpoint: Endpoint,
+    question: Conversation,
+    tools: Tools,
+    more: Mapping[str, Json] | None = None,
+    check: Callable[[Mapping[str, Json]], object] | None = None,
+) -> Mapping[str, Json]:
+    """The server's own answer to a question. check: instead of reading it as one that a silent model has ended itself."""
+    offered: dict[str, Json] = {**({"tools": [dict(tool) for tool in tools]} if tools else {}), **(more or {})}
 
     def read(answer: Mapping[str, Json]) -> Said:
-        return read_choice(answer, tools, thinking_counts=endpoint.settings.thinking_counts)
+        return read_choice(answer, tools, thinking_counts=endpoint.settings.thinking_counts, may_be_silent=True)
 
-    answer = chat(endpoint, to_messages(question), endpoint.settings.longest, offered, check=read, fresh=True)
-    return answer, read(answer)
+    return chat(endpoint, to_messages(question), endpoint.settings.longest, offered, check=check or read, fresh=True)
