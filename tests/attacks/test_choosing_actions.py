@@ -204,6 +204,29 @@ class Asking:
         return f"where is it{' ?' if random.random() >= 0 else ''}"
 
 
+class Streams(SystemCase):
+    """A case that keeps the names of the streams that are drawn from."""
+
+    def random(self, *purpose):
+        self.named.append(purpose)
+        return super().random(*purpose)
+
+
+def streams(policy, run):
+    case = Streams(system=System("fake", policy, Lexical()), safeguard=None, effort=TINY, stream="honest", progress=watched)
+    case.named = []
+    run(case)
+    return case.named
+
+
+def test_every_draw_of_an_injection_has_a_stream_of_its_own_by_name():
+    """A name is a promise: under another one the same plan would give other numbers, and under a shared one dependent numbers."""
+    policy = Errands(lambda wording, met: True)
+    channel = injection.Channel("x", beside_a_question, INJECTIONS[:2], policy.payload)
+    named = streams(policy, lambda case: injection.injection_channel(case, channel))
+    assert named == [("setting",), ("x", "errands"), ("x", "pilots"), ("x", "trials"), ("x", "pilot"), ("x", "pilot"), ("x", "trials")]
+
+
 # speech
 
 
@@ -267,6 +290,11 @@ def test_applications_and_pilots_grow_with_the_budget():
     case.effort = replace(TINY, trials=400)
     table = saying.speech_channel(case, speech(wordings=INJECTIONS[:1]))
     assert len(table.of("attacked")) == 200 and len(policy.said) == 200 + 200 // injection.PILOTS
+
+
+def test_every_draw_of_a_speaker_has_a_stream_of_its_own_by_name():
+    named = streams(Speaking(lambda wording, met: True), lambda case: saying.speech_channel(case, speech(wordings=INJECTIONS[:2])))
+    assert named == [("applications",), ("pilots",), ("pilot", "plain"), ("pilot", "ignoring"), ("trials", "plain")]
 
 
 def test_every_intent_meets_every_symbol_equally_often():
