@@ -24,9 +24,9 @@ MOST_TRIALS: Mapping[str, int] = {"quick": 48, "standard": 320, "full": 640}
 """Chains of an arm: each takes a policy of tools several calls a member."""
 KINDS: Mapping[str, int] = {"quick": 4}
 """Payloads and facts that are sent, where they are fewer than all, so that each is sent often enough for a point."""
-PILOTS: Mapping[str, int] = {"quick": 3, "standard": 8, "full": 16}
+PILOTS: Mapping[str, int] = {"quick": 2, "standard": 6, "full": 12}
 """Chains that go to choosing the wording: so many for each wording, and FINAL times as many for each of the best."""
-FINALISTS, FINAL = 3, 3
+FINALISTS, FINAL = 3, 6
 TRIALS = "trials"
 """The purpose of mails that tables hold."""
 COLUMNS = ("reached", "executed", "did", "told", "error")
