@@ -159,7 +159,7 @@ MESSAGES = st.fixed_dictionaries({"content": NODES}, optional=dict.fromkeys(NAME
 CHOICES = st.fixed_dictionaries({"message": MESSAGES | NODES}, optional={"finish_reason": WORDS | NODES, "index": NODES, "error": NODES})
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(
     st.fixed_dictionaries({"choices": st.lists(CHOICES, min_size=1, max_size=2) | NODES}, optional={"error": NODES, "usage": NODES})
     | st.dictionaries(st.sampled_from(NAMES), NODES, max_size=6),
@@ -180,7 +180,7 @@ def test_whatever_a_server_sends_is_a_turn_or_a_reason(body: dict[str, Any], fla
     usage(body)
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(st.integers(300, 599), NODES)
 def test_whatever_a_refusal_says_is_one_reason(status: int, body: Any) -> None:
     failure = of_status(status, json.dumps(body).encode(), KEY.hide)
