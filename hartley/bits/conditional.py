@@ -40,7 +40,7 @@ def conditional_information(
                errors of the strata's weights.
     cluster    (n,) the independent unit of each trial, as in `hartley.bits.counts.information`, and so is what clusters change.
     The gate shuffles x within each stratum. The point is withheld as in `hartley.bits.counts.information`, with the floors
-    counted over (x, u) and (x, y, u), and 0 by the same equivalence test, against a twentieth of H(X | U).
+    counted over (x, u) and (x, y, u), and 0 by the same equivalence test, against a tenth of H(X | U).
     InputError names the column and the row.
     """
     strata = _strata(x, y, given)

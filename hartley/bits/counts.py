@@ -57,8 +57,8 @@ def information(
     under 10 trials for an input or under 5 trials for an occupied cell, when the point falls below `low`, or when it
     moves by more than max(2 standard errors, 0.1 bit) between half of the trials and all. Too few trials: checks then
     hold `chao_wang_jost_bits`, mostly a better guess than the jackknife there, but by up to 1.1 bits wrong: no point either.
-    No channel, and `high`, then as in `hartley.bits.limits.near_zero_high_bits`, at most a twentieth of the input's entropy: the point
-    is 0 by an equivalence test, `why` says so and checks hold `equivalence_bits`, the twentieth.
+    No channel, and `high`, then as in `hartley.bits.limits.near_zero_high_bits`, at most a tenth of the input's entropy: the point
+    is 0 by an equivalence test, `why` says so and checks hold `equivalence_bits`, the tenth.
     With clusters the jackknife deletes whole clusters, the bracket and the floors are of effective trials (`hartley.bits.design`),
     and the permutation test shuffles no more than was drawn at random; from one cluster nothing is measured.
     Raises InputError for a malformed table, naming the row and the column.
@@ -160,7 +160,7 @@ def _undetected_high_bits(counts: Counts | Floats, joint: Floats, null: Null) ->
     # information is at most max(asked / seen) times that at the inputs' shares, for which the test speaks
     ratio = float((asked[seen > 0] / seen[seen > 0]).max())
     high = max(1.0, ratio) * near_zero_high_bits(counts, null)
-    return high if high <= 2 * EQUIVALENT_SHARE * entropy_bits(asked) else None
+    return high if high <= EQUIVALENT_SHARE * entropy_bits(asked) else None
 
 
 def jackknife_bits(counts: Counts, prior: Floats | None) -> float:

@@ -15,8 +15,8 @@ TRIALS_PER_CELL = 5
 """Floors of a table of counts: trials with every input, and trials in all for every occupied cell."""
 NOTHING_DETECTED = "no channel detected"
 """How the reason begins where the null of independence is not rejected."""
-EQUIVALENT_SHARE = 0.05
-"""An upper limit of this share of the input's entropy says that there is nothing: a twentieth of what was sent."""
+EQUIVALENT_SHARE = 0.1
+"""An upper limit of this share of the input's entropy says that there is nothing: a tenth of what was sent, and the limit itself stands beside the 0."""
 
 
 def first(reasons: Iterable[str]) -> str:

@@ -65,7 +65,7 @@ def test_few_trials_and_a_detected_channel_are_never_zero():
     few = information(symmetric(3, 2 / 3).balanced(27, np.random.default_rng(0)))
     assert few.value is None and few.low == 0
     assert equivalent(0.5, 0.01, 1.0, 10) and not equivalent(0.01, 0.01, 1.0, 10)
-    assert not equivalent(0.5, 0.06, 1.0, 10) and not equivalent(0.5, 0.01, 1.0, 9.9)
+    assert not equivalent(0.5, 0.11, 1.0, 10) and not equivalent(0.5, 0.01, 1.0, 9.9)
 
 
 def test_a_perfect_draw_proves_no_more_than_a_usual_one():
