@@ -208,8 +208,16 @@ def test_a_share_s_limits_are_those_of_its_effective_trials():
     assert (low, high) == pytest.approx(proportion_limits(0.5 * effective, effective))
 
 
-@pytest.mark.parametrize(("hits", "handful"), [([5, 0, 0, 0, 0, 0, 0, 0], True), ([5, 1, 1, 1, 0, 0, 0, 0], False), 
-                                               ([5, 1, 1, 0, 0, 0, 0, 0], True), ([0, 10, 10, 10, 10, 10, 10, 10], True), ([0] * 8, True)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("hits", "handful"),
+    [
+        ([5, 0, 0, 0, 0, 0, 0, 0], True),
+        ([5, 1, 1, 1, 0, 0, 0, 0], False),
+        ([5, 1, 1, 0, 0, 0, 0, 0], True),
+        ([0, 10, 10, 10, 10, 10, 10, 10], True),
+        ([0] * 8, True),
+    ],
+)
 def test_where_a_handful_of_clusters_has_the_rarer_result_a_cluster_counts_as_one_trial_at_most(hits, handful):
     """Of eight clusters four must have it."""
     hits, sizes = np.array(hits, float), np.full(8, 10.0)
