@@ -16,7 +16,7 @@ TRIALS_PER_CELL = 5
 NOTHING_DETECTED = "no channel detected"
 """How the reason begins where the null of independence is not rejected."""
 EQUIVALENT_SHARE = 0.1
-"""An upper limit of this share of the input's entropy says that there is nothing: a tenth of what was sent, and the limit itself stands beside the 0."""
+"""An upper limit of this share of the input's entropy says that there is nothing. The limit itself always stands beside the 0."""
 
 
 def first(reasons: Iterable[str]) -> str:
