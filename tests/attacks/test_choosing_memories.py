@@ -84,6 +84,19 @@ def test_planted_texts_are_chosen_on_questions_that_no_trial_asks():
     assert value(poisonedrag.rates(tables[f"{poisonedrag.PILOT_TEXTS} texts"]), "planted answer given", "attacked") == 0.0
 
 
+def test_no_memory_that_a_pilot_asks_is_asked_in_a_trial(monkeypatch):
+    drawn, targets_of = [], poisonedrag.targets_of
+
+    def kept(case, purpose, *more):
+        drawn.append(targets_of(case, purpose, *more))
+        return drawn[-1]
+
+    monkeypatch.setattr(poisonedrag, "targets_of", kept)
+    poisonedrag.poisonedrag(case_of(Believing()))
+    one, other = ({target.memory.fingerprint for target in part} for part in drawn)
+    assert one and other and one.isdisjoint(other) and 8 in (len(part) for part in drawn)
+
+
 def test_a_planted_text_is_worded_against_the_safeguard_that_it_meets():
     """The safeguard hides all untrusted passages but corrections: what is worded otherwise gets nothing, corrections get all."""
 
