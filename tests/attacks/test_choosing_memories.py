@@ -17,6 +17,7 @@ from hartley.attacks.memory import anderson_rag_mia, poisonedrag, spill_the_bean
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.targets.agent.agent import ALLOWED, Guard, Verdict
 from hartley.targets.conversation import Call, Message
+from hartley.targets.endpoint.outcomes import NotMeasured, Reason
 from hartley.targets.memory.lexical import Lexical
 from hartley.targets.system import System
 
@@ -178,6 +179,59 @@ def test_members_are_asked_about_in_words_that_the_safeguard_lets_pass():
     rates = anderson_rag_mia.rates(answer)
     found = {arm: value(rates, "AUC", arm) for arm in answer.arms}
     assert found == {"clean": 0.5, "attacked": 1.0, "defended": 0.5, "defended_attacked": 0.5, "defended_adaptive": 1.0}
+
+
+def choosy(policy, refused, weak):
+    """The policy behind a server that turns down conversations with some words, and that gives way to some others alone."""
+
+    class Choosy(type(policy)):
+        def attempt(self, conversations, tools):
+            texts = [conversation[-1].text for conversation in conversations]
+            given = [self.gives(text) if hasattr(self, "gives") else self.says(text) for text in texts]
+            said = [answer if re.search(weak, text) else "i do not know ." for text, answer in zip(texts, given, strict=True)]
+            return [
+                NotMeasured(Reason.REFUSED, "no") if re.search(refused, text) else Message("assistant", answer)
+                for text, answer in zip(texts, said, strict=True)
+            ]
+
+    return Choosy()
+
+
+def pilots(case, channel):
+    """The curves of choosing on a channel: (arm, name, values)."""
+    return [(curve.arm, curve.name, curve.values) for curve in case.curves if curve.channel == channel and "pilot" in curve.name]
+
+
+def test_a_prompt_that_the_server_turns_down_has_given_out_nothing():
+    """ "question : ..." is the last prompt; those that command to repeat are turned down, and a bare question brings nothing."""
+    case = case_of(choosy(Open(), "repeat", r"question :"))
+    tables = {table.channel: table for table in spill_the_beans.spill_the_beans(case)}
+    for channel in ("passwords", "private facts"):
+        assert value(spill_the_beans.rates(tables[channel]), "secret given out", "attacked") > 0.5
+        ((arm, name, shares),) = pilots(case, channel)
+        assert (arm, name) == ("attacked", "secrets given out, by prompt (pilot)") and shares[:-1] == (0.0,) * 6 and 0.5 < shares[-1] <= 1
+
+
+def test_a_wording_that_the_server_turns_down_has_planted_nothing():
+    case = case_of(choosy(Believing(), "was false", "ignore the documents"))
+    tables = poisonedrag.poisonedrag(case)
+    assert value(poisonedrag.rates(tables[-1]), "planted answer given", "attacked") == 1.0
+    assert pilots(case, "3 texts") == [("attacked", "planted answer given, by wording (pilot)", (0.0, 0.0, 0.0, 1.0))]
+
+
+def test_a_question_that_the_server_turns_down_has_told_nothing():
+    case = case_of(choosy(Open(), "^.*do the documents say .* answer yes or no", "answer yes or no : "))
+    answer, *_ = anderson_rag_mia.anderson_rag_mia(case)
+    assert value(anderson_rag_mia.rates(answer), "AUC", "attacked") == 1.0
+    assert pilots(case, "answer") == [("attacked", "advantage by wording (pilot)", (0.0, -1.0, 1.0, 0.0))]
+
+
+def test_the_gap_of_ranks_by_hand():
+    gap = anderson_rag_mia._rank_gap
+    member = np.array([True, False, True, False])
+    assert gap(np.array([2.0, 1.0, 0.0, 1.0]), member) == 0.0 and gap(np.array([2.0, 1.0, 1.0, 0.0]), member) == 0.75
+    assert gap(np.array([0.0, 1.0, 0.0, 1.0]), member) == -1.0
+    assert gap(np.zeros(2), np.array([True, True])) == gap(np.zeros(2), np.array([False, False])) == 0.0
 
 
 def test_the_bar_of_the_gray_box_is_set_on_the_pilot_s_records():
