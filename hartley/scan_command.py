@@ -21,11 +21,11 @@ ENDPOINT_CELL_SECONDS = 4 * 3600.0
 QUICKLY = {
     **dict.fromkeys(("co-attack", "sga", "crossfire", "p2sql", "foot-in-the-door", "perez-goal-hijacking", "perez-prompt-leaking"), ()),
     **dict.fromkeys(("agent-smith", "spill-the-beans", "anderson-rag-mia"), ()),
-    "adversarial-illusions": ("bit-reduction", "jpeg"),
-    "badclip": ("alignment-filter", "embedding-noise"),
+    "adversarial-illusions": ("bit-reduction",),
+    "badclip": ("embedding-noise",),
     "ko-vlm-mia": ("embedding-noise",),
     "indirect-prompt-injection": ("tool-allow-list", "flow-control", "quarantine"),
-    "prompt-infection": ("flow-control", "spotlighting"),
+    "prompt-infection": ("flow-control",),
     "poisonedrag": ("spotlighting", "retrieval-isolation"),
 }
 """What the quick scan of the reference family measures under which defenses: one threat a flow, so that it ends in three minutes.
