@@ -28,8 +28,8 @@ QUICKLY = {
     "prompt-infection": ("flow-control",),
     "poisonedrag": ("spotlighting", "retrieval-isolation"),
 }
-"""What the quick scan of the reference family measures under which defenses: one threat a flow, so that it ends in three minutes.
-Naming threats, defenses or flows measures all pairs of them."""
+"""What the quick scan of the reference family measures under which defenses: one threat a flow, so that it ends in three minutes
+(a filter of training pairs trains six models). Naming threats, defenses or flows measures all pairs of them."""
 ALLOWED = ("max_requests", "max_tokens", "max_money", "concurrency", "timeout", "prices", "server_sampling")
 
 
@@ -155,6 +155,8 @@ def _from_options(options: dict[str, Any]) -> Plan:
     defenses = () if options["defenses"] == NO_DEFENSE else _names(options["defenses"]) or tuple(fitting)
     quick = (options["budget"] or "quick") == "quick" and target == resolve.REFERENCE_TARGET
     shortened = quick and not (options["flows"] or options["threats"] or options["defenses"])
+    if shortened:
+        defenses = tuple(name for name in defenses if any(name in QUICKLY.get(threat, defenses) for threat in threats))
     try:
         seeds = tuple(int(text) for text in _names(options["seeds"])) or (0,)
     except ValueError:
