@@ -32,7 +32,7 @@ def test_the_default_is_everything_on_the_reference_family() -> None:
     found = plan()
     assert (found.target, found.data, found.budget, found.seeds) == ("reference", "reference", "quick", (0,))
     assert found.threats == tuple(row.id for row in catalog.threats() if row.implemented)
-    assert found.defenses == tuple(row.id for row in catalog.defenses() if row.implemented)
+    assert plan(budget="standard").defenses == tuple(row.id for row in catalog.defenses() if row.implemented)
     found.validate(catalog)
     assert of(found) == {"model", "system"}
 
