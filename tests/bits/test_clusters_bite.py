@@ -47,6 +47,7 @@ def test_of_each_cluster_the_first_row_with_the_label_that_was_taken_least():
     rows = one_row_of_each(np.array([2, 0, 2, 1]), np.array([0, 1, 1, 0]))
     assert rows.tolist() == [1, 3, 0] and rows.dtype == np.int64, "clusters in their order, rows in theirs"
     assert one_row_of_each(np.array([0, 0, 1, 1, 2, 2]), np.array([5, 6, 5, 6, 5, 6])).tolist() == [0, 3, 4]
+    assert one_row_of_each(np.array([0, 1, 2, 3, 3]), np.array([0, 0, 1, 0, 1])).tolist() == [0, 1, 2, 4]
 
 
 X, Y, G = np.array([0, 1, 1, 0, 2, 2, 0, 1]), np.array([0, 1, 0, 0, 1, 1, 1, 1]), np.array([0, 0, 1, 1, 1, 2, 2, 2])
@@ -60,7 +61,8 @@ def test_trials_are_a_table_and_where_there_are_clusters_their_columns():
     words = "cluster: takes symbols x and y of each trial; a table of counts does not say which trials are of one cluster"
     assert str(caught.value) == words
     plain = trials_of(X, Y, inputs=4, outcomes=3, cluster=np.arange(8))
-    assert plain.unit is None and plain.counts.shape == (4, 3) and len(plain.x) == 0
+    assert plain.unit is None and plain.counts.shape == (4, 3) and len(plain.x) == len(plain.y) == 0
+    assert trials_of([0, 0, 2], [0, 1, 1], inputs=4, outcomes=2).of_used_inputs().counts.tolist() == [[1, 1], [0, 1]]
     found = trials_of(X, Y, inputs=4, outcomes=3, cluster=G)
     assert found.counts.tolist() == [[2, 1, 0], [1, 2, 0], [0, 2, 0], [0, 0, 0]]
     assert (found.x.tolist(), found.y.tolist(), found.unit.tolist()) == (X.tolist(), Y.tolist(), G.tolist())
@@ -127,7 +129,8 @@ def test_an_input_of_one_cluster_keeps_its_row_and_one_that_never_came_has_none(
 
 
 def test_given_a_third_symbol_each_value_has_its_own_table():
-    cubes = [cube_of(X, Y, G, clusters=3, inputs=3, outcomes=2), cube_of(Y, X, G, clusters=3, inputs=2, outcomes=3) * 2]
+    other = np.array([[[3, 0, 1], [0, 2, 0]], [[1, 0, 0], [0, 0, 1]], [[0, 5, 0], [1, 0, 4]]])
+    cubes = [cube_of(X, Y, G, clusters=3, inputs=3, outcomes=2), other]
     sizes = np.stack([cube.sum((1, 2)) for cube in cubes])
     whole = sum(cube.sum() * plug_in(cube.sum(0)) for cube in cubes) / sizes.sum()
     left = []
@@ -148,6 +151,14 @@ def test_floors_are_counted_in_effective_trials():
     assert too_few_clusters(cube[:, :2], counted[:2], Design(4, 4.1)) == rare
     alone = "too few clusters for a point: an input has only one, needs 2; the interval holds"
     assert too_few_clusters(cube, np.array([True, True, True]), Design(4, 1.0)) == alone
+    assert too_few_clusters(cube[:2, :2], counted[:2], Design(2, 1.0)) == "", "two clusters with an input are enough"
+    thin = np.tile(np.array([[[1, 0, 0], [1, 0, 0]]]), (10, 1, 1))
+    assert too_few_clusters(thin, np.array([True, True]), Design(10, 1.0)) == "", "a trial in each cluster counts, an empty cell does not"
+    each = np.zeros((12, 2, 12), int)
+    each[np.arange(12), :, np.arange(12)] = 1
+    assert too_few_clusters(each, np.array([True, True]), Design(12, 1.0)).startswith(
+        "too few trials for a point: 24 over 24 occupied cells"
+    )
     wide = np.full((4, 2, 12), 1)
     words = (
         "too few trials for a point: 95 over 24 occupied cells, needs 120; the interval holds (trials divided by the design effect, 1.0)"
@@ -175,10 +186,10 @@ def test_a_null_is_at_most_as_strong_as_the_spread_within_inputs_makes_it():
     weak, strong = Null(0.5, unit, 0.1, 0.2), Null(0.5, 1.0001 * unit, 0.1, 0.2)
     assert design.calm(weak, counts) == weak
     assert design.calm(strong, counts) == Null(0.5, pytest.approx(unit), pytest.approx(np.sqrt(2) * unit), 0.2)
-    wide = np.array([[5, 5, 1], [4, 6, 1], [3, 3, 1]])
+    wide = np.array([[5, 5, 1, 0], [4, 6, 0, 0], [3, 3, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
     found = design.calm(Null(0.5, 9.0, 9.0), wide)
-    assert found.mean_bits == pytest.approx(4 * 2.0 / (2 * 29 * np.log(2))) and found.deviation_bits == pytest.approx(
-        found.mean_bits / np.sqrt(2)
+    assert found.mean_bits == pytest.approx(6 * 2.0 / (2 * 28 * np.log(2))) and found.deviation_bits == pytest.approx(
+        found.mean_bits / np.sqrt(3)
     )
 
 
@@ -216,6 +227,8 @@ def test_a_share_s_limits_are_those_of_its_effective_trials():
         ([5, 1, 1, 0, 0, 0, 0, 0], True),
         ([0, 10, 10, 10, 10, 10, 10, 10], True),
         ([0] * 8, True),
+        ([9, 10, 10, 10, 10, 10, 10, 10], True),
+        ([9, 9, 9, 9, 10, 10, 10, 10], False),
     ],
 )
 def test_where_a_handful_of_clusters_has_the_rarer_result_a_cluster_counts_as_one_trial_at_most(hits, handful):
@@ -275,7 +288,8 @@ def test_with_the_inputs_law_each_input_is_centered_by_itself():
 
 def test_strata_have_one_design_over_all_of_them():
     x, y, g = columns(7, n=300)
-    u = np.random.default_rng(0).integers(0, 2, 300)
+    y = np.where(g < 3, y, (y + (g == 4)) % 3)
+    u = np.random.default_rng(0).integers(0, 3, 300) // 2
     cubes = [cube_of(x[u == k], y[u == k], g[u == k], clusters=6, inputs=3, outcomes=3) for k in (0, 1)]
     joints = [cube.sum(0) / cube.sum() for cube in cubes]
     density = np.array([np.log2(joints[k][a, b] / (joints[k].sum(1)[a] * joints[k].sum(0)[b])) for a, b, k in zip(x, y, u, strict=True)])
@@ -284,11 +298,27 @@ def test_strata_have_one_design_over_all_of_them():
     for k in (0, 1):
         parts[u == k, 9 * k : 9 * k + 9] = slow_cells(x[u == k], y[u == k], g[u == k], joints[k])
     cells = by_rows(parts, g)
-    assert found.cells == pytest.approx(cells) and found.effect == pytest.approx(
-        max(by_rows((density - density.mean())[:, None], g), cells)
+    assert (
+        cells > 1.2
+        and found.cells == pytest.approx(cells)
+        and found.effect == pytest.approx(max(by_rows((density - density.mean())[:, None], g), cells))
     )
     nats = sum((u == k).sum() * information_of_law(joints[k]) for k in (0, 1)) * np.log(2)
     assert found.independence_p == pytest.approx(stats.f.sf(2 * nats / cells / 8, 8, 8 * 5))
+
+
+def test_an_input_and_an_outcome_of_one_trial_count():
+    x, y, g = columns(3)
+    x, y = np.append(x, 3), np.append(y, 4)
+    y[0] = 3
+    g = np.append(g, 5)
+    found = table_design(cube_of(x, y, g, clusters=6, inputs=4, outcomes=5), None)
+    joint = cross_tabulate(x, y, inputs=4, outcomes=5) / len(x)
+    px, py, said = joint.sum(1), joint.sum(0), joint / joint.sum(1)[:, None]
+    cells = [((x == a) - px[a]) * ((y == b) - said[x, b]) / np.sqrt(px[a] * py[b]) for a in range(4) for b in range(5)]
+    assert found.cells == pytest.approx(by_rows(np.array(cells).T, g))
+    statistic = 2 * len(x) * information_of_law(joint) * np.log(2) / found.cells
+    assert found.independence_p == pytest.approx(stats.f.sf(statistic / 12, 12, 12 * 5))
 
 
 def test_a_table_of_one_input_has_nothing_to_test():
