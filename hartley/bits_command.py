@@ -56,7 +56,7 @@ def bits(
     Every number comes with limits that hold, and a point that cannot be trusted is withheld.
     """
     sorts = _sorts(kinds)
-    from hartley.bits.files.prior import read_prior
+    from hartley.bits.files.prior import prior_facts, read_prior
     from hartley.bits.files.samples import read_samples
     from hartley.bits.files.statement import MOST_ROWS, planned, statement
 
@@ -64,10 +64,11 @@ def bits(
     with _meter(file) as meter:
         samples = read_samples(file, x, y, cluster=cluster, sorts=sorts, header=header, progress=meter)
     plan = planned(samples, rows=rows or MOST_ROWS, seed=seed)
+    facts = (*plan.facts, *prior_facts(law))
     said = statement(plan.samples, prior=law, everything=everything, dependent=plan.dependent, seed=seed, told=_told)
     if as_json:
         record = {
-            "facts": list(plan.facts),
+            "facts": list(facts),
             "rows": samples.rows,
             "measured_rows": plan.samples.rows,
             "seed": seed,
@@ -78,7 +79,7 @@ def bits(
         return
     width = shutil.get_terminal_size((0, 0)).columns
     first = next(said)  # before anything is printed: whatever is wrong with the samples is wrong by now
-    for line in itertools.chain(plan.facts, map(str, itertools.chain([first], said))):
+    for line in itertools.chain(facts, map(str, itertools.chain([first], said))):
         _told("")
         click.echo(textwrap.fill(line, width, subsequent_indent="  ", break_on_hyphens=False) if width > 20 else line)
 

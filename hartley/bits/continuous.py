@@ -17,6 +17,7 @@ from hartley.bits.value import Bits
 
 FEWEST_ROWS = 40
 SATURATION = 0.8
+_NO_HIGH = "between numbers no test limits from above what it does not see"
 ESTIMATOR = "portfolio: copula, neighbors on what goes together, cells; cross-fitted critic below"
 
 
@@ -48,7 +49,7 @@ def continuous_information(x: ArrayLike, y: ArrayLike, *, kind: str = "informati
     p = dependence_p(sides.x, sides.y, seed=seed)
     checks = {"permutation_p": p, "rows_used": float(n)}
     if p > GATE:
-        return Bits(None, 0.0, None, n, estimator, kind, False, not_detected(p, None), checks)
+        return Bits(None, 0.0, None, n, estimator, kind, False, f"{not_detected(p, None)}; {_NO_HIGH}", checks)
     found = examined(sides.x, sides.y, seed=seed)
     name, point = chosen(found)
     bounds = list(found.bounds.values())

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hartley.bits.files import delimited
 from hartley.bits.files.columns import MOST_SYMBOLS, Text, shown
 from hartley.bits.files.delimited import read_delimited
-from hartley.bits.files.prior import prior_for, read_prior
+from hartley.bits.files.prior import prior_facts, prior_for, read_prior
 from hartley.bits.files.samples import Samples, Symbols, Vectors, chosen, read_samples
 from hartley.errors import InputError
 
@@ -412,10 +412,31 @@ def test_a_prior_is_uniform_or_a_table(tmp_path: Path) -> None:
     np.testing.assert_array_equal(prior_for(read_prior(str(path)), whole), [0.75, 0.25])
 
 
+def test_a_prior_that_was_rounded_is_divided_by_its_sum_and_that_is_said(tmp_path: Path) -> None:
+    rounded = read_prior(str(table(tmp_path / "p.csv", [["red", 0.3333], ["blue", 0.6666]])))
+    np.testing.assert_allclose(prior_for(rounded, SIDE), [1 / 3, 2 / 3], rtol=1e-12)
+    assert prior_facts(rounded) == ("the probabilities of --prior sum to 0.9999, and are divided by that",)
+    assert prior_facts({"red": 0.25, "blue": 0.75}) == prior_facts("uniform") == prior_facts(None) == ()
+
+
+@pytest.mark.parametrize("cells", [["1,234", "999", "-12,000.5"], ["0,5", "1,25", "3"], ["1 234", "5"], ["1.234.567", "8"]])
+def test_numbers_with_separators_are_told_and_not_taken_as_labels(tmp_path: Path, cells: list[str]) -> None:
+    path = table(tmp_path / "t.csv", [[cells[row % len(cells)], "ab"[row % 2]] for row in range(60)], ["x", "y"])
+    with pytest.raises(InputError, match="column 'x' holds numbers with separators"):
+        read_samples(path)
+    assert isinstance(read_samples(path, sorts={"x": "symbols"}).x, Symbols)
+
+
+def test_labels_that_hold_commas_stay_labels(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", [["1,234" if row % 2 else "many", "ab"[row % 2]] for row in range(60)], ["x", "y"])
+    assert isinstance(read_samples(path).x, Symbols)
+
+
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
         ([["red", 0.5], ["blue", 0.4]], "sum to 0.9"),
+        ([["red", 0.5], ["blue", 0.498]], "sum to 0.998"),
         ([["red", 1.0]], "says nothing of 'blue'"),
         ([["red", 0.5], ["blue", 0.25], ["green", 0.25]], "'green' has probability 0.25 and never occurs"),
         ([["red", 1.0], ["blue", 0.0]], "takes probabilities above 0"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,21 @@ class Text:
 
 
 Column = Numbers | Text
+_SEPARATED = re.compile(r"[+-]?(?:\d{1,3}(?:[, '\u00a0\u202f]\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})*,\d+|\d{1,3}(?:\.\d{3}){2,})", re.ASCII)
+
+
+def separated(cells: Iterable[str]) -> str | None:
+    """A cell that is a number written with separators ("1,234", "1 234", "0,5"), where all others are numbers too; else None."""
+    found = None
+    for cell in map(str.strip, cells):
+        if _SEPARATED.fullmatch(cell):
+            found = found or cell
+            continue
+        try:
+            float(cell)
+        except ValueError:
+            return None
+    return found
 
 
 def shown(text: object, limit: int = 48) -> str:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from hartley.bits.files.columns import MOST_SYMBOLS, Choose, Codes, Column, Numbers, Progress, Text, shown
+from hartley.bits.files.columns import MOST_SYMBOLS, Choose, Codes, Column, Numbers, Progress, Text, separated, shown
 from hartley.bits.tables import Floats
 from hartley.errors import InputError
 
@@ -245,4 +245,6 @@ def _tell_cell(stream: BinaryIO, where: str, separator: str, column: tuple[int, 
     if _absent(cell):
         raise InputError(f"{place}: got {shown(cell)}, takes symbols or finite numbers")
     takes = f"takes numbers alone, or at most {MOST_SYMBOLS:,} symbols"
+    if separated([cell]):
+        takes = "takes numbers without separators and with a decimal point"
     raise InputError(f"{place}: got {shown(cell)!r} in a column of over {MOST_SYMBOLS:,} distinct cells; {takes}")

@@ -16,6 +16,8 @@ from hartley.bits.tables import Floats
 from hartley.errors import InputError
 
 Prior = Literal["uniform"] | Mapping[str, float]
+_ROUNDED, _EXACT = 1e-3, 1e-6
+"""How far from 1 probabilities that were rounded may sum, and how far nothing needs to be said of it."""
 
 
 def read_prior(text: str) -> Prior:
@@ -53,6 +55,12 @@ def prior_for(prior: Prior, side: Symbols) -> Floats:
     bad = next((name for name in side.names if not prior[name] > 0), None)
     if bad is not None:
         raise InputError(f"--prior: {shown(bad)!r} has probability {prior[bad]:g} and occurs in {side.name}; takes probabilities above 0")
-    if not math.isclose(law.sum(), 1, abs_tol=1e-6):
+    if not math.isclose(law.sum(), 1, abs_tol=_ROUNDED + 1e-12):
         raise InputError(f"--prior: the probabilities sum to {law.sum():.6g}, takes 1")
     return np.asarray(law / law.sum(), dtype=np.float64)
+
+
+def prior_facts(prior: Prior | None) -> tuple[str, ...]:
+    """What has to be said of the law before it is used: that it was rounded, and is divided by its sum."""
+    total = 1.0 if prior is None or prior == "uniform" else sum(prior.values())
+    return () if abs(total - 1) <= _EXACT else (f"the probabilities of --prior sum to {total:.6g}, and are divided by that",)

@@ -15,7 +15,7 @@ import numpy as np
 
 from hartley.bits.files.arrays import read_npy, read_npz
 from hartley.bits.files.chosen import chosen, chosen_with_cluster
-from hartley.bits.files.columns import MOST_SYMBOLS, Choice, Codes, Column, Numbers, Progress, Text, shown
+from hartley.bits.files.columns import MOST_SYMBOLS, Choice, Codes, Column, Numbers, Progress, Text, separated, shown
 from hartley.bits.files.delimited import read_delimited
 from hartley.bits.tables import Counts, Floats
 from hartley.errors import InputError
@@ -174,6 +174,11 @@ def _side(end: str, columns: list[Column], sort: Sort | None, where: str) -> Sid
     text = next((column for column in columns if isinstance(column, Text)), None)
     if sort == "numbers" and text is not None:
         raise InputError(f"{where}: {label} cannot be numbers: column {shown(text.name)!r} holds {shown(text.symbols[0])!r}")
+    if text is not None and sort != "symbols" and (cell := separated(text.symbols)) is not None:
+        raise InputError(
+            f"{where}: column {shown(text.name)!r} holds numbers with separators ({shown(cell)!r}); takes them without and with a decimal "
+            f"point, or as labels with --as {end}=symbols"
+        )
     if sort != "numbers":
         symbols = _as_symbols(label, columns, where, forced=sort == "symbols")
         if symbols is not None:
