@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hartley.attacks.memory import anderson_rag_mia, poisonedrag, spill_the_bean
 from hartley.attacks.memory.planting import targets_of
 from hartley.attacks.memory.wordings import styles
 from hartley.bits.for_evidence import for_evidence
+from hartley.bits.limits import proportion_limits
 from hartley.defenses.system.retrieval_isolation import DEFENSE as ISOLATION
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.evidence import Evidence
@@ -118,6 +120,20 @@ def test_planted_texts_win_when_they_are_the_majority_of_what_is_retrieved(poiso
     assert (tables["5 texts"].of("attacked").costs["planted_retrieved"] == 5).all()
     assert (tables["1 text"].of("attacked").costs["planted_first_rank"] == 1).all()
     assert np.isnan(tables["1 text"].of("clean").costs["planted_first_rank"]).all()
+
+
+def test_what_one_index_missed_is_one_miss_and_not_five(poisoned) -> None:
+    table = poisoned[1]["1 text"].of("clean")
+    n, missed = len(table), len(table) // 5
+    recall = {**table.costs, "index_recall": np.where(np.arange(n) < missed, 0.0, 1.0)}
+    rows = replace(table, cluster=np.arange(n), costs=recall)
+    found = next(rate for rate in poisonedrag.rates(rows) if rate.name == "nearest entries that the index finds")
+    low, high = proportion_limits(n - missed, n)
+    assert found.value == pytest.approx(1 - missed / n) and (found.n, found.clusters) == (5 * n, n)
+    assert found.low == pytest.approx(low, abs=0.01) and found.high == pytest.approx(high, abs=0.01)
+    assert found.design_effect == pytest.approx(5 * n / (n - 1), abs=0.01)
+    alone = next(rate for rate in poisonedrag.rates(replace(rows, cluster=np.zeros(n, int))) if rate.name == found.name)
+    assert (alone.low, alone.high, alone.clusters) == (0.0, 1.0, 1)
 
 
 def test_bits_say_what_the_rates_say(poisoned) -> None:

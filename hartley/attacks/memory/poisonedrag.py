@@ -13,7 +13,8 @@ from hartley.attacks.exhibit import Exhibit
 from hartley.attacks.memory.planting import Target, targets_of
 from hartley.attacks.memory.readers import K, Readers, Told, readers_of, told, told_once
 from hartley.attacks.memory.wordings import Style, styles
-from hartley.bits.limits import proportion_limits
+from hartley.bits.clustered import ONE
+from hartley.bits.design import share_limits
 from hartley.bits.rates import Rate, success_rate
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.endpoint.outcomes import NotMeasured
@@ -63,13 +64,22 @@ def rates(evidence: Evidence) -> tuple[Rate, ...]:
             )
             retrieved = success_rate("planted text retrieved", arm, met.astype(int), headline=False, cluster=part.cluster)
             found += [rate for rate in (retrieved, given) if rate]
-        passages = len(part) * K
-        recall = float(part.costs["index_recall"].mean())
-        limits = proportion_limits(round(recall * passages), passages)
-        low, high = min(recall, limits[0]), max(recall, limits[1])
-        name = "nearest entries that the index finds"
-        found.append(Rate(name, arm, recall, low, high, passages, "Clopper-Pearson 95%", headline=False, better="user"))
+        found.append(_recall(part, arm))
     return tuple(found)
+
+
+def _recall(part: Evidence, arm: str) -> Rate:
+    """The share of the nearest entries that the index gave. The entries of one memory were found or missed by one index."""
+    recall, unit = part.costs["index_recall"], np.unique(part.units, return_inverse=True)[1]
+    hits, sizes = np.bincount(unit, recall * K), np.bincount(unit) * K
+    value, design = float(recall.mean()), None
+    low, high, name = 0.0, 1.0, f"no limits, {ONE}"
+    if len(sizes) > 1:
+        low, high, design = share_limits(hits, sizes)
+        name = "Korn-Graubard 95% over clusters"
+    stated = (1, None) if design is None else design.stated
+    what = "nearest entries that the index finds"
+    return Rate(what, arm, value, min(low, value), max(high, value), len(part) * K, name, False, "user", *stated)
 
 
 def _channel(case: SystemCase, readers: Readers, targets: Sequence[Target], chosen: Mapping[str, Style], count: int) -> Evidence:
