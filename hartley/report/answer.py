@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from hartley.report.defended import defended, rescued
+from hartley.report.defended import defended, elsewhere, rescued
 from hartley.report.lines import Guard, Line
 from hartley.report.numbers import apart, difference
 from hartley.report.ranking import Place, Ranking, ranked, widened, writes
@@ -42,7 +42,7 @@ def answer(lines: Sequence[Line], names: Mapping[str, str], levels: Mapping[str,
         verdict=(*_weak(lines, names), *_verdict(ranking, leaks, names, any(line.weak for line in lines))),
         clean=_clean(lead, same if lead is not None else lines),
         attack=(*_attack(ranking, names), *_leak(leaks, names)),
-        defense=defended(lead, names),
+        defense=(*defended(lead, names), *elsewhere(lines)),
         missing=_missing(lines),
         lead=lead,
         guard=next(iter(lead.rescue.helping), None) if lead is not None else None,
@@ -80,6 +80,11 @@ def _verdict(ranking: Ranking, leaks: Ranking, names: Mapping[str, str], weak: b
             return ("What an attack takes from the service was not measured; a secret can be read from it.",)
         if weak:
             return ()
+        if leak is not None:
+            most = "" if leak.sure.low is None else f"; up to {-leak.sure.low:.2f} bits could still be read"
+            return (
+                f"No attack of this run reads a demonstrable part of a secret{most}. What one takes from the service was not measured.",
+            )
         return ("Not measured: this run says nothing about what an attack can do, for better or worse.",)
     place, count = ranking.places[0], ranking.compared
     lead = place.line
@@ -88,19 +93,20 @@ def _verdict(ranking: Ranking, leaks: Ranking, names: Mapping[str, str], weak: b
     attacked, clean = (widened(lead.number("utility_bits", arm), count) for arm in ("attacked", "clean"))
     name = name_of(lead.threat, names)
     if place.sure.high is not None and place.sure.high < 0:
-        gone = ": it destroys the service" if attacked.nil or lead.number("utility_bits", "attacked").nil else ""
-        head: Sentence = ("Under ", name, " the adversary has more say in the outcome than the user", gone)
+        gone = " the service is destroyed, and" if lead.number("utility_bits", "attacked").nil else ""
+        head: Sentence = ("Under ", name, gone, " the adversary has more say in the outcome than the user")
     elif lead.number("utility_bits", "attacked").nil:
         head = (name, " destroys the service: of what the user means ", lead.number("utility_bits", "attacked"), " bits get through")
     elif apart(attacked, clean) and fraction(attacked.sure_high, clean.sure_low) < 0.5:
         head = ("Under ", name, " less than half of what the user means still gets through")
     elif apart(attacked, clean):
-        head = ("Attacks take a part of the service; ", name, " takes the most")
+        most = " is among those that take the most" if ranking.ties else " takes the most"
+        head = ("Attacks take a part of the service; ", name, most)
         if place.sure.low is not None and place.sure.low > 0:
             head = (*head, ", and the user still has more say than the adversary")
     else:
         loss = difference(clean, attacked, "price_bits").high
-        could = "" if loss is None else f", who could still lose up to {loss:.2f} bits"
+        could = "" if loss is None else f", who could still lose up to {_possible(loss, lead):.2f} bits"
         head = ("Under ", name, f" the adversary gets a say in what is done; no loss of the user's is demonstrated{could}")
     return (*head, *rescued(lead, names), ".", *_tied(ranking, names))
 
@@ -110,7 +116,7 @@ def _nothing_shown(ranking: Ranking) -> Sentence:
     taken, given = [], []
     for place in ranking.places:
         pair = [widened(place.line.number("utility_bits", arm), ranking.compared) for arm in ("clean", "attacked")]
-        taken += [high for high in [difference(pair[0], pair[1], "price_bits").high] if high is not None]
+        taken += [_possible(high, place.line) for high in [difference(pair[0], pair[1], "price_bits").high] if high is not None]
         adversary = widened(place.line.number("adversary_bits", "attacked"), ranking.compared)
         given += [adversary.high] if adversary.high is not None else []
     take = f"up to {max(0.0, *taken):.2f} bits" if taken else "an amount that was not bounded"
@@ -119,15 +125,26 @@ def _nothing_shown(ranking: Ranking) -> Sentence:
     return (f"No attack of this run takes a demonstrable part of the service; one could still take {take}{give}{many}.",)
 
 
+def _possible(bits: float, line: Line) -> float:
+    """No more than was sent can be lost, however wide the limits are."""
+    return bits if line.possible_bits is None else min(bits, line.possible_bits)
+
+
+def _compared(ranking: Ranking) -> str:
+    """What the rows of a ranking are, in words: with several seeds the same channel stands there more than once."""
+    return "channels" if len({place.line.seed for place in ranking.places}) < 2 else "channels and seeds"
+
+
 def _tied(ranking: Ranking, names: Mapping[str, str]) -> Sentence:
     """That the worst was picked from many, and how many are as bad as far as this run can tell."""
     if ranking.compared < 2 or ranking.worst is None:
         return ()
     name, ties, others = name_of(ranking.worst.threat, names), len(ranking.ties), ranking.compared - 1
     if not ties:
-        return (" ", name, f" is demonstrably the worst of the {ranking.compared} channels compared.")
+        return (" ", name, f" is demonstrably the worst of the {ranking.compared} {_compared(ranking)} compared.")
     are = "is" if ties == 1 else "are"
-    return (f" {ties} of the {others} other channels compared {are} not demonstrably different from ", name, ": ties.")
+    end = f" need not be the worst: {ties} of the {others} other {_compared(ranking)} compared {are} not demonstrably different (ties)."
+    return (" ", name, end)
 
 
 def _clean(lead: Line | None, lines: Sequence[Line]) -> Sentence:
@@ -139,11 +156,13 @@ def _clean(lead: Line | None, lines: Sequence[Line]) -> Sentence:
         return ("What ", Said(shown.target), " delivers without an attack was not measured on this channel.")
     ceiling = f" of the {shown.possible_bits:.2f} that are possible" if shown.possible_bits else ""
     channel: Sentence = (" (channel ", Said(shown.name), ")") if shown.name else ()
-    others = [line.number("utility_bits", "clean").value for line in lines if line.channel is not None and line.kind != "read"]
-    values = [value for value in others if value is not None]
+    others = [line.number("utility_bits", "clean") for line in lines if line.channel is not None and line.kind != "read"]
+    values = [other.value for other in others if other.value is not None]
+    lows = [other.low or 0.0 for other in others if other.withheld]
     spread = ""
     if len(values) > 1 and f"{min(values):.2f}" != f"{max(values):.2f}":
-        spread = f" Over the {len(values)} channels with a point it is {min(values):.2f} to {max(values):.2f}."
+        rest = f"; on {len(lows)} more the point is withheld, and it could be as low as {min(lows):.2f}" if lows else ""
+        spread = f" Over the {len(values)} channels with a point it is {min(values):.2f} to {max(values):.2f}{rest}."
     held = "; the point is withheld" if number.withheld else ""
     return ("Left alone, ", Said(shown.target), " delivers ", number, " bits per use", ceiling, *channel, held, ".", spread)
 
@@ -153,9 +172,10 @@ def _attack(ranking: Ranking, names: Mapping[str, str]) -> Sentence:
         return ("No attack on a service was measured that could be ranked.",)
     place = ranking.places[0]
     lead, several = place.line, ranking.compared > 1
-    of = f" of {ranking.compared} channels compared" if several else " measured"
+    of = f" of {ranking.compared} {_compared(ranking)} compared" if several else " measured"
+    worst = f"One of {len(ranking.ties) + 1} tied for the worst" if ranking.ties else "The worst"
     start: Sentence = (
-        f"The worst{of}, " if place.shown else f"Not shown to do anything, the least is left{of} by ",
+        f"{worst}{of}, " if place.shown else "No attack is shown to take or write anything; the least may be left by ",
         name_of(lead.threat, names),
     )
     return (*start, ", " if place.shown else ", which ", *_effect(lead), ".", *_metric(lead), *_sure(place, ranking, names))
@@ -198,11 +218,10 @@ def _sure(place: Place, ranking: Ranking, names: Mapping[str, str]) -> Sentence:
     """The margin by which it was ranked, and which others cannot be told from it."""
     if ranking.compared < 2 or not place.sure.interval:
         return ()
-    head = f" What the user keeps over the adversary is {place.sure.interval} bits by limits that hold for all {ranking.compared} at once"
+    head = f" Its margin, utility minus adversary bits, is {place.sure.interval} by limits that hold for all {ranking.compared} at once"
     if not ranking.ties:
-        return (f"{head}, and demonstrably less than with any other.",)
-    are = "is" if len(ranking.ties) == 1 else "are"
-    return (f"{head}; ", *listed([tie.line for tie in ranking.ties], names), f" {are} not demonstrably different.")
+        return (f"{head}, demonstrably below that of any other.",)
+    return (f"{head}. Tied with it: ", *listed([tie.line for tie in ranking.ties], names), ".")
 
 
 def _leak(leaks: Ranking, names: Mapping[str, str]) -> Sentence:
@@ -210,10 +229,11 @@ def _leak(leaks: Ranking, names: Mapping[str, str]) -> Sentence:
         return ()
     place = leaks.places[0]
     number = place.line.number("adversary_bits", "attacked")
-    of = f", of {leaks.compared} channels that read compared at once," if leaks.compared > 1 else ""
+    of = f", the first of {leaks.compared} {_compared(leaks)} that read," if leaks.compared > 1 else ""
     start: Sentence = (" As for secrets, ", name_of(place.line.threat, names), of)
     if place.shown:
-        return (*start, " reads ", number, " bits of a secret per use.")
+        tied: Sentence = (" Tied with it: ", *listed([tie.line for tie in leaks.ties], names), ".") if leaks.ties else ()
+        return (*start, " reads ", number, " bits of a secret per use.", *tied)
     most = "" if place.sure.low is None else f", but up to {-place.sure.low:.2f} bits could still be read"
     return (*start, f" reads no demonstrable part of a secret{most}.")
 

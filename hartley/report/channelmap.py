@@ -9,7 +9,7 @@ from hartley.report import shapes
 from hartley.report.facts import Facts
 from hartley.report.lines import Line
 from hartley.report.numbers import Number
-from hartley.report.ranking import worst
+from hartley.report.ranking import ranked
 from hartley.report.words import FLOWS
 
 
@@ -31,6 +31,8 @@ class Lane:
     intruder: str
     intent_held: bool
     intruder_held: bool
+    tied: bool = False
+    """Whether another channel of the flow is not demonstrably less bad."""
 
 
 def lanes(lines: Sequence[Line], catalog: Mapping[str, Facts], scale: float) -> tuple[Lane, ...]:
@@ -41,11 +43,13 @@ def lanes(lines: Sequence[Line], catalog: Mapping[str, Facts], scale: float) -> 
         here = [line for line in lines if line.threat in catalog and catalog[line.threat].flow == flow]
         # What the inferring flow is about is the secret; what its threats do to the service stands in the table.
         reads = flow == "inferring"
-        line = worst(here, reading=reads) or worst(here, reading=not reads) or _counted(here)
+        order = ranked(here, reading=reads)
+        order = order if order.places else ranked(here, reading=not reads)
+        line = order.worst or _counted(here)
         line = line or next((item for item in here if item.channel is not None), None)
         bands = _bands(line, scale) if line is not None else ("", "", False, False)
         done = len({item.threat for item in here if item.channel is not None})
-        result.append(Lane(flow, sends, gets, line, done, sum(row.implemented for row in rows), len(rows), *bands))
+        result.append(Lane(flow, sends, gets, line, done, sum(row.implemented for row in rows), len(rows), *bands, bool(order.ties)))
     return tuple(result)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from hartley.report.lines import Guard, Line
 from hartley.report.numbers import Number, apart, difference
@@ -14,12 +14,12 @@ def rescued(lead: Line, names: Mapping[str, str]) -> Sentence:
     """The end of the verdict: what the strongest defense does about the worst attack."""
     found = lead.rescue
     if found.strongest is None:
-        return (", and no defense was measured against it",)
+        return ("; no defense was measured against it",)
     if not found.helping:
         return (
-            (f", and of the {found.compared} defenses measured none is demonstrably better than no defense",)
+            (f"; of the {found.compared} defenses measured none is demonstrably better than no defense",)
             if found.compared > 1
-            else (", and the one defense measured is not demonstrably better than none",)
+            else ("; the one defense measured is not demonstrably better than none",)
         )
     guard = found.helping[0]
     attacked, clean = lead.number("utility_bits", "attacked"), lead.number("utility_bits", "clean")
@@ -55,6 +55,15 @@ def defended(lead: Line | None, names: Mapping[str, str]) -> Sentence:
     return (*_merit(found, guard, lead, names), *_price(guard.price), ".", *blind)
 
 
+def elsewhere(lines: Sequence[Line]) -> Sentence:
+    """On how many of all channels a defense helps, so that the worst attack's defenses are not taken for all."""
+    known = [line.rescue for line in lines if not line.weak and line.rescue.compared]
+    if len(known) < 2:
+        return ()
+    helped = sum(bool(rescue.helping) for rescue in known)
+    return (f" Of the {len(known)} channels on which a defense was measured, {helped} have one demonstrably better than none.",)
+
+
 def _merit(found: Rescue, guard: Guard, lead: Line, names: Mapping[str, str]) -> Sentence:
     name, left = name_of(guard.defense, names), guard.number("utility_bits", guard.hardest)
     knowing = "an attacker who knows of it" if guard.hardest == "defended_adaptive" else "an attacker who does not know of it"
@@ -62,9 +71,10 @@ def _merit(found: Rescue, guard: Guard, lead: Line, names: Mapping[str, str]) ->
     if not found.helping:
         many = f"Of the {found.compared} defenses measured none is" if found.compared > 1 else "The one defense measured is not"
         gain = difference(left, lead.number("utility_bits", "attacked"), "won_back_bits").high
-        could = "" if gain is None else f" and could win back up to {max(0.0, gain):.2f} bits"
-        which: Sentence = ("; the one with the least to fear, ", name, ",") if found.compared > 1 else ("; ", name)
-        return (f"{many} demonstrably better than no defense", *which, " leaves ", left, f" bits against {knowing}{could}")
+        could = "" if gain is None else f"; it could still win back up to {max(0.0, gain):.2f} bits"
+        unknown = "; what it leaves to the adversary was not measured" if not adversary.measured and not lead.jams_only else ""
+        which: Sentence = (". The most that is sure is left by ", name, ", which") if found.compared > 1 else (". ", name)
+        return (f"{many} demonstrably better than no defense", *which, " leaves ", left, f" bits against {knowing}{could}{unknown}")
     if found.best is not None:
         head: Sentence = ("The best defense against it, ", name) if found.compared > 1 else ("The only defense measured against it, ", name)
     else:
@@ -82,9 +92,9 @@ def _merit(found: Rescue, guard: Guard, lead: Line, names: Mapping[str, str]) ->
 
 def _price(price: Number) -> Sentence:
     if not price.measured:
-        return ("; its price in clean service was not measured",)
+        return (". What it costs of the clean service was not measured",)
     if price.low is not None and price.low > 0:
-        return (" and costs ", price, " bits of the clean service")
+        return (". It costs ", price, " bits of the clean service")
     if price.high is None:
-        return ("; what it costs of the clean service has no upper limit here",)
-    return (f" and costs no demonstrable part of the clean service, but it could still cost up to {max(0.0, price.high):.2f} bits",)
+        return (". What it costs of the clean service has no upper limit here",)
+    return (f". It costs no demonstrable part of the clean service, but it could still cost up to {max(0.0, price.high):.2f} bits",)

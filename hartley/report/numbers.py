@@ -10,6 +10,12 @@ from typing import Any
 from hartley.runs.reading import NO_CONTROL, is_nil, needs_control
 
 BITS, SHARE, PLAIN = "bits", "share", "plain"
+EN_DASH = "\N{EN DASH}"
+UNCAPPED = ("uncapped_bits", "uncapped_low_bits", "uncapped_high_bits")
+DIMENSION = ("effective_dimension", "effective_dimension_low", "effective_dimension_high")
+"""Of a Shannon-Hartley reading the checks that show what stands behind it: value and limits."""
+COUNTED = ("bandwidth_bits", "cut_bound_bits", "sent_bits", "possible_bits")
+"""Quantities that are counted and not estimated; any other whose limits fall together was cut at a cap, or saw no spread."""
 UNLIMITED = ("bandwidth_bits", "cut_bound_bits")
 """Limits that an interface need not have: a free string lets everything through."""
 
@@ -91,8 +97,28 @@ class Number:
     @property
     def exact(self) -> bool:
         """Whether it was counted and not estimated: its two statements are the point."""
+        return self.flat and self.name in COUNTED
+
+    @property
+    def flat(self) -> bool:
+        """Whether its two statements are the point."""
         ends = (self.low, self.high)
         return self.value is not None and all(end is not None and math.isclose(end, self.value, abs_tol=1e-9) for end in ends)
+
+    @property
+    def spectrum(self) -> str:
+        """Of a Shannon-Hartley reading what it was before it was cut at what there is to say, and over how many dimensions; else ""."""
+        if self.name != "c_g_bits" or "uncapped_bits" not in self.checks:
+            return ""
+        uncut, spread = (self._check(*names) for names in (UNCAPPED, DIMENSION))
+        return f"uncapped {uncut} bits, effective dimension {spread or 'not measured'}"
+
+    def _check(self, value: str, low: str, high: str) -> str:
+        """A figure of the checks with its limits; "" without one."""
+        if value not in self.checks:
+            return ""
+        ends = [figure(self.checks[name], BITS) for name in (low, high) if name in self.checks]
+        return f"{figure(self.checks[value], BITS)}{' [' + EN_DASH.join(ends) + ']' if len(ends) == 2 else ', no interval'}"
 
     @property
     def unbounded(self) -> bool:
@@ -113,7 +139,7 @@ class Number:
     @property
     def interval(self) -> str:
         """The interval in words; empty when there is none, or nothing between its ends."""
-        if self.exact:
+        if self.flat:
             return ""
         if self.low is not None and self.high is not None and not self.nil and not (self.bound and self.low <= 0):
             dash = " to " if self.low < 0 else "\N{EN DASH}"

@@ -117,9 +117,18 @@ def ranked(lines: Iterable[Line], *, reading: bool = False) -> Ranking:
     found = [(line, margin(line, line.kind, "attacked")) for line in lines if (line.kind == "read") is reading and not line.weak]
     found = [(line, number) for line, number in found if number.sure_high is not None]
     count = len(found)
-    wide = [widened(margin(line, line.kind, "attacked", count), count) for line, _ in found]
+    wide = [
+        _capped(widened(margin(line, line.kind, "attacked", count), count), 0.0 if reading else line.possible_bits) for line, _ in found
+    ]
     places = [Place(line, number, sure, _shown(line, sure, count)) for (line, number), sure in zip(found, wide, strict=True)]
     return Ranking(tuple(sorted(places, key=lambda place: (not place.shown, _upper(place.sure)))))
+
+
+def _capped(number: Number, most: float | None) -> Number:
+    """A user has no more over an adversary than was sent, and nothing over one that reads, however wide the limits are."""
+    if most is None or number.high is None or number.high <= most:
+        return number
+    return replace(number, high=max(most, number.value if number.value is not None else most))
 
 
 def _upper(number: Number) -> float:

@@ -20,9 +20,12 @@ HEAD = (
     "attacked",
     "adversary",
     "paper's metric (and without an attack)",
-    "defense that helps most leaves",
+    "defense that helps most, and what it leaves",
 )
-NOTE = "(bits per use, point [95% interval]; ~ the point is withheld and only the bracket is stated; - not measured)"
+NOTE = (
+    "(bits per use, point [95% interval]; ~ the point is withheld and only the bracket is stated; - not measured; "
+    "tied: helps, but not demonstrably more than every other defense)"
+)
 
 
 def summary(run: Path) -> list[str]:
@@ -55,13 +58,15 @@ def _row(line: Line) -> tuple[str, ...]:
 
 
 def _defended(line: Line) -> str:
-    """What the best defense leaves; where several help and none is the best, one of them with the word for it."""
+    """The best defense and what it leaves to the user and the adversary; where several help and none is the best, the word for it."""
     found = line.rescue
     if not found.helping:
         return "none is demonstrably better" if found.compared else "-"
     guard = found.helping[0]
-    left = _figure(guard.number("adversary_bits" if line.kind == "read" else "utility_bits", guard.hardest))
-    return f"{left} {plain(guard.defense)}{' (best)' if found.best is not None and found.compared > 1 else found.tied and ' (tied)'}"
+    wanted = [*(["utility"] if line.kind != "read" else []), *([] if line.jams_only else ["adversary"])]
+    left = ", ".join(f"{side} {_figure(guard.number(f'{side}_bits', guard.hardest))}" for side in wanted)
+    word = " (best)" if found.best is not None and found.compared > 1 else found.tied and " (tied)"
+    return f"{plain(guard.defense)}{word}: {left}"
 
 
 def _figure(number: Number) -> str:

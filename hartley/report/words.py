@@ -48,7 +48,8 @@ QUANTITIES = {
     ),
     "used_bandwidth_bits": (
         "bandwidth in use",
-        "bits per call that honest use makes of the tools on offer; what lies above it serves nobody but an attacker",
+        "bits per task that the calls of the task which change the world carry, under the condition named: their entropy. "
+        "Without an attack it is what honest use needs; an attack that replaces calls need not raise it",
     ),
     "cut_bound_bits": (
         "cut bound",
@@ -234,4 +235,8 @@ def statement(number: Number) -> str:
         return f"The mean over the tasks is {mean}{unit}; from the least to the most it is {number.interval}.{trials}"
     span = f", with an interval of {number.interval}{unit}" if number.interval else ", without an interval"
     doubt = "" if number.trusted else " The point did not pass the rules of trust."
+    if number.flat:
+        doubt += " Its limits fell together with it, at the most that there is or in a sample without spread, which is no certainty."
+    if number.spectrum:
+        doubt += f" Behind it: {number.spectrum}."
     return f"The point is {figure(number.value, number.unit)}{unit}{span}.{trials}{doubt}"

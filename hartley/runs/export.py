@@ -39,6 +39,7 @@ COLUMNS = (
     "better",
     "weak",
     "why",
+    "checks",
 )
 FIGURES = ("arm", "value", "low", "high", "n", "clusters", "design_effect", "estimator", "trusted", "headline", "better", "why")
 """What a rate or a number in bits brings itself."""
@@ -53,7 +54,8 @@ def rows(run: Run) -> list[dict[str, Any]]:
 
     Each row has every name of COLUMNS. `what` is "bits" or "rate"; None stands where a column does not apply. control, control_low,
     control_high: beside an attack's success the same rate without the attack; where there is none, `why` says so. weak: why the
-    channel has no service that could be attacked, so that nothing here speaks of robustness; empty where it has one.
+    channel has no service that could be attacked, so that nothing here speaks of robustness; empty where it has one. checks: the
+    estimator's own figures as a JSON object, among them the limit of a shown zero and the effective dimension of an embedding.
     """
     records = run.cells()
     weak = reading.weak(run, records)
@@ -89,7 +91,8 @@ def _cell_rows(record: Mapping[str, Any], weak: Mapping[str, str]) -> list[dict[
         for measure in channel["measures"]:
             bits = measure["bits"]
             row = {name: bits[name] for name in FIGURES if name in bits and name != "arm"}
-            found.append({**part, **row, "what": "bits", "arm": measure["arm"], "measure": bits["kind"]})
+            checks = json.dumps(bits["checks"], sort_keys=True) if bits.get("checks") else None
+            found.append({**part, **row, "what": "bits", "arm": measure["arm"], "measure": bits["kind"], "checks": checks})
     return found
 
 

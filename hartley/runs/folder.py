@@ -23,6 +23,8 @@ NOT_MEASURED = "not measured"
 STATUSES = ("measured", "refused", "failed", "timed-out", NOT_MEASURED, "damaged", "not run")
 FINAL = ("measured", "refused")
 """What a later scan does not repeat."""
+NO_LIMITS = "no limits"
+"""How the estimator of a rate begins that has none, as all of its trials are one unit."""
 CELL_BYTES, EVIDENCE_BYTES = 32 * 2**20, 512 * 2**20
 """What is read of a result and of a table; no scan writes as much."""
 
@@ -80,6 +82,8 @@ class Run:
         found = _json(path)
         if found is None or (fault := fault_in(found, key, cell)) is not None:
             return empty_result(cell, key, "damaged", f"its result file is damaged ({'not JSON' if found is None else fault})")
+        for rate in (rate for part in found["channels"] for rate in part["rates"] if rate["estimator"].startswith(NO_LIMITS)):
+            rate |= {"low": None, "high": None, "why": rate["estimator"]}  # 0 and 1 there are no measurement
         return found
 
     @functools.cached_property

@@ -163,7 +163,7 @@ def test_the_price_is_stated_only_where_it_is_certain() -> None:
     arms = (span("utility_bits", "defended_attacked", 2.0, 2.2), span("utility_bits", "defended_adaptive", 1.4, 1.6))
     dear = told(replace(bare, guards=(guard("jpeg", bare, (2.0, 2.2), *arms),)))
     cheap = told(replace(bare, guards=(guard("jpeg", bare, (3.0, 3.2), *arms),)))
-    assert "and costs 1.10 (0.90–1.30) bits of the clean service" in plain(dear.defense)
+    assert "It costs 1.10 (0.90–1.30) bits of the clean service" in plain(dear.defense)
     assert "no demonstrable part of the clean service, but it could still cost up to 0.30 bits" in plain(cheap.defense)
 
 

@@ -20,7 +20,7 @@ def test_audit_7_zero_with_a_limit_is_a_point_in_every_output(made: ModuleType, 
     channel["measures"][1]["bits"] |= nil | {"clusters": 24, "design_effect": 9.1, "n": 2185}
     run.add("sga", channel)
     told = run.told()
-    assert "destroys the service: it leaves 0 (at most 0.14) bits" in told.page and "it destroys the service" in told.verdict
+    assert "destroys the service: it leaves 0 (at most 0.14) bits" in told.page and "the service is destroyed" in told.verdict
     assert "0 (at most 0.14)" in told.terminal and "~" not in told.terminal.split("\n")[1]
     assert "withheld" not in told.page[told.page.index("Threats") : told.page.index("Threat by threat")]
     assert "0 (at most 0.14)" in told.check("utility_bits.high <= 1 under sga").verdicts[0].detail
@@ -89,10 +89,12 @@ def test_audit_9_a_poorer_service_is_not_the_worse_attacked(made: ModuleType, tm
 
 def test_audit_9_ties_are_said_to_be_ties(made: ModuleType, tmp_path: Path) -> None:
     told = ranking_of(made, tmp_path, sga=(2.8, 0.3, 2.5), badclip=(2.8, 0.3, 2.4), crossfire=(2.8, 2.3, 0.5))
-    assert "1 of the 2 other channels compared is not demonstrably different from sga: ties" in told.verdict
-    said = "by limits that hold for all 3 at once; badclip (image) is not demonstrably different"
-    assert said in told.page and said in told.terminal
-    section = told.page[told.page.index("Worst first", told.page.index("What the user keeps")) :]
+    assert "sga need not be the worst: 1 of the 2 other channels compared is not demonstrably different (ties)" in told.verdict
+    said = "by limits that hold for all 3 at once. Tied with it: badclip (image)."
+    assert said in told.page and said in told.terminal and "One of 2 tied for the worst of 3 channels compared, sga" in told.page
+    lanes = told.page[told.page.index("The channel, flow by flow") : told.page.index("A full pipe is")]
+    assert "tied for the worst" not in lanes and "the worst of 2 threats" in lanes, "each flow has its own ranking"
+    section = told.page[told.page.index("Worst first", told.page.index("Its margin, utility minus")) :]
     assert section.count("tied for the worst") == 2 and section.count("demonstrably less bad") == 1
 
 
