@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from hartley.attacks.case import Effort, SystemCase
+from hartley.attacks.case import Effort, Refused, SystemCase
 from hartley.attacks.interaction import infection
 from hartley.attacks.interaction.prompt_infection import prompt_infection
 from hartley.attacks.interaction.prompt_infection import rates as infection_rates
@@ -321,3 +323,55 @@ def test_a_safeguard_of_members_is_measured_against_the_wording_that_is_worst_fo
     strict = Safeguard("strict", agent=lambda agent: agent.guarded(Strict()))
     found = infected(Office(lambda mail, settled: True), strict)
     assert found == {"clean": 0.0, "attacked": 1.0, "defended": 0.0, "defended_attacked": 0.0, "defended_adaptive": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("first", "pilots", "finals", "chosen"),
+    [
+        (None, [[9, 1], [9, 2], [9, 9], [0, 0]], [[0, 0], [0, 10]], 1),
+        (None, [[9, 1], [9, 2], [9, 9], [0, 0]], [[0, 3], [9, 4]], 2),
+        (None, [[9, 9], [9, 9], [0, 0], [0, 0]], [[5, 5], [5, 5]], 0),
+        (1, [[9, 9], [9, 9], [0, 0], [0, 0]], [[5, 5], [5, 5]], 1),
+        (3, [[16, 16], [16, 16], [0, 0], [16, 16]], None, 3),
+        (None, [[16, 16], [0, 0], [0, 0], [0, 0]], None, 0),
+        (None, [[16, 15], [16, 16], [0, 0], [0, 0]], None, 1),
+    ],
+)
+def test_all_wordings_are_tried_on_few_chains_and_the_best_on_more(first, pilots, finals, chosen, monkeypatch):
+    """By the last member of a chain, then by all; what the finals count is added to what the pilots counted, and of those that are
+    level it is `first`. Where a wording infects everybody there is nothing left to be decided."""
+    asked = []
+
+    def infected(cell, mode, relays, prompts, purpose, count):
+        asked.append((purpose, [prompt.name for prompt in prompts], count, mode.shared))
+        rows = np.array(pilots if purpose == "pilots" else finals)
+        return rows[[int(prompt.name) for prompt in prompts]] if purpose == "pilots" else rows
+
+    monkeypatch.setattr(infection, "_infected", infected)
+    monkeypatch.setattr(infection, "FINALISTS", 2)
+    prompts = tuple(infection.Prompt(str(place), "") for place in range(4))
+    cell = SimpleNamespace(office=SimpleNamespace(prompts=prompts), case=case_of(Met()), length=2)
+    given = () if first is None else (prompts[first],)
+    assert infection.chosen_prompt(cell, infection.Mode("x", True), None, "bare", *given) is prompts[chosen]
+    order = sorted("0123", key=lambda name: name != str(first))
+    assert asked[0] == ("pilots", order, TRIALS, True) and len(asked) == 1 + (finals is not None)
+    if finals is not None:
+        assert asked[1][0] == "finals" and len(asked[1][1]) == 2 and asked[1][2] == infection.FINAL * TRIALS
+    cell.case.effort = replace(TINY, name="some other")
+    asked.clear()
+    infection.chosen_prompt(cell, infection.Mode("", False), None, "bare")
+    assert asked[0][2:] == (infection.UNNAMED, False)
+
+
+def test_members_are_guarded_by_what_guards_agents_or_them():
+    policy, other = Met(), Met()
+    by_member = infection.guarded(case_of(policy, Safeguard("x", member=lambda given: (given is policy and other) or None)))
+    assert by_member.policy is other
+    by_agent = infection.guarded(case_of(policy, Safeguard("x", agent=lambda agent: agent.guarded(Guarding()), member=lambda given: other)))
+    assert by_agent.policy is policy and isinstance(by_agent.guards[0], Guarding)
+    with pytest.raises(Refused, match=r"^x acts neither on agents nor on what members of a society hear from each other$"):
+        infection.guarded(case_of(policy, Safeguard("x")))
+
+
+class Guarding(Guard):
+    """A guard to be recognized by."""
