@@ -1,6 +1,6 @@
 "use strict";
 // Everything on the page works without this script. It places notes beside their numbers, closes them with Escape,
-// opens the fold that a link points into, and unfolds everything for print.
+// opens the fold that a link points into, folds the long table on a narrow screen, and unfolds everything for print.
 (function () {
   var wide = window.matchMedia("(min-width: 46rem)");
 
@@ -53,6 +53,7 @@
       if (at.tagName === "DETAILS") { at.open = true; }
     }
   }
+  if (!wide.matches) { document.querySelectorAll(".widefold").forEach(function (fold) { fold.open = false; }); }
   window.addEventListener("hashchange", reveal);
   reveal();
 

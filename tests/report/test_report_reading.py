@@ -231,3 +231,15 @@ def test_reading_8_a_timestamp_never_breaks_and_threats_are_folded_and_words_lea
     assert all(shown.locator(str(link)).count() == 1 for link in links)
     shown.locator("table.threats a[href^='#t-']").first.click()
     shown.locator("details.threatfold[open]").wait_for(timeout=3000)  # a link into a fold opens it
+
+
+def test_reading_8_on_a_narrow_screen_the_long_table_is_folded_and_opens(opened: Any, report_file: Path) -> None:
+    wide, _ = opened(report_file)
+    assert wide.locator("table.threats").is_visible() and not wide.locator(".widefold > summary").is_visible()
+    narrow, events = opened(report_file, viewport={"width": 390, "height": 844})
+    assert not narrow.locator("table.threats").is_visible() and events == []
+    assert narrow.locator("#threats").bounding_box()["height"] < 1000
+    narrow.locator(".widefold > summary").click()
+    assert narrow.locator("table.threats").is_visible()
+    plain, _ = opened(report_file, viewport={"width": 390, "height": 844}, java_script_enabled=False)
+    assert plain.locator("table.threats").is_visible(), "without a script nothing is hidden"
