@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ _HANDFUL = 5
 class Design:
     """clusters: how many independent units. effect: the design effect, >= 1. spread: trials to one effective trial, t included.
 
+    freedom: of the t, where clusters of unequal sizes leave less than clusters - 1.
     independence_p: of Rao and Scott's (1981) test of a table, 0 for a share; cells: the design effect of a table's cells, at most `effect`.
     """
 
@@ -29,10 +30,11 @@ class Design:
     effect: float
     independence_p: float = 0.0
     cells: float = 1.0
+    freedom: float | None = field(default=None, compare=False)
 
     @property
     def spread(self) -> float:
-        return self.effect * (student(self.clusters) / Z) ** 2
+        return self.effect * (student(self.clusters if self.freedom is None else self.freedom + 1) / Z) ** 2
 
     def calm(self, null: Null, counts: Counts) -> Null:
         """The null of a table (inputs, outcomes) at most as strong as the spread within inputs makes it.
@@ -55,7 +57,7 @@ class Design:
         return replace(bits, clusters=self.clusters, design_effect=self.stated[1])
 
 
-def student(clusters: int) -> float:
+def student(clusters: float) -> float:
     """Two-sided 95% quantile of Student's t with clusters - 1 degrees of freedom."""
     from scipy.special import stdtrit
 
@@ -76,17 +78,24 @@ def design_effect(totals: NDArray[Any], squares: float) -> float:
 def share_limits(hits: Counts | Floats, sizes: Counts | Floats) -> tuple[float, float, Design]:
     """95% limits of a share (Korn and Graubard 1998), and its design, from the hits (G,) and the trials (G,) of G > 1 clusters.
 
-    Clopper-Pearson limits for the effective number of trials. Where the rarer of the two results came from a handful of clusters,
-    their spread says little of the others': a cluster then counts as one trial at most, as it must where all trials are alike.
+    Clopper-Pearson limits for the effective number of trials. A large cluster pulls the share toward its own: its departure counts by
+    the share without it (jackknife), and t has the freedom that Bell and McCaffrey (2002) leave to clusters of such sizes. Where the
+    rarer of the two results came from a handful of clusters, their spread says little of the others': a cluster then counts as one
+    trial at most, as it must where all trials are alike.
     """
     clusters, n = len(sizes), float(sizes.sum())
     share = float(hits.sum()) / n
     rarer = hits if share <= 0.5 else sizes - hits
-    design = Design(clusters, design_effect((hits - share * sizes)[:, None], n * share * (1 - share)))
+    without = 1 - sizes / n
+    totals = (1 - 1 / clusters) * (hits - share * sizes) / without
+    pull = (1 - without) / without
+    squares = float((pull**2).sum())
+    freedom = float(pull.sum()) ** 2 / (squares + squares**2 - float((pull**4).sum()))
+    design = Design(clusters, design_effect(totals[:, None], n * share * (1 - share)), freedom=freedom)
     effective = n / design.spread
     if (rarer > 0).sum() < min(_HANDFUL, (clusters + 1) // 2):
         effective = min(effective, float(clusters))
-        design = Design(clusters, max(design.effect, n / clusters))
+        design = replace(design, effect=max(design.effect, n / clusters))
     return *proportion_limits(share * effective, effective), design
 
 

@@ -243,6 +243,35 @@ def test_where_a_handful_of_clusters_has_the_rarer_result_a_cluster_counts_as_on
     assert design.effect == pytest.approx(max(plain, 10.0) if handful else plain) and design.clusters == 8
 
 
+def test_a_large_cluster_is_judged_by_the_share_without_it():
+    sizes = np.array([60.0, 10, 20, 5, 30, 8])
+    hits = np.array([30.0, 8, 3, 2, 24, 1])
+    n, share = sizes.sum(), hits.sum() / sizes.sum()
+    without = (hits.sum() - hits) / (n - sizes)
+    variance = 5 / 6 * ((without - share) ** 2).sum()
+    # what the deviations from the common share do to an independent trial's variance, cluster by cluster
+    shape = (np.eye(6) - np.outer(sizes / n, np.ones(6))) * np.sqrt(sizes) / (1 - sizes / n)[:, None]
+    moments = shape @ shape.T
+    freedom = np.trace(moments) ** 2 / (moments**2).sum()
+    low, high, design = share_limits(hits, sizes)
+    effective = n / (variance / (share * (1 - share) / n) * (student(freedom + 1) / Z) ** 2)
+    assert design.freedom == pytest.approx(freedom) and 1 < freedom < 4
+    assert (low, high) == pytest.approx(proportion_limits(share * effective, effective))
+    assert share_limits(np.array([3.0, 5, 8, 2, 9, 7]), np.full(6, 10.0))[2].freedom == pytest.approx(5), "equal clusters: as ever"
+
+
+@pytest.mark.parametrize("sizes", [np.r_[600, np.full(19, 5)], 2 ** np.arange(1, 9), np.r_[1000, np.full(99, 10)], np.arange(1, 21) * 3])
+@pytest.mark.parametrize("correlation", [0.02, 0.2])
+def test_limits_of_a_share_cover_whatever_the_sizes_of_clusters(sizes, correlation):
+    """By row-pooled totals 14% with one cluster of 600 beside nineteen of 5, and 82% with sizes that double."""
+    generator, held = np.random.default_rng(len(sizes)), 0
+    for _ in range(200):
+        shares = generator.beta(0.3 * (1 / correlation - 1), 0.7 * (1 / correlation - 1), len(sizes))
+        low, high, _ = share_limits(generator.binomial(sizes, shares).astype(float), sizes.astype(float))
+        held += low <= 0.3 <= high
+    assert held >= 0.92 * 200
+
+
 def columns(seed, clusters=6, n=150):
     generator = np.random.default_rng(seed)
     x = generator.integers(0, 3, n)
