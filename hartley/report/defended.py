@@ -87,7 +87,7 @@ def _merit(found: Rescue, guard: Guard, lead: Line, names: Mapping[str, str]) ->
     comma = "" if found.best is None and len(found.helping) == 1 else ","
     if apart(lead.number("utility_bits", "attacked"), left):
         return (*head, f"{comma} wins back ", guard.won_back, f" bits against {knowing}, leaving ", left)
-    return (*head, f"{comma} cuts what {knowing} gains to ", adversary, " bits, leaves the user ", left)
+    return (*head, f"{comma} cuts what {knowing} gains to ", adversary, " bits and leaves the user ", left, " bits")
 
 
 def _price(price: Number) -> Sentence:

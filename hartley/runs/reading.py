@@ -83,6 +83,8 @@ def weakness(run: Run, record: Record, part: Record) -> str | None:
     low = utility["low"] if utility["low"] is not None else 0.0
     of = "" if sent is None else f" of the {sent:.2f} sent"
     span = f"{low:.2f} to {utility['high']:.2f} bits" if utility["high"] is not None else f"at least {low:.2f} bits"
+    if utility["low"] is None and utility["high"] is None:
+        span = f"{utility['value']:.2f} bits with no limits to them ({utility['why'] or 'none were stated'})"
     for rate in rights:
         if rate["low"] <= chance:
             right = f"{rate['name']} is {rate['value']:.1%}, not demonstrably above chance ({chance:.1%})"

@@ -130,3 +130,17 @@ def test_an_estimate_whose_limits_fell_together_is_not_called_counted() -> None:
 def test_bandwidth_in_use_is_per_task_and_in_every_arm() -> None:
     said = words.QUANTITIES["used_bandwidth_bits"][1]
     assert "per task" in said and "per call" not in said and "under the condition named" in said
+
+
+def test_reading_1_a_utility_without_limits_is_not_said_to_be_nothing(made: ModuleType, tmp_path: Path) -> None:
+    run = Made(made, tmp_path, "sga")
+    channel = run.channel(TAKEN)
+    channel["measures"][0]["bits"] |= {"low": None, "high": None, "clusters": 1, "trusted": False, "why": "one cluster"}
+    run.add("sga", channel)
+    told = run.told()
+    assert "delivers 2.80 bits with no limits to them (one cluster) of the 3.00 sent, not demonstrably more than 10%" in told.verdict
+    assert "at least 0.00" not in told.page and told.check("adversary_bits.high <= 3 under sga").exit_code == 2
+
+
+def test_reading_7_exhibits_say_that_they_were_picked(page: str) -> None:
+    assert page.count("picked to show what the attack does") >= 8

@@ -132,7 +132,8 @@ def test_rounds_add_up_over_runs():
 
 
 def test_shares_without_trials_are_not_measured():
-    assert Share(0, 0).value is None and Share(0, 0).limits == (0.0, 1.0) and "not measured" in str(Share(0, 0))
+    assert Share(0, 0).value is None and Share(0, 0).limits == (0.0, 1.0) and str(Share(0, 0)) == "not measured (0 of 0)"
+    assert str(Share(3, 6, None)) == "0.500, no limits (3 of 6)", "0 and 1 for want of limits are not printed as if measured"
     assert str(Share(3, 4)).startswith("0.750 [0.19")
     quiet = spread(Registers(4, [0], 0.0, places=1), RandomPairs(4), 0, np.random.default_rng(0))
     with pytest.raises(InputError, match="no carrier met"):

@@ -51,7 +51,9 @@ class Share:
 
     def __str__(self) -> str:
         head = "not measured" if self.value is None else f"{self.value:.3f}"
-        return f"{head} [{self.limits[0]:.3f}, {self.limits[1]:.3f}] ({self.hits} of {self.trials})"
+        low, high = self.limits
+        span = f" [{low:.3f}, {high:.3f}]" if self.effective else ", no limits" if self.trials else ""
+        return f"{head}{span} ({self.hits} of {self.trials})"
 
 
 @dataclass(frozen=True)
