@@ -75,6 +75,17 @@ def design_effect(totals: NDArray[Any], squares: float) -> float:
     return max(1.0, float((totals**2).sum()) * clusters / (clusters - 1) / squares)
 
 
+def unequal(sizes: Counts | Floats) -> tuple[Floats, float]:
+    """(weights (G,), freedom) for clusters of sizes (G,): what their totals count where the larger ones pull an estimate toward their own
+    (the jackknife's leverage), and the degrees of freedom of t (Bell and McCaffrey 2002). Of equal clusters 1 and G - 1.
+    """
+    without = np.maximum(1 - np.asarray(sizes, dtype=np.float64) / float(sizes.sum()), 1e-9)
+    pull = np.sort((1 - without) / without)
+    squares, rest = float((pull**2).sum()), pull[:-1] ** 2
+    cross = float(2 * pull[-1] ** 2 * rest.sum() + rest.sum() ** 2 - (rest**2).sum())
+    return (1 - 1 / len(without)) / without, float(pull.sum()) ** 2 / (squares + cross)
+
+
 def share_limits(hits: Counts | Floats, sizes: Counts | Floats) -> tuple[float, float, Design]:
     """95% limits of a share (Korn and Graubard 1998), and its design, from the hits (G,) and the trials (G,) of G > 1 clusters.
 
@@ -86,11 +97,8 @@ def share_limits(hits: Counts | Floats, sizes: Counts | Floats) -> tuple[float, 
     clusters, n = len(sizes), float(sizes.sum())
     share = float(hits.sum()) / n
     rarer = hits if share <= 0.5 else sizes - hits
-    without = 1 - sizes / n
-    totals = (1 - 1 / clusters) * (hits - share * sizes) / without
-    pull = (1 - without) / without
-    squares = float((pull**2).sum())
-    freedom = float(pull.sum()) ** 2 / (squares + squares**2 - float((pull**4).sum()))
+    weights, freedom = unequal(sizes)
+    totals = weights * (hits - share * sizes)
     design = Design(clusters, design_effect(totals[:, None], n * share * (1 - share)), freedom=freedom)
     effective = n / design.spread
     if (rarer > 0).sum() < min(_HANDFUL, (clusters + 1) // 2):
@@ -113,7 +121,7 @@ def table_design(cube: Counts, prior: Floats | None) -> Design:
         per_input = np.where(table.sum(1) > 0, table.sum(1), 1)
         centers = (table * density).sum(1) / per_input
         influence = np.where(table > 0, (prior / per_input)[:, None] * (density - centers[:, None]), 0.0)
-    totals = np.einsum("gxy,xy->g", cube, influence)[:, None]
+    totals = unequal(cube.sum((1, 2)))[0][:, None] * np.einsum("gxy,xy->g", cube, influence)[:, None]
     return _design(design_effect(totals, float((table * influence**2).sum())), [cube])
 
 
@@ -125,23 +133,25 @@ def strata_design(cubes: Sequence[Counts]) -> Design:
     mean = sum(float((table * density).sum()) for table, density in zip(tables, densities, strict=True)) / n
     totals = np.stack([np.einsum("gxy,xy->g", cube, density - mean) for cube, density in zip(cubes, densities, strict=True)], axis=1)
     squares = sum(float((table * (density - mean) ** 2).sum()) for table, density in zip(tables, densities, strict=True))
-    return _design(design_effect(totals.sum(1, keepdims=True), squares), cubes)
+    weights = unequal(np.sum([cube.sum((1, 2)) for cube in cubes], axis=0))[0]
+    return _design(design_effect(weights[:, None] * totals.sum(1, keepdims=True), squares), cubes)
 
 
 def _design(density: float, cubes: Sequence[Counts]) -> Design:
     """From the design effect of the density, with that of the cells and its test: the G statistic over it, by F(df, df (G - 1)).
 
-    The test doubts what shuffling within clusters finds where clusters differ in how y depends on x.
+    Where clusters are unequal, fewer than G - 1 (`unequal`). The test doubts what shuffling within clusters finds where clusters
+    differ in how y depends on x.
     """
     from scipy.special import fdtrc
 
-    parts = [_residuals(cube) for cube in cubes]
-    cells = design_effect(np.concatenate([part[0] for part in parts], axis=1), sum(part[1] for part in parts))
+    parts, (weights, left) = [_residuals(cube) for cube in cubes], unequal(np.sum([cube.sum((1, 2)) for cube in cubes], axis=0))
+    cells = design_effect(weights[:, None] * np.concatenate([part[0] for part in parts], axis=1), sum(part[1] for part in parts))
     tables, clusters = [cube.sum(0) for cube in cubes], len(cubes[0])
     freedom = sum((int((table.sum(1) > 0).sum()) - 1) * (int((table.sum(0) > 0).sum()) - 1) for table in tables)
     nats = sum(float(table.sum()) * information_of_law(table / table.sum()) for table in tables) * float(np.log(2))
-    p = float(fdtrc(freedom, freedom * (clusters - 1), 2 * nats / cells / freedom)) if freedom else 1.0
-    return Design(clusters, max(density, cells), p, cells)
+    p = float(fdtrc(freedom, freedom * left, 2 * nats / cells / freedom)) if freedom else 1.0
+    return Design(clusters, max(density, cells), p, cells, left)
 
 
 def _density(joint: Floats) -> Floats:

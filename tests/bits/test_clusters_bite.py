@@ -21,6 +21,7 @@ from hartley.bits.clustered import (
     trials_of,
 )
 from hartley.bits.counted.permutation import Null, clustered_independence, independence
+from hartley.bits.counts import information
 from hartley.bits.design import Design, design_effect, share_limits, strata_design, student, table_design
 from hartley.bits.limits import Z, proportion_limits
 from hartley.bits.tables import cross_tabulate, information_of_law, joint_law
@@ -203,9 +204,17 @@ def test_a_design_effect_by_hand(totals, squares, effect):
 
 
 def by_rows(influence, g):
-    """Variance of a mean over clusters to that over rows, by its definition."""
-    totals = np.array([influence[g == one].sum(0) for one in sorted(set(g))])
+    """Variance of a mean over clusters to that over rows, by its definition: each cluster against what the others say."""
+    size = len(set(g))
+    totals = np.array([influence[g == one].sum(0) * (1 - 1 / size) / np.mean(g != one) for one in sorted(set(g))])
     return max(1.0, float((totals**2).sum() * len(totals) / (len(totals) - 1) / (influence**2).sum()))
+
+
+def freedom_of(sizes):
+    """Bell and McCaffrey's (2002) by its definition: what each cluster's departure from what all say does to independent trials."""
+    weights = sizes / sizes.sum()
+    shape = (np.eye(len(sizes)) - np.outer(weights, np.ones(len(sizes)))) * np.sqrt(sizes) / (1 - weights)[:, None]
+    return np.trace(shape @ shape.T) ** 2 / ((shape @ shape.T) ** 2).sum()
 
 
 def test_a_share_s_limits_are_those_of_its_effective_trials():
@@ -249,10 +258,7 @@ def test_a_large_cluster_is_judged_by_the_share_without_it():
     n, share = sizes.sum(), hits.sum() / sizes.sum()
     without = (hits.sum() - hits) / (n - sizes)
     variance = 5 / 6 * ((without - share) ** 2).sum()
-    # what the deviations from the common share do to an independent trial's variance, cluster by cluster
-    shape = (np.eye(6) - np.outer(sizes / n, np.ones(6))) * np.sqrt(sizes) / (1 - sizes / n)[:, None]
-    moments = shape @ shape.T
-    freedom = np.trace(moments) ** 2 / (moments**2).sum()
+    freedom = freedom_of(sizes)
     low, high, design = share_limits(hits, sizes)
     effective = n / (variance / (share * (1 - share) / n) * (student(freedom + 1) / Z) ** 2)
     assert design.freedom == pytest.approx(freedom) and 1 < freedom < 4
@@ -270,6 +276,19 @@ def test_limits_of_a_share_cover_whatever_the_sizes_of_clusters(sizes, correlati
         low, high, _ = share_limits(generator.binomial(sizes, shares).astype(float), sizes.astype(float))
         held += low <= 0.3 <= high
     assert held >= 0.92 * 200
+
+
+def test_limits_of_bits_cover_with_one_large_cluster():
+    """Twenty clusters with channels of their own, one of 600 trials beside nineteen of 5: by row-pooled totals 25% covered."""
+    sizes, law, held = np.r_[600, np.full(19, 5)], np.full(4, 0.25), 0
+    truth, g = information_of_law(law[:, None] * (0.5 * np.eye(4) + 0.125)), np.repeat(np.arange(20), sizes)
+    for seed in range(40):
+        generator = np.random.default_rng(seed)
+        x, reliable = generator.integers(0, 4, len(g)), generator.beta(0.5, 0.5, 20)[g]
+        y = np.where(generator.random(len(g)) < reliable, x, generator.integers(0, 4, len(g)))
+        bits = information(x, y, cluster=g, inputs=4, outcomes=4, prior=law, permutations=99, seed=seed)
+        held += bits.low <= truth <= bits.high
+    assert held >= 37
 
 
 def columns(seed, clusters=6, n=150):
@@ -296,7 +315,7 @@ def test_the_effect_of_a_table_is_the_larger_of_density_and_cells_and_has_a_test
     found = table_design(cube, None)
     assert found.effect == pytest.approx(max(by_rows(density - density.mean(), g), cells)) and found.cells == pytest.approx(cells)
     statistic = 2 * len(x) * information_of_law(joint) * np.log(2) / cells
-    assert found.independence_p == pytest.approx(stats.f.sf(statistic / 4, 4, 4 * 5)) and found.clusters == 6
+    assert found.independence_p == pytest.approx(stats.f.sf(statistic / 4, 4, 4 * freedom_of(np.bincount(g)))) and found.clusters == 6
     assert strata_design([cube]) == found or strata_design([cube]).effect == pytest.approx(found.effect)
     padded = np.pad(cube, ((0, 0), (0, 1), (1, 0)))
     assert table_design(padded, None).effect == pytest.approx(found.effect), "symbols that never came change nothing"
@@ -333,7 +352,7 @@ def test_strata_have_one_design_over_all_of_them():
         and found.effect == pytest.approx(max(by_rows((density - density.mean())[:, None], g), cells))
     )
     nats = sum((u == k).sum() * information_of_law(joints[k]) for k in (0, 1)) * np.log(2)
-    assert found.independence_p == pytest.approx(stats.f.sf(2 * nats / cells / 8, 8, 8 * 5))
+    assert found.independence_p == pytest.approx(stats.f.sf(2 * nats / cells / 8, 8, 8 * freedom_of(np.bincount(g))))
 
 
 def test_an_input_and_an_outcome_of_one_trial_count():
@@ -347,7 +366,7 @@ def test_an_input_and_an_outcome_of_one_trial_count():
     cells = [((x == a) - px[a]) * ((y == b) - said[x, b]) / np.sqrt(px[a] * py[b]) for a in range(4) for b in range(5)]
     assert found.cells == pytest.approx(by_rows(np.array(cells).T, g))
     statistic = 2 * len(x) * information_of_law(joint) * np.log(2) / found.cells
-    assert found.independence_p == pytest.approx(stats.f.sf(statistic / 12, 12, 12 * 5))
+    assert found.independence_p == pytest.approx(stats.f.sf(statistic / 12, 12, 12 * freedom_of(np.bincount(g))))
 
 
 def test_a_table_of_one_input_has_nothing_to_test():
