@@ -262,4 +262,4 @@ def _missing(lines: Sequence[Line]) -> Sentence:
     parts: list[Part] = [f"{len(left)} of {len(cells)} cells were not measured ("]
     for index, (status, count) in enumerate(counts.items()):
         parts += [", " if index else "", f"{count} ", STATUSES[status] if status in STATUSES else Said(status)]
-    return (*parts, f"). They count neither as safe nor as broken; each is named, with its reason, at the end.{known}")
+    return (*parts, f"). They count neither as safe nor as broken; each is named with its reason.{known}")
