@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hartley.bits.clustered import clusters_of, one_cluster
-from hartley.bits.design import Design, design_effect
+from hartley.bits.design import Design, design_effect, student, unequal
 from hartley.bits.limits import Z
 from hartley.bits.tables import Counts, Floats
 from hartley.bits.value import Bits
@@ -79,9 +79,14 @@ def _clustered_mean_bits(values: Floats, unit: Counts, kind: str, estimator: str
     if len(sizes) < 2:
         return one_cluster(kind, len(values))
     mean = float(values.mean())
-    totals = np.asarray(np.bincount(unit, values - mean), dtype=np.float64)
-    bits = mean_bits(mean + totals * len(sizes) / len(values), kind, estimator, floor=floor)
-    design = Design(len(sizes), design_effect(totals[:, None], float(((values - mean) ** 2).sum())))
+    weights, freedom = unequal(sizes)
+    totals = weights * np.bincount(unit, values - mean)
+    bits = mean_bits(mean + (totals - totals.mean()) * len(sizes) / len(values), kind, estimator)
+    design = Design(len(sizes), design_effect(totals[:, None], float(((values - mean) ** 2).sum())), freedom=freedom)
+    assert bits.low is not None and bits.high is not None  # two clusters at least
+    wider = student(freedom + 1) / student(len(sizes))
+    low, high = (mean + (limit - mean) * wider for limit in (bits.low, bits.high))
+    bits = replace(bits, low=low if floor is None else max(low, floor), high=high)
     return design.marked(replace(bits, value=mean, n=len(values), estimator=f"{bits.estimator} over clusters"))
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hartley.bits.deployed import deployed_information, misinformation
+from hartley.bits.deployed import deployed_information, mean_bits, misinformation
 from hartley.bits.known import symmetric
 from hartley.errors import InputError
 
@@ -92,3 +92,16 @@ def test_too_few_to_say():
     assert deployed_information([], -1.0).low is None
     one = deployed_information([-0.5], -1.0)
     assert one.value == 0.5 and not one.trusted and one.low is None
+
+
+@pytest.mark.parametrize("sizes", [np.r_[600, np.full(19, 5)], 2 ** np.arange(1, 9), np.full(20, 10)])
+def test_a_mean_over_clusters_is_covered_whatever_their_sizes(sizes):
+    """With one cluster of 600 beside nineteen of 5 limits by plain totals held in 16%."""
+    cluster, held = np.repeat(np.arange(len(sizes)), sizes), 0
+    for seed in range(200):
+        generator = np.random.default_rng(seed)
+        common, own = generator.standard_normal(len(sizes))[cluster], generator.standard_normal(len(cluster))
+        bits = mean_bits(np.sqrt(0.2) * common + np.sqrt(0.8) * own, "information_bits", "mean", cluster=cluster)
+        assert bits.low <= bits.value <= bits.high
+        held += bits.low <= 0 <= bits.high
+    assert held >= 184
