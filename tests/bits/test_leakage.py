@@ -204,3 +204,13 @@ def test_malformed_tables_are_refused(counts):
             measure(counts)
     with pytest.raises(InputError, match="channel"):
         channel_maximal_leakage([[0.5, 0.6]])
+
+
+def test_a_lucky_table_of_near_ties_gives_no_point():
+    """Two inputs are as likely under every outcome: what looks clear in a table of 120 or 250 trials is luck, and stands too high."""
+    for channel, n in ((noisy_typewriter(7), 120), (noisy_typewriter(7), 250), (noisy_typewriter(4), 60)):
+        tables = [channel.balanced(n, np.random.default_rng(seed)) for seed in range(60)]
+        assert not [table for table in tables if maximal_leakage(table, permutations=99).value is not None]
+    truth = channel_maximal_leakage(noisy_typewriter(7).matrix)
+    found = maximal_leakage(noisy_typewriter(7).balanced(4_000, np.random.default_rng(0)), permutations=99)
+    assert found.value == pytest.approx(truth, abs=0.05)

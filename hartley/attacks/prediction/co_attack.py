@@ -29,6 +29,7 @@ def co_attack(case: Case) -> tuple[Evidence, ...]:
     within 2/255 (10 steps of 1.25/10 of it) away from its clean embedding and, weighted 3, from the perturbed caption.
     Left out: BERT as the source of candidates (a cloze model counted on captions instead), words that carry the concept
     are kept; visual entailment and grounding; transfer. The surrogate is the target itself.
+    Limits speak of this gallery: every query is ranked among the same trials.
     Bends: N. Both embeddings leave their concept's direction, in opposite senses, so that retrieval misses.
     """
     check_applies(case, frozenset({"image", "text"}))

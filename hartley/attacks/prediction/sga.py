@@ -35,6 +35,7 @@ def sga(case: Case) -> tuple[Evidence, ...]:
     picture is moved within 2/255 (10 steps of 0.5/255) from the whole set over five scales with noise 0.05; words again.
     Left out: BERT as the source of candidates (a cloze model counted on captions instead), words that carry the concept
     are kept; transfer to another model. The surrogate is the target itself.
+    Limits speak of this gallery: every query is ranked among the same trials.
     Bends: N. One perturbation that holds over captions and scales leaves the concept's direction more surely.
     """
     check_applies(case, frozenset({"image", "text"}))
