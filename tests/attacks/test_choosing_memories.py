@@ -210,6 +210,15 @@ def test_a_wording_that_the_server_turns_down_has_planted_nothing():
     tables = poisonedrag.poisonedrag(case)
     assert value(poisonedrag.rates(tables[-1]), "planted answer given", "attacked") == 1.0
     assert pilots(case, "3 texts") == [("attacked", "planted answer given, by wording (pilot)", (0.0, 0.0, 0.0, 1.0))]
+    assert {len(table.of("attacked")) for table in tables} == {round(poisonedrag.SHARE * TRIALS)}
+
+
+def test_a_wording_that_wins_sometimes_is_not_one_that_always_wins():
+    """A share of those that were measured, not of those that succeeded."""
+    case = case_of(choosy(Believing(), "was false", r"ignore the documents|does [a-m]\w* "))
+    assert value(poisonedrag.rates(poisonedrag.poisonedrag(case)[-1]), "planted answer given", "attacked") == 1.0
+    ((_, _, shares),) = pilots(case, "3 texts")
+    assert 0 < shares[0] < shares[3] == 1
 
 
 def test_a_question_that_the_server_turns_down_has_told_nothing():
