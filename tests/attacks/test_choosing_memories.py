@@ -172,6 +172,8 @@ def test_members_are_asked_about_in_words_that_the_safeguard_lets_pass():
     rates = anderson_rag_mia.rates(answer)
     found = {arm: value(rates, "AUC", arm) for arm in answer.arms}
     assert found == {"clean": 0.5, "attacked": 1.0, "defended": 0.5, "defended_attacked": 0.5, "defended_adaptive": 1.0}
+    right = {arm: value(rates, "member or not, guessed right", arm) for arm in answer.arms}
+    assert right["attacked"] == right["defended_adaptive"] == 1.0 and right["clean"] == 0.5
 
 
 def choosy(policy, refused, weak):
@@ -237,7 +239,7 @@ def test_the_gap_of_ranks_by_hand():
 
 
 def test_the_bar_of_the_gray_box_is_set_on_the_pilot_s_records():
-    """Members score 1 more than strangers, but all of the trials 10 more than all of the pilot: by the pilot's bar everybody is a
+    """Members score 1 more than strangers, but all of the trials lower than all of the pilot: by the pilot's bar nobody is a
     member, and half of the guesses are right. A bar set on the trials would make all of them right."""
 
     class Likely(Met):
@@ -249,7 +251,7 @@ def test_the_bar_of_the_gray_box_is_set_on_the_pilot_s_records():
             if not messages[0].text.startswith("yes"):
                 return np.zeros(len(conversations))
             member = [self.member(conversation[-1].text) for conversation in conversations]
-            return np.array(member, float) + (10.0 if self.asked > 4 else 0.0)
+            return np.array(member, float) + (2.0 if self.asked > 4 else 3.5)
 
         def member(self, text):
             record = re.search(r": ([a-z0-9 ]+?) \?", text[text.rindex("document") :] if "document" in text else text)
@@ -258,4 +260,4 @@ def test_the_bar_of_the_gray_box_is_set_on_the_pilot_s_records():
     tables = {table.channel: table for table in anderson_rag_mia.anderson_rag_mia(case_of(Likely()))}
     rates = anderson_rag_mia.rates(tables["log likelihood"])
     assert value(rates, "member or not, guessed right", "attacked") == 0.5 and value(rates, "AUC", "attacked") >= 0.9
-    assert (tables["log likelihood"].of("attacked").outcome == 1).all()
+    assert (tables["log likelihood"].of("attacked").outcome == 0).all()
