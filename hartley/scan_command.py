@@ -24,8 +24,8 @@ QUICKLY = {
     "adversarial-illusions": ("bit-reduction",),
     "badclip": ("embedding-noise",),
     "ko-vlm-mia": ("embedding-noise",),
-    "indirect-prompt-injection": ("tool-allow-list", "flow-control", "quarantine"),
-    "prompt-infection": ("flow-control",),
+    "indirect-prompt-injection": ("tool-allow-list", "flow-control"),
+    "prompt-infection": ("quarantine",),
     "poisonedrag": ("spotlighting", "retrieval-isolation"),
 }
 """What the quick scan of the reference family measures under which defenses: one threat a flow, so that it ends in three minutes
