@@ -51,7 +51,7 @@ class Effort:
 
 
 EFFORTS: Mapping[str, Effort] = {
-    "quick": Effort("quick", trials=200, steps=12, poison_pairs=2_000, members=120, epochs=2),
+    "quick": Effort("quick", trials=200, steps=12, poison_pairs=2_400, members=120, epochs=2),
     "standard": Effort("standard", trials=1_000, steps=40, poison_pairs=6_000, members=400, epochs=2),
     "full": Effort("full", trials=2_000, steps=100, poison_pairs=8_000, members=1_000, epochs=3),
 }
