@@ -253,3 +253,11 @@ def test_effective_dimension_stands_with_c_g(arrays: Path) -> None:
         one["words"] for one in json.loads(run(arrays, "--x", "z", "--y", "y", "--json").stdout)["statements"] if "C_G" in one["words"]
     )
     assert "; effective dimension " in line
+
+
+def test_audit_3_one_cluster_is_the_reason_wherever_there_are_no_limits(tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("x,y,c\n" + "".join(f"{row % 2},{row // 7 % 3},1\n" for row in range(60)))
+    said = json.loads(run(path, "--x", "x", "--y", "y", "--cluster", "c", "--json").stdout)
+    whys = [one["why"] for one in said["statements"]]
+    assert len(whys) == 3 and all("one cluster" in why for why in whys)

@@ -25,16 +25,18 @@ def rescued(lead: Line, names: Mapping[str, str]) -> Sentence:
     attacked, clean = lead.number("utility_bits", "attacked"), lead.number("utility_bits", "clean")
     left, name = guard.number("utility_bits", guard.hardest), name_of(guard.defense, names)
     blind = "" if guard.adaptive else ", as far as an attacker goes who does not know of it"
+    price = guard.price.low or 0.0
+    cost = f", and costs {_amount(fraction(price, clean.sure_high))} of the clean service" if price > 0 else ""
     if apart(attacked, left):
         lost = (clean.sure_high or 0.0) - (attacked.sure_high or 0.0)
         share = fraction((left.sure_low or 0.0) - (attacked.sure_high or 0.0), lost)
-        return ("; ", name, f" wins back {_amount(share)} of the loss{blind}")
+        return ("; ", name, f" wins back {_amount(share)} of the loss{blind}{cost}")
     gained = lead.number("adversary_bits", "attacked").sure_high
     kept = guard.number("adversary_bits", guard.hardest).sure_high or 0.0
     return (
         "; ",
         name,
-        f" takes {_amount(fraction(None if gained is None else gained - kept, gained))} of what the adversary gains{blind}",
+        f" takes {_amount(fraction(None if gained is None else gained - kept, gained))} of what the adversary gains{blind}{cost}",
     )
 
 

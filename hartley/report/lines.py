@@ -39,8 +39,9 @@ class Guard:
 
     @property
     def hardest(self) -> str:
-        """The arm under which the defense leaves the least margin; one whose margin is not known counts as the hardest."""
-        lows = {arm: margin(self, self.kind, arm).sure_low for arm in self.attacked}
+        """The arm under which the defense leaves the least margin, of equal ones that of who knows of it; one whose margin is not
+        known counts as the hardest."""
+        lows = {arm: margin(self, self.kind, arm).sure_low for arm in reversed(self.attacked)}
         return min(lows, key=lambda arm: float("-inf") if lows[arm] is None else lows[arm], default=UNDER[0])  # type: ignore[arg-type,return-value]
 
     @property

@@ -144,3 +144,16 @@ def test_reading_1_a_utility_without_limits_is_not_said_to_be_nothing(made: Modu
 
 def test_reading_7_exhibits_say_that_they_were_picked(page: str) -> None:
     assert page.count("picked to show what the attack does") >= 8
+
+
+def test_reading_4_the_verdict_says_what_the_defense_costs(made: ModuleType, tmp_path: Path) -> None:
+    """A guard that silences the adversary by ending the service is no rescue; and of equal attacks the one that knows of it is named."""
+    run = Made(made, tmp_path, "sga", defenses=("jpeg",))
+    run.add("sga", run.channel(TAKEN))
+    shut: Measures = [("utility_bits", "defended", 0.05, 0.0, 0.1)]
+    for arm in ("defended_attacked", "defended_adaptive"):
+        shut += [("utility_bits", arm, 0.05, 0.0, 0.1), ("adversary_bits", arm, 0.05, 0.0, 0.1)]
+    run.add("sga", run.channel(shut), defense="jpeg")
+    told = run.told()
+    assert "of what the adversary gains, and costs most of the clean service." in plain(answer(told.lines, {"sga": "sga"}).verdict)
+    assert "an attacker who knows of it" in told.page and "who does not know of it" not in told.terminal

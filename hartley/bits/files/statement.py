@@ -173,13 +173,16 @@ def _of_counts(x: Symbols, y: Symbols, samples: Samples, prior: Prior | None, se
     told("capacity")
     best = capacity(*codes, cluster=cluster, permutations=shuffles, seed=seed)
     yield Said(best, f"the channel from {_plain(x.name)} to {_plain(y.name)} carries {{}} per use if its inputs are chosen best (capacity)")
+    from hartley.bits.clustered import one_cluster
     from hartley.bits.leakage import maximal_leakage
 
     told("maximal leakage")
     kept = slice(None) if cluster is None else _one_of_each(samples, seed)
     counts = cross_tabulate(x.codes[kept], y.codes[kept], inputs=len(x.names), outcomes=len(y.names))
     leak = maximal_leakage(counts, permutations=shuffles, seed=seed)
-    if cluster is not None:
+    if cluster is not None and not cluster.max():
+        leak = one_cluster(leak.kind, len(cluster))
+    elif cluster is not None:
         leak = replace(leak, estimator=f"one row of each unit; {leak.estimator}", clusters=int(cluster.max()) + 1)
     used = f"over the {len(x.names):,} symbols of {_plain(x.name)} that occur"
     yield Said(leak, f"{_plain(y.name)} helps whoever guesses anything about {_plain(x.name)} by {{}} at worst, {used} (maximal leakage)")
