@@ -372,3 +372,14 @@ def test_an_input_and_an_outcome_of_one_trial_count():
 def test_a_table_of_one_input_has_nothing_to_test():
     cube = np.array([[[3, 1]], [[2, 2]]])
     assert table_design(cube, None).independence_p == 1.0 and table_design(cube, None).effect == 1.0
+
+
+def test_a_table_pays_for_one_large_cluster_by_its_freedom():
+    """One cluster of 200 beside eleven of 10 leaves t fewer degrees than eleven, and every limit of the table is that much wider."""
+    generator = np.random.default_rng(3)
+    sizes = np.array([200] + [10] * 11)
+    unit = np.repeat(np.arange(12), sizes)
+    x, y = generator.integers(0, 2, (2, len(unit)))
+    found = table_design(cube_of(x, y, unit, clusters=12, inputs=2, outcomes=2), None)
+    assert found.freedom is not None and 0 < found.freedom < 11
+    assert found.spread == pytest.approx(found.effect * (stats.t.ppf(0.975, found.freedom) / Z) ** 2, rel=1e-6)
