@@ -43,6 +43,7 @@ class GroundTruth:
     """
 
     capabilities: frozenset[str] = frozenset({"text"})
+    turns = 40
 
     def __init__(self, suite: Suite, *, gullible: bool = True, reads: bool = True) -> None:
         self.suite, self.gullible, self.reads = suite, gullible, reads

@@ -15,8 +15,9 @@ from hartley.targets.agentdojo.extra import enroll
 from hartley.targets.agentdojo.suites import READING
 from hartley.targets.agentdojo.twin import Asked, key_of, twin_calls
 
-TURNS = 40
-"""Answers of tools that a policy may wait for in one task. AgentDojo's own loop ends after 15, which some ground truths exceed."""
+TURNS = 15
+"""Answers of tools that a policy may wait for in one task, as in AgentDojo's own loop. A policy that asks for one call at a time may
+have `turns` of its own: some ground truths are longer."""
 
 SPARE = 1
 """Calls beyond the plan's that the allow-list's budget allows: a plan made without reading may be short of one."""

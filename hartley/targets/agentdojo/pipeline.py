@@ -35,14 +35,14 @@ class PolicyElement:
         return query, runtime, env, [*messages, to_chat(said, len(messages))], {} if extra_args is None else extra_args
 
 
-def pipeline(decides: Policy | Any, *safeguards: str, turns: int = TURNS) -> Any:
+def pipeline(decides: Policy | Any, *safeguards: str) -> Any:
     """A pipeline of AgentDojo's, with its own system message, tools and loop, around a policy of ours or an element of its own.
 
     safeguards  ids of hartley.targets.agentdojo.guards.GUARDS, from the first to the last that is asked.
-    turns       how often the tools may answer.
+    Tools answer as often as in AgentDojo's own loop, or as the policy's `turns` says.
     The name begins with "local", by which AgentDojo's attacks address a model that they do not know.
     """
-    parts = need("agent_pipeline")
+    parts, turns = need("agent_pipeline"), getattr(decides, "turns", TURNS)
     llm = decides if hasattr(decides, "query") else PolicyElement(decides)
     tools = parts.ToolsExecutor(as_text)
     system = parts.SystemMessage(need("agent_pipeline.agent_pipeline").load_system_message(None))
@@ -53,12 +53,12 @@ def pipeline(decides: Policy | Any, *safeguards: str, turns: int = TURNS) -> Any
     return built
 
 
-def planned_calls(suite: Suite, policy: Policy, user: str, *, turns: int = TURNS) -> tuple[Any, list[Asked]]:
+def planned_calls(suite: Suite, policy: Policy, user: str) -> tuple[Any, list[Asked]]:
     """AgentDojo's runtime with the suite's tools, and the calls that a policy's twin makes at a user task."""
     system, task = need("agent_pipeline.agent_pipeline").load_system_message(None), suite.dojo.user_tasks[user]
     runtime = need("functions_runtime").FunctionsRuntime(suite.dojo.tools)
     said = [{"role": "system", "content": content(system)}, {"role": "user", "content": content(task.PROMPT)}]
-    return runtime, twin_calls(PolicyElement(policy), task.PROMPT, runtime, None, said, {}, turns)
+    return runtime, twin_calls(PolicyElement(policy), task.PROMPT, runtime, None, said, {}, getattr(policy, "turns", TURNS))
 
 
 def planned_tools(suite: Suite, policy: Policy) -> dict[str, frozenset[str]]:
