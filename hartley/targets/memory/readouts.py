@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hartley.targets.answers import named, symbol, words
 from hartley.targets.memory.memory import Passage
 
 NOT_FOUND = 0
 NONE_NAMED, SEVERAL_NAMED = "none", "several"
-_WORD = re.compile(r"\w+(?::\w+)*")
 
 
 def first_ranks(passages: Sequence[Sequence[Passage]], wanted: Sequence[Collection[int]]) -> NDArray[np.int64]:
@@ -35,13 +34,12 @@ def untrusted_shares(passages: Sequence[Sequence[Passage]]) -> NDArray[np.float6
 def answer_symbols(answers: Sequence[str], choices: Sequence[Sequence[str]]) -> NDArray[np.int32]:
     """(n,) which of its choices each answer names, as an index; K for none of the K choices, K + 1 for several.
 
-    A choice is named when its words stand in the answer in order, in any case, as words: "art" is not named by "party". A name
-    inside a longer choice that is named too does not count ("york" in "new york"). Raises ValueError unless all questions
-    have equally many choices.
+    `hartley.targets.answers` says when a choice is named. Raises ValueError unless all questions have equally many choices.
     """
     if len({len(own) for own in choices}) > 1:
         raise ValueError("questions with different numbers of choices share no alphabet")
-    return np.array([_symbol(answer, own) for answer, own in zip(answers, choices, strict=True)], np.int32)
+    pairs = zip(answers, choices, strict=True)
+    return np.array([symbol(named(answer, own), len(own), len(own) + 1) for answer, own in pairs], np.int32)
 
 
 def outcome_alphabet(names: Sequence[str]) -> tuple[str, ...]:
@@ -54,21 +52,5 @@ def disclosed(answers: Sequence[str], records: Sequence[str]) -> NDArray[np.bool
 
     The number of records extracted with the first q queries is disclosed(...)[:q].any(axis=0).sum(). A record without a word is never held.
     """
-    said, kept = [_words(answer) for answer in answers], [_words(record) for record in records]
-    return np.array([[bool(words) and words in answer for words in kept] for answer in said], np.bool_).reshape(len(answers), len(records))
-
-
-def _symbol(answer: str, choices: Sequence[str]) -> int:
-    left, named = _words(answer), set()
-    for place in sorted(range(len(choices)), key=lambda i: -len(_words(choices[i]))):
-        words = _words(choices[place])
-        while words and words in left:  # again: what is said twice running shares a blank, and half of it would stay
-            named.add(place)
-            left = left.replace(words, " | ")
-    return named.pop() if len(named) == 1 else len(choices) + bool(named)
-
-
-def _words(text: str) -> str:
-    """The words in lower case with one blank between and around them, so that containment is containment of whole words."""
-    found = _WORD.findall(text.lower())
-    return f" {' '.join(found)} " if found else ""
+    said, kept = [words(answer) for answer in answers], [words(record) for record in records]
+    return np.array([[bool(own) and own in answer for own in kept] for answer in said], np.bool_).reshape(len(answers), len(records))
