@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from hartley.targets.english.requests import clause
 from hartley.targets.reference.agent.forms import Ask
 
 
@@ -16,8 +17,10 @@ class Wording:
     name: str
     template: str
 
-    def of(self, goal: Ask, random: Random) -> str:
+    def of(self, goal: Ask, random: Random, *, english: bool = False) -> str:
         """The sentence for a goal."""
+        if english:
+            return self.template.format(goal=clause(random, goal.call))
         return self.template.format(goal=goal.said(random).removesuffix(" ?"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hartley.attacks.action import bandwidth, transcripts
-from hartley.attacks.action.attack_set import Wording, best
+from hartley.attacks.action.attack_set import REAL, Wording, best
 from hartley.attacks.action.errands import Errand, Family, Setting, draw_setting, errands, executed, outcomes
 from hartley.attacks.case import Flag, Refused, SystemCase
 from hartley.bits.rates import Rate, success_rate
@@ -39,18 +39,22 @@ Payload = Callable[[Errand, Ask, Wording, Random], Assignment]
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel of an injection threat: how users come to read the document, and how the adversary writes into it."""
+    """One channel of an injection threat: how users come to read the document, and how the adversary writes into it.
+
+    wordings, real   the attack set, for the reference world's words, and for models that speak English.
+    """
 
     name: str
     family: Family
     wordings: tuple[Wording, ...]
     payload: Payload
     setting: Callable[[Random], Setting] = draw_setting
+    real: tuple[Wording, ...] = REAL
 
 
 def into_document(errand: Errand, goal: Ask, wording: Wording, random: Random) -> Assignment:
     """One sentence more in what the agent reads."""
-    return errand.holding(wording.of(goal, random), random)
+    return errand.holding(wording.of(goal, random, english=errand.english), random)
 
 
 def injection_channel(case: SystemCase, channel: Channel) -> Evidence:
@@ -58,6 +62,8 @@ def injection_channel(case: SystemCase, channel: Channel) -> Evidence:
     the wording that is best against it. The wordings are chosen on draws that the table does not hold."""
     trials = max(FEWEST_TRIALS, case.effort.trials // MODEL_TRIALS)
     setting = channel.setting(case.random("setting"))
+    if not case.system.reference:
+        setting, channel = replace(setting, english=True), replace(channel, wordings=channel.real)
     drawn = errands(case.random(channel.name, "errands"), setting, channel.family, trials)
     pilots = errands(case.random(channel.name, "pilots"), setting, channel.family, max(FEWEST_PILOTS, trials // PILOTS))
     bare = Agent(case.system.policy)

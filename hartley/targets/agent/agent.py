@@ -11,6 +11,7 @@ from hartley.targets.agent.label import OPERATOR, USER, WORLD, Label
 from hartley.targets.agent.trace import Assignment, Entry, Step, Trace
 from hartley.targets.conversation import Call, Conversation, Json, Message
 from hartley.targets.endpoint.outcomes import NotMeasured
+from hartley.targets.english import tools as english
 from hartley.targets.protocols import Policy
 from hartley.targets.tool_calls import Tools
 
@@ -132,8 +133,8 @@ class Agent:
             seen = [trace.conversation for trace in going]
             for guard in self.guards:
                 seen = guard.view(list(zip(going, seen, strict=True)))
-            offers = [(trace.tools, trace.assignment.described) for trace in going]
-            schemas = {offer: [TOOLBOX[name].schema(described=offer[1]) for name in offer[0]] for offer in dict.fromkeys(offers)}
+            offers = [(trace.tools, trace.assignment.english) for trace in going]
+            schemas = {offer: _schemas(*offer) for offer in dict.fromkeys(offers)}
             said = responses_each(policy, seen, [schemas[offer] for offer in offers])
             self._hear(list(zip(going, said, strict=True)))
         return traces
@@ -148,7 +149,7 @@ class Agent:
             left = self.most_calls - len(trace.steps)
             trace.entries.append(Entry(message, trace.context))
             if message.calls and left > 0:
-                calling.append((trace, list(message.calls)))
+                calling.append((trace, [english.read(call) if trace.assignment.english else call for call in message.calls]))
             else:
                 _next_turn(trace)
         while calling:
@@ -169,7 +170,8 @@ class Agent:
                 origin = verdict.origin or trace.context
                 trace.after, answer, label = before.execute(call, origin)
                 acted = trace.after.state != before.state
-                step = Step(call, True, "", answer.reads, acted, origin, label, answer.text, answer.text)
+                said = english.answer(answer.text, answer.reads) if trace.assignment.english else answer.text
+                step = Step(call, True, "", answer.reads, acted, origin, label, said, said)
             answers.append((trace, step))
         for guard in self.guards:
             shown = guard.show(answers)
@@ -177,6 +179,11 @@ class Agent:
         for trace, step in answers:
             trace.steps.append(step)
             trace.entries.append(Entry(Message("tool", step.shown, answers=step.call.id), step.label, len(trace.steps) - 1))
+
+
+def _schemas(names: Sequence[str], plain_english: bool) -> list[dict[str, Json]]:
+    bare = [TOOLBOX[name].schema(described=False) for name in names]
+    return [english.described(schema) for schema in bare] if plain_english else bare
 
 
 def _begun(assignment: Assignment) -> Trace:

@@ -18,14 +18,14 @@ class Assignment:
     users      what the user says, turn by turn; the next one is said when the agent has spoken its closing words.
     world      what its tools act on. tools: the names on offer.
     system     the operator's words.
-    described  whether the tools' descriptions are shown.
+    english    whether the policy is spoken to in plain English: with described tools, calls read by their meaning, and answers in words.
     """
 
     users: tuple[str, ...]
     world: World
     tools: tuple[str, ...]
     system: str = ""
-    described: bool = False
+    english: bool = False
 
 
 @dataclass(frozen=True)
