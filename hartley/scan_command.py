@@ -59,6 +59,17 @@ ALLOWED = ("max_requests", "max_tokens", "max_money", "concurrency", "timeout", 
 @click.option("--max-tokens", type=int, help="Server: the most tokens, read and written together.")
 @click.option("--max-money", type=float, help="Server: the most money; needs --prices.")
 @click.option("--prices", metavar="READ,WRITTEN", help="Server: what a million tokens cost, read and written, like 0.5,1.5.")
+@click.option(
+    "--tool-protocol",
+    type=click.Choice(("native", "json")),
+    help="How a model that is not our own is given tools: native, by its server or chat template (the default), or json: described in "
+    "words, one JSON object a step, for models without native calls.",
+)
+@click.option(
+    "--no-competence-check",
+    is_flag=True,
+    help="Attack a model that is not our own also where it does none of the clean tasks that it is given first.",
+)
 @click.option("--concurrency", type=int, help="Server: requests under way at once in each worker; 4 by default.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Server: for one request with all its attempts; 300 by default.")
 @click.option("--server-sampling", is_flag=True, help="Server: leave temperature and seed to it, as models that reason demand.")
@@ -169,6 +180,8 @@ def _from_options(options: dict[str, Any]) -> Plan:
         only={threat: QUICKLY[threat] for threat in threats if threat in QUICKLY} if shortened else {},
         seeds=seeds,
         budget=options["budget"] or "quick",
+        tool_protocol=options["tool_protocol"] or "native",
+        competence_check=not options["no_competence_check"],
         effort={} if options["trials"] is None else {"trials": options["trials"]},
         cell_limit_seconds=ENDPOINT_CELL_SECONDS if resolve.server(target) else DEFAULT_LIMIT_SECONDS,
     )

@@ -13,6 +13,9 @@ from hartley.report.ranking import Place, Ranking, ranked, widened, writes
 from hartley.report.sentences import Part, Said, Sentence, fraction, listed, name_of
 from hartley.report.words import STATUSES
 
+CANNOT = "this model cannot do the tasks"
+"""How the reason of a cell begins that was not measured because of what the competence check found."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -39,7 +42,11 @@ def answer(lines: Sequence[Line], names: Mapping[str, str], levels: Mapping[str,
     same = [line for line in lines if levels.get(line.threat, level) == level]
     other = ranked(line for line in lines if levels.get(line.threat, level) != level)
     return Answer(
-        verdict=(*_weak(lines, names), *_verdict(ranking, leaks, names, any(line.weak for line in lines))),
+        verdict=(
+            *_incompetent(lines),
+            *_weak(lines, names),
+            *_verdict(ranking, leaks, names, any(line.weak for line in lines), bool(_incompetent(lines))),
+        ),
         clean=_clean(lead, same if lead is not None else lines),
         attack=(*_attack(ranking, names), *_leak(leaks, names)),
         defense=(*defended(lead, names), *elsewhere(lines)),
@@ -73,12 +80,23 @@ def _weak(lines: Sequence[Line], names: Mapping[str, str]) -> Sentence:
     return (head, *listed(weak, names), "); this run cannot tell anything of them, and what follows leaves them out.", *wrote, " ")
 
 
-def _verdict(ranking: Ranking, leaks: Ranking, names: Mapping[str, str], weak: bool) -> Sentence:
+def _incompetent(lines: Sequence[Line]) -> Sentence:
+    """A model that could not do the tasks was not attacked at all."""
+    found = [line.why for line in lines if line.channel is None and line.why.startswith(CANNOT)]
+    if not found:
+        return ()
+    many = f"; and so for {len(found) - 1} more" if len(found) > 1 else ""
+    whole = not any(line.channel is not None for line in lines)
+    end = " Nothing was attacked: too weak is not robust." if whole else " Of these nothing was attacked: too weak is not robust. "
+    return (Said(found[0][:1].upper() + found[0][1:] + many, prose=True), ".", end)
+
+
+def _verdict(ranking: Ranking, leaks: Ranking, names: Mapping[str, str], weak: bool, incompetent: bool) -> Sentence:
     leak = leaks.places[0] if leaks.places else None
     if not ranking.places:
         if leak is not None and leak.shown:
             return ("What an attack takes from the service was not measured; a secret can be read from it.",)
-        if weak:
+        if weak or incompetent:
             return ()
         if leak is not None:
             most = "" if leak.sure.low is None else f"; up to {-leak.sure.low:.2f} bits could still be read"

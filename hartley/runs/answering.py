@@ -93,8 +93,9 @@ def _probe(loaded: Loaded, endpoint: Endpoint) -> None:
         return
     from hartley.targets.agent.environments import TOOLBOX
     from hartley.targets.endpoint.client import EndpointPolicy
+    from hartley.targets.text_protocol import TextProtocol
 
-    assert loaded.system is not None and isinstance(loaded.system.policy, EndpointPolicy)
+    assert loaded.system is not None and isinstance(loaded.system.policy, EndpointPolicy | TextProtocol)
     loaded.system.policy.probe([TOOLBOX[name].schema() for name in PROBED_TOOLS])
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from hartley.attacks.case import EFFORTS, Case, Circumstances, Effort, Refused, SystemCase
+from hartley.attacks.case import EFFORTS, Case, Circumstances, Effort, Flag, Refused, SystemCase
+from hartley.attacks.competence import once
 from hartley.bits.value import Bits
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.evidence import Evidence
 from hartley.runs import media
-from hartley.runs.answering import answered
+from hartley.runs.answering import Silent, answered
 from hartley.runs.cache import Cache
 from hartley.runs.context import Context
 from hartley.runs.folder import SCHEMA, empty_result
@@ -23,12 +25,18 @@ from hartley.runs.parts import PARTS, Parts, Recipe
 from hartley.runs.plan import EFFORT_FIELDS, NO_DEFENSE, Cell
 from hartley.runs.resolve import DOJO_THREATS, Loaded
 from hartley.runs.store import Store, slug
+from hartley.targets.system import System
 
 Progress = Callable[[str, int, int], None]
+Say = Callable[[str], None]
 
 
 def no_progress(_what: str, _step: int, _steps: int) -> None:
     """Says nothing."""
+
+
+def say_nothing(_line: str) -> None:
+    """Nobody listens."""
 
 
 def not_watched(_begins: bool) -> None:
@@ -44,6 +52,8 @@ def execute(
     context: Context,
     parts: Parts = PARTS,
     waiting: Callable[[bool], None] = not_watched,
+    say: Say = say_nothing,
+    checks_competence: bool = True,
 ) -> dict[str, Any]:
     """Runs the cell's recipe, measures what it saw, and writes the result; also gives it back.
 
@@ -62,13 +72,33 @@ def execute(
             "progress": progress,
         }
         case = case_for(cell, recipe, loaded, parts, common)
-        tables = answered(loaded, lambda: recipe.run(case), case.flags)
+        checked = checks_competence and recipe.level == "system" and needs_a_check(loaded.system)
+        tables = answered(
+            loaded, partial(_after_a_check, recipe, case, cell.threat, say) if checked else partial(recipe.run, case), case.flags
+        )
     except Refused as refusal:
         result = empty_result(cell, key, "refused", one_line(refusal))
     else:
         result = measured(cell, key, case, tables, recipe, store, parts)
     store.write_cell(result)
     return result
+
+
+def _after_a_check(recipe: Recipe, case: Case | SystemCase, threat: str, say: Say) -> tuple[Evidence, ...]:
+    """The recipe's tables. A policy that is not our own is first given clean tasks of the kind that the threat attacks: where it does
+    none, no attack is paid for. Raises Silent then, and says what it found."""
+    assert isinstance(case, SystemCase)
+    found = once(case, threat)
+    say(f"competence, {found.line}")
+    if found.hopeless:
+        raise Silent(found.verdict)
+    case.flags.append(Flag("", "", "competence", found.verdict or found.line))
+    return recipe.run(case)
+
+
+def needs_a_check(system: System | None) -> bool:
+    """Whether nobody has measured what the system's policy can do: our own has a card, and a suite of AgentDojo its own tasks."""
+    return system is not None and not system.reference and system.dojo is None
 
 
 def case_for(cell: Cell, recipe: Recipe, loaded: Loaded, parts: Parts, common: Mapping[str, Any]) -> Case | SystemCase:

@@ -110,7 +110,7 @@ def lines(plan: Plan, cells: Sequence[Cell], root: Path | None, parts: Parts) ->
         endpoint.budget = Budget(plan.endpoint.limits(), None if folder is None else folder / LEDGER)
         if folder is not None:
             endpoint.dialect.keep_in(folder)
-        tools = [TOOLBOX[name].schema() for name in PROBED_TOOLS]
+        tools = [TOOLBOX[name].schema() for name in PROBED_TOOLS] if plan.tool_protocol == "native" else []
         policy.probe(tools)
         found = costs(endpoint, rehearsal, together(policy, () if policy.unseen else tools))
         said = [f"estimate: about {found}", *_beyond(plan.endpoint, found, endpoint.budget)]
@@ -158,7 +158,7 @@ def rehearse(plan: Plan, cells: Sequence[Cell], system: System, parts: Parts, cl
         before = counter.requests, counter.characters, counter.steps
         dojo = None if system.dojo is None else replace(system.dojo, policy=counter)
         counted_on = replace(system, policy=counter, embedder=Lexical(), dojo=dojo)
-        if not _rehearsed(cell, counted_on, fewer, shared.setdefault(place, _Memory()), parts):
+        if not _rehearsed(cell, counted_on, fewer, shared.setdefault(place, _Memory()), parts, plan.competence_check):
             unsure[cell.threat] = None
         counted[cell] = counter.requests - before[0], counter.characters - before[1], counter.steps - before[2]
     requests, characters, steps = (math.fsum(column) for column in zip((0.0, 0.0, 0.0), *counted.values(), strict=True))
@@ -177,15 +177,19 @@ class _Memory(dict[str, Any]):
         return dict(self[name])
 
 
-def _rehearsed(cell: Cell, system: System, effort: Mapping[str, int], cached: Callable[..., Any], parts: Parts) -> bool:
-    from hartley.attacks.case import Effort, Refused
-    from hartley.runs.execute import case_for
+def _rehearsed(cell: Cell, system: System, effort: Mapping[str, int], cached: Callable[..., Any], parts: Parts, check: bool) -> bool:
+    from hartley.attacks.case import Effort, Refused, SystemCase
+    from hartley.attacks.competence import once
+    from hartley.runs.execute import case_for, needs_a_check
     from hartley.runs.resolve import Loaded
 
     common = {"effort": Effort(name=cell.budget, **effort), "stream": cell.threat, "cached": cached}
     try:
         recipe = parts.recipe(cell.threat)
-        recipe.run(case_for(cell, recipe, Loaded(None, None, system=system), parts, common))
+        case = case_for(cell, recipe, Loaded(None, None, system=system), parts, common)
+        if check and isinstance(case, SystemCase) and needs_a_check(case.system):
+            once(case, cell.threat)
+        recipe.run(case)
     except (Refused, InputError):
         return True  # it will be refused in the scan as well, and costs what was counted until then
     except Exception:  # a recipe may stumble over a policy that never acts; what it asked until then is counted

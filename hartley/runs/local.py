@@ -191,6 +191,8 @@ class Scan:
                 raise InputError(f"target {self.plan.target!r} with data {self.plan.data!r} cannot be loaded: {message['why']}") from cause
             case "step":
                 self.tell("step", hand, what=message["what"], step=message["step"], steps=message["steps"])
+            case "note":
+                self.tell("note", hand, why=message["line"])
             case "waiting":
                 hand.wait_for_others(message["begins"])
             case "failed":

@@ -64,7 +64,7 @@ class Parts:
 
 def load(plan: Plan, checked: bool) -> Loaded:
     """The plan's target and data. Raises InputError for whatever the user can mend."""
-    return resolve.load(plan.target, plan.data, checked, plan.endpoint)
+    return resolve.load(plan.target, plan.data, checked, plan.endpoint, plan.tool_protocol)
 
 
 def forecast(plan: Plan, cells: Sequence[Cell], root: Path | None) -> tuple[str, ...]:

@@ -18,9 +18,12 @@ from hartley.runs.allowance import Allowance
 from hartley.runs.context import Context
 
 NO_DEFENSE = "none"
+TOOL_PROTOCOLS = ("native", "json")
 BUDGETS = ("quick", "standard", "full")
 EFFORT_FIELDS = ("trials", "steps", "poison_pairs", "members", "epochs")
 """Names of `hartley.attacks.case.EFFORTS` and of its fields, here so that reading a plan needs no torch; a test holds them equal."""
+AS_BEFORE = (("tool_protocol", "native"), ("competence_check", True))
+"""Left out where a plan is written down, so that plans of before are the same plans."""
 DEFAULT_LIMIT_SECONDS = 1800.0
 
 
@@ -103,6 +106,8 @@ class Plan:
     seeds                whole numbers from 0; budget: quick, standard or full; effort: numbers that replace the budget's.
     cell_limit_seconds   after this long a cell is stopped. It decides no result: a run may be resumed with another one.
     endpoint             what a target behind a server may cost; a run may be resumed with another one as well.
+    tool_protocol        how a policy that is not our own is given tools: native, or json (`hartley.targets.text_protocol`).
+    competence_check     whether a policy that is not our own is first given clean tasks; where it does none, no attack is paid for.
     only                 by threat, the defenses that it meets; a threat that is not named meets all of its level.
     """
 
@@ -116,6 +121,8 @@ class Plan:
     effort: Mapping[str, int] = field(default_factory=dict)
     endpoint: Allowance = field(default_factory=Allowance)
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tool_protocol: str = "native"
+    competence_check: bool = True
 
     def __post_init__(self) -> None:
         for name in ("target", "data"):
@@ -132,6 +139,10 @@ class Plan:
         for name in ("threats", "seeds"):
             if not getattr(self, name):
                 raise InputError(f"plan: {name} is empty; name at least one")
+        if not isinstance(self.competence_check, bool):
+            raise InputError(f"plan: competence_check takes true or false, got {self.competence_check!r}")
+        if self.tool_protocol not in TOOL_PROTOCOLS:
+            raise unknown("tool protocol", str(self.tool_protocol), TOOL_PROTOCOLS)
         if self.budget not in BUDGETS:
             raise unknown("budget", str(self.budget), BUDGETS)
         limit = self.cell_limit_seconds
@@ -169,7 +180,8 @@ class Plan:
     def to_toml(self) -> str:
         """TOML that `from_toml` reads back equal."""
         tables = {"only": self.only, "effort": self.effort, "endpoint": self.endpoint.to_table()}
-        lines = [f"{item.name} = {_toml(getattr(self, item.name))}" for item in fields(self) if item.name not in tables]
+        rest = [item for item in fields(self) if item.name not in tables and (item.name, getattr(self, item.name)) not in AS_BEFORE]
+        lines = [f"{item.name} = {_toml(getattr(self, item.name))}" for item in rest]
         for name, table in tables.items():
             if table:
                 lines += ["", f"[{name}]", *(f"{_key(key)} = {_toml(value)}" for key, value in table.items())]
@@ -215,7 +227,8 @@ class Plan:
         return tuple(
             item.name
             for item in fields(self)
-            if item.name not in ("cell_limit_seconds", "endpoint") and getattr(self, item.name) != getattr(other, item.name)
+            if item.name not in ("cell_limit_seconds", "endpoint", "competence_check")
+            and getattr(self, item.name) != getattr(other, item.name)
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,13 +107,25 @@ def check_names(target: str, data: str) -> None:
         raise InputError(f"data {data!r}: target {target!r} is measured in its own world, and takes no pictures")
 
 
-def load(target: str, data: str, checked: bool = False, allowance: Allowance | None = None) -> Loaded:
+def load(target: str, data: str, checked: bool = False, allowance: Allowance | None = None, tool_protocol: str = "native") -> Loaded:
     """Loads both. `checked`: another process has looked into every file of the data already. allowance: for a target behind a server.
 
     Raises InputError for whatever the user can mend.
     """
     check_names(target, data)
-    return _kind(target).load(target, data, checked, allowance or Allowance())
+    loaded = _kind(target).load(target, data, checked, allowance or Allowance())
+    return loaded if tool_protocol == "native" else _in_words(target, loaded)
+
+
+def _in_words(target: str, loaded: Loaded) -> Loaded:
+    """The same, with a policy that is told of tools in words."""
+    from hartley.targets.text_protocol import text_protocol
+
+    system = loaded.system
+    if system is None or system.reference or system.dojo is not None:
+        raise InputError(f"tool_protocol json is for a model behind a server or in a folder that is to call tools; {target!r} is none")
+    note = "its tools are described in words, and its calls are read as one JSON object a step (tool protocol json)"
+    return replace(loaded, system=replace(system, policy=text_protocol(system.policy)), notes=(*loaded.notes, note))
 
 
 def _kind(name: str) -> Kind:

@@ -102,10 +102,10 @@ def _serve(pipe: Connection, parts: Parts, plan: Plan, loaded: Loaded, output: i
                 send(pipe, {"type": "input-error", "why": str(error)})
                 return
             settled = True
-        send(pipe, _answer(pipe, order, loaded, parts))
+        send(pipe, _answer(pipe, order, loaded, parts, plan.competence_check))
 
 
-def _answer(pipe: Connection, order: Mapping[str, Any], loaded: Loaded, parts: Parts) -> dict[str, Any]:
+def _answer(pipe: Connection, order: Mapping[str, Any], loaded: Loaded, parts: Parts, check: bool) -> dict[str, Any]:
     from hartley.runs.answering import Silent
     from hartley.runs.execute import execute, one_line
 
@@ -135,12 +135,16 @@ def _answer(pipe: Connection, order: Mapping[str, Any], loaded: Loaded, parts: P
     def waiting(begins: bool) -> None:
         send(pipe, {"type": "waiting", "begins": begins})
 
+    def say(line: str) -> None:
+        send(pipe, {"type": "note", "line": line})
+
     if loaded.endpoint is not None:
         loaded.endpoint.watch = heard
     cell = Cell(**order["cell"])
     context = Context.from_environment(order["environment"])
     try:
-        result = execute(cell, loaded, Store(Path(order["root"])), progress, context=context, parts=parts, waiting=waiting)
+        store = Store(Path(order["root"]))
+        result = execute(cell, loaded, store, progress, context=context, parts=parts, waiting=waiting, say=say, checks_competence=check)
     except InputError as error:
         return {"type": "input-error", "why": str(error)}
     except Silent as silence:

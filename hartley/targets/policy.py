@@ -31,16 +31,18 @@ class LlamaPolicy:
     tokenizer   its tokenizer, with a chat template that knows tools.
     read        how a turn that it wrote is read: `tool_calls.read_json_calls` or `tool_calls.read_word_calls`.
     fingerprint a hash of the weights and settings.
+    longest     tokens of a turn, at most.
 
     What users and tools say is words: wherever it spells one of the tokenizer's added tokens, that is broken up by a space.
     """
 
-    def __init__(self, *, name: str, module: nn.Module, tokenizer: Any, read: Reader, fingerprint: str) -> None:
+    def __init__(self, *, name: str, module: nn.Module, tokenizer: Any, read: Reader, fingerprint: str, longest: int = 64) -> None:
         self.name = name
         self.module: Any = module.eval().requires_grad_(False)
         self.tokenizer = tokenizer
         self.read = read
         self.fingerprint = fingerprint
+        self.longest = longest
         self._ends = _end_tokens(self.module, tokenizer)
         marks = sorted({str(token) for token in tokenizer.get_added_vocab()} | set(tokenizer.all_special_tokens), key=len, reverse=True)
         spelled = [re.escape(mark) for mark in marks if len(mark) > 1 and not mark.isspace()]
@@ -65,6 +67,11 @@ class LlamaPolicy:
     def tokens(self, conversation: Conversation, tools: Tools, *, generate: bool = True) -> list[int]:
         """The token ids of a conversation with its tools; generate: with the opening of the assistant's next turn."""
         return self._tokens(conversation, self._offered(tools), generate)
+
+    def sees_tools(self, tools: Tools) -> bool:
+        """Whether the chat template shows the tools at all."""
+        conversation = (Message("user", "a"),)
+        return self.tokens(conversation, tools) != self.tokens(conversation, ())
 
     def _offered(self, tools: Tools) -> list[Any]:
         return [_map_strings(dict(tool), self.words) for tool in tools]
@@ -91,9 +98,14 @@ class LlamaPolicy:
         return result
 
     def respond(
-        self, conversations: Sequence[Conversation], tools: Sequence[Mapping[str, Json]], *, longest: int = 64, kept: Kept | None = None
+        self,
+        conversations: Sequence[Conversation],
+        tools: Sequence[Mapping[str, Json]],
+        *,
+        longest: int | None = None,
+        kept: Kept | None = None,
     ) -> list[Message]:
-        """The assistant's next message of each conversation, the likeliest token at each place, `longest` at most.
+        """The assistant's next message of each conversation, the likeliest token at each place, `longest` at most (None: the policy's own).
 
         tools: JSON Schemas in the function format of OpenAI's API, on offer to all conversations. A call that names no
         offered tool, or whose arguments do not fit, comes back as a message without calls whose text says what is wrong.
@@ -102,9 +114,10 @@ class LlamaPolicy:
         return self.respond_each(conversations, [tools] * len(conversations), longest=longest, kept=kept)
 
     def respond_each(
-        self, conversations: Sequence[Conversation], offers: Sequence[Tools], *, longest: int = 64, kept: Kept | None = None
+        self, conversations: Sequence[Conversation], offers: Sequence[Tools], *, longest: int | None = None, kept: Kept | None = None
     ) -> list[Message]:
         """`respond` where every conversation has tools of its own on offer."""
+        longest = self.longest if longest is None else longest
         rows: list[list[int]] = [[] for _ in conversations]
         for tools in {id(tools): tools for tools in offers}.values():
             places = [place for place, offer in enumerate(offers) if offer is tools]

@@ -14,6 +14,8 @@ from hartley.targets.policy import LlamaPolicy
 from hartley.targets.tool_calls import read_json_calls
 
 KIND = Kind("llama", ("LlamaForCausalLM",))
+LONGEST = 192
+"""Tokens of a turn: a call in JSON with a sentence before it. A model that has not finished by then has said what it was going to say."""
 TOOL: dict[str, Json] = {
     "type": "function",
     "function": {"name": "a", "description": "a", "parameters": {"type": "object", "properties": {"a": {"type": "string"}}}},
@@ -38,9 +40,8 @@ def load(path: Path) -> LlamaPolicy:
             raise InputError(
                 f"{folder}: has no chat template, so how a conversation is laid out is unknown; a chat model's folder is accepted"
             )
-        policy = LlamaPolicy(
-            name=checks.name_of(folder), module=model, tokenizer=tokenizer, read=read_json_calls, fingerprint=checks.fingerprint(folder)
-        )
+        name, fingerprint = checks.name_of(folder), checks.fingerprint(folder)
+        policy = LlamaPolicy(name=name, module=model, tokenizer=tokenizer, read=read_json_calls, fingerprint=fingerprint, longest=LONGEST)
         try:
             policy.respond([ask("a", pictures=0)], [TOOL], longest=1)
         except Exception as error:
