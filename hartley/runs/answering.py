@@ -23,11 +23,13 @@ PROBED_TOOLS = ("read_mail", "send_mail", "pay")
 
 
 class Silent(Exception):  # noqa: N818 - an outcome, not an error
-    """The cell is not measured, and why. ends: nothing can be measured any more, since the budget is used up."""
+    """The cell is not measured, and why. ends: nothing can be measured any more, since the budget is used up. answered: there were
+    answers all the same, which showed that there is nothing to measure."""
 
-    def __init__(self, why: str, ends: bool = False) -> None:
+    def __init__(self, why: str, ends: bool = False, answered: bool = False) -> None:
         super().__init__(why)
         self.ends = ends
+        self.answered = answered
 
 
 def settle(loaded: Loaded, store: Store, allowance: Allowance) -> None:

@@ -91,7 +91,7 @@ def _after_a_check(recipe: Recipe, case: Case | SystemCase, threat: str, say: Sa
     found = once(case, threat)
     say(f"competence, {found.line}")
     if found.hopeless:
-        raise Silent(found.verdict)
+        raise Silent(found.verdict, answered=True)
     case.flags.append(Flag("", "", "competence", found.verdict or found.line))
     return recipe.run(case)
 

@@ -205,7 +205,7 @@ class Scan:
 
     def heed(self, message: Mapping[str, Any]) -> None:
         """Ends the scan where a cell has shown that the others would come to nothing: the budget is used up, or a server is down."""
-        silent = message["status"] == NOT_MEASURED
+        silent = message["status"] == NOT_MEASURED and not message.get("answered")
         self.silent = self.silent + 1 if silent else 0
         if silent and (message["ends"] or self.silent >= self.limits.silent_cells):
             self.ended = message["why"] if message["ends"] else f"not asked after {self.silent} cells without an answer; {message['why']}"

@@ -149,7 +149,7 @@ def _answer(pipe: Connection, order: Mapping[str, Any], loaded: Loaded, parts: P
         return {"type": "input-error", "why": str(error)}
     except Silent as silence:
         Store(Path(order["root"])).write_cell(empty_result(cell, cell.key(context), NOT_MEASURED, one_line(silence)))
-        return {"type": "finished", "status": NOT_MEASURED, "why": one_line(silence), "ends": silence.ends}
+        return {"type": "finished", "status": NOT_MEASURED, "why": one_line(silence), "ends": silence.ends, "answered": silence.answered}
     except Exception as error:  # a recipe may raise anything; the cell fails and the others go on
         return {"type": "failed", "why": last_line(error), "trace": _trace()}
     return {"type": "finished", "status": result["status"], "why": result["why"], "ends": False}

@@ -25,13 +25,17 @@ def to_conversation(messages: Sequence[Mapping[str, Any]]) -> Conversation:
 
 
 def to_chat(message: Message, turn: int) -> dict[str, Any]:
-    """AgentDojo's message of what a policy said. turn: numbers the calls that have no id of their own."""
+    """AgentDojo's message of what a policy said. turn: numbers the calls that have no id of their own.
+
+    A call without words has no content, as with AgentDojo's own clients: its suites look at that when the turns are used up.
+    """
     function_call = need("functions_runtime").FunctionCall
     calls = [
         function_call(function=call.name, args=dict(call.arguments), id=call.id or f"call_{turn}_{place}")
         for place, call in enumerate(message.calls)
     ]
-    return {"role": "assistant", "content": content(message.text), "tool_calls": calls or None}
+    said = content(message.text) if message.text or not calls else None
+    return {"role": "assistant", "content": said, "tool_calls": calls or None}
 
 
 def content(text: str) -> list[dict[str, str]]:
