@@ -21,6 +21,7 @@ from hartley.runs.answering import Silent, answered
 from hartley.runs.cache import Cache
 from hartley.runs.context import Context
 from hartley.runs.folder import SCHEMA, empty_result
+from hartley.runs.levels import SYSTEM
 from hartley.runs.parts import PARTS, Parts, Recipe
 from hartley.runs.plan import EFFORT_FIELDS, NO_DEFENSE, Cell
 from hartley.runs.resolve import DOJO_THREATS, Loaded
@@ -72,7 +73,7 @@ def execute(
             "progress": progress,
         }
         case = case_for(cell, recipe, loaded, parts, common)
-        checked = checks_competence and recipe.level == "system" and needs_a_check(loaded.system)
+        checked = checks_competence and needs_a_check(loaded.system, cell)
         tables = answered(
             loaded, partial(_after_a_check, recipe, case, cell.threat, say) if checked else partial(recipe.run, case), case.flags
         )
@@ -96,9 +97,9 @@ def _after_a_check(recipe: Recipe, case: Case | SystemCase, threat: str, say: Sa
     return recipe.run(case)
 
 
-def needs_a_check(system: System | None) -> bool:
+def needs_a_check(system: System | None, cell: Cell) -> bool:
     """Whether nobody has measured what the system's policy can do: our own has a card, and a suite of AgentDojo its own tasks."""
-    return system is not None and not system.reference and system.dojo is None
+    return system is not None and not system.reference and system.dojo is None and cell.level == SYSTEM
 
 
 def case_for(cell: Cell, recipe: Recipe, loaded: Loaded, parts: Parts, common: Mapping[str, Any]) -> Case | SystemCase:

@@ -187,7 +187,7 @@ def _rehearsed(cell: Cell, system: System, effort: Mapping[str, int], cached: Ca
     try:
         recipe = parts.recipe(cell.threat)
         case = case_for(cell, recipe, Loaded(None, None, system=system), parts, common)
-        if check and isinstance(case, SystemCase) and needs_a_check(case.system):
+        if check and isinstance(case, SystemCase) and needs_a_check(case.system, cell):
             once(case, cell.threat)
         recipe.run(case)
     except (Refused, InputError):

@@ -105,7 +105,7 @@ def _serve(pipe: Connection, parts: Parts, plan: Plan, loaded: Loaded, output: i
         send(pipe, _answer(pipe, order, loaded, parts, plan.competence_check))
 
 
-def _answer(pipe: Connection, order: Mapping[str, Any], loaded: Loaded, parts: Parts, check: bool) -> dict[str, Any]:
+def _answer(pipe: Connection, order: Mapping[str, Any], loaded: Loaded, parts: Parts, check: bool = True) -> dict[str, Any]:
     from hartley.runs.answering import Silent
     from hartley.runs.execute import execute, one_line
 
