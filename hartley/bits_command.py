@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hartley.errors import InputError
+from hartley.printing import echo
 
 if TYPE_CHECKING:
     from hartley.bits.files.samples import Sort
@@ -75,13 +76,13 @@ def bits(
             "statements": [{"words": str(one), **one.bits.to_json()} for one in said],
         }
         _told("")
-        click.echo(json.dumps(record, indent=1))
+        echo(json.dumps(record, indent=1))
         return
     width = shutil.get_terminal_size((0, 0)).columns
     first = next(said)  # before anything is printed: whatever is wrong with the samples is wrong by now
     for line in itertools.chain(facts, map(str, itertools.chain([first], said))):
         _told("")
-        click.echo(textwrap.fill(line, width, subsequent_indent="  ", break_on_hyphens=False) if width > 20 else line)
+        echo(textwrap.fill(line, width, subsequent_indent="  ", break_on_hyphens=False) if width > 20 else line)
 
 
 def _sorts(text: str | None) -> dict[str, Sort]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,7 +19,7 @@ from hartley import __version__
 from hartley.bits_command import bits
 from hartley.errors import InputError, unknown
 from hartley.models_command import models
-from hartley.printing import tell
+from hartley.printing import echo, plain, printable, tell
 from hartley.scan_command import scan
 from hartley.serve_command import serve
 
@@ -32,7 +34,7 @@ class Complaint(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Writes "hartley: what was wrong" to standard error."""
-        click.echo(f"hartley: {' '.join(self.format_message().split())}", file=file, err=True)
+        click.echo(printable(f"hartley: {' '.join(self.format_message().split())}"), file=file, err=True)
 
 
 class House(click.Group):
@@ -58,6 +60,17 @@ def _one_line() -> Iterator[None]:
         yield
     except InputError as error:
         raise Complaint(str(error)) from error
+    except MemoryError:
+        raise Complaint("out of memory: what was to be read or computed needs more than there is here") from None
+    except RecursionError:
+        raise Complaint("what was read is nested too deeply") from None
+    except BrokenPipeError:  # whoever read the output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise Complaint(f"the output cannot be written: {(error.strerror or 'the device refuses').lower()}") from None
+        raise
     except click.exceptions.NoArgsIsHelpError:
         raise
     except click.UsageError as error:
@@ -132,19 +145,21 @@ def report(run: Path, out: Path | None, form: str | None) -> None:
     if form is None:
         from hartley.report.page import write_report
 
-        click.echo(f"report: {write_report(run, out)}")
+        echo(f"report: {write_report(run, out)}")
         return
     from hartley.runs.export import to_csv, to_json
     from hartley.runs.folder import Run
 
     text = (to_json if form == "json" else to_csv)(Run.open(run))
     if out is None:
+        if sys.stdout.isatty():  # a program that reads the export gets it as it is
+            text = "".join(f"{printable(line)}\n" for line in text.splitlines())
         click.echo(text, nl=False)
         return
     from hartley.runs.atomic import write
 
     write(out, text.encode())
-    click.echo(f"export: {out}")
+    echo(f"export: {out}")
 
 
 @main.command()
@@ -156,14 +171,13 @@ def check(run: Path, policy: Path) -> None:
     A rule that holds only because the target cannot do the task without an attack counts as not measured.
     """
     from hartley import catalog
-    from hartley.report.visible import plain
     from hartley.runs import check as judge
     from hartley.runs.folder import Run
 
     result = judge.check(Run.open(run), judge.read_policy(policy), catalog)
     for line in (*(f"there is no service to attack: {line}" for line in result.weak), *map(str, result.verdicts)):
-        click.echo(plain(line))
-    click.echo(f"{len(result.broken)} broken, {len(result.unmeasured)} not measured, of {len(result.verdicts)} rules")
+        echo(plain(line))
+    echo(f"{len(result.broken)} broken, {len(result.unmeasured)} not measured, of {len(result.verdicts)} rules")
     raise SystemExit(result.exit_code)
 
 

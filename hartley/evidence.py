@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -281,7 +281,7 @@ class Evidence:
         return buffer.getvalue()
 
     @staticmethod
-    def load(path: Path) -> Evidence:
+    def load(path: Path | IO[bytes]) -> Evidence:
         """Reads what `to_bytes` wrote. Never unpickles. Raises EvidenceError when it is no such archive, OSError when it cannot be read."""
         try:
             archive = np.load(path, allow_pickle=False)

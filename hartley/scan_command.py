@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hartley.errors import InputError, unknown
-from hartley.printing import tell
+from hartley.printing import echo, tell
 
 if TYPE_CHECKING:
     from hartley.runs.allowance import Allowance
@@ -93,7 +93,7 @@ def scan(plan_file: Path | None, out: Path, workers: int | None, only_estimate: 
         _estimate(plan, served)
         return
     for line in plan.left_out():
-        click.echo(f"left out: {line}", err=True)
+        echo(f"left out: {line}", err=True)
     with Terminal() as watcher:
         try:
             done = run(plan, out, workers=workers or (1 if served else min(4, os.cpu_count() or 1)), progress=watcher)
@@ -103,8 +103,8 @@ def scan(plan_file: Path | None, out: Path, workers: int | None, only_estimate: 
     path = write_report(done.root)
     tell(summary(done.root))
     if served and (spent := _spent(done.root, plan.endpoint)):
-        click.echo(f"\n{spent}")
-    click.echo(f"\nreport: {path}")
+        echo(f"\n{spent}")
+    echo(f"\nreport: {path}")
     if any(record["status"] in ("failed", "timed-out", "not measured") for record in done.cells()):
         raise SystemExit(1)
 
@@ -117,7 +117,7 @@ def _estimate(plan: Plan, served: bool) -> None:
     plan.validate(PARTS.catalog())
     PARTS.check(plan.target, plan.data)
     for line in PARTS.forecast(plan, plan.cells(), None):
-        click.echo(line)
+        echo(line)
 
 
 def _spent(root: Path, allowance: Allowance) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hartley.errors import InputError
+from hartley.printing import echo
 
 if TYPE_CHECKING:
     from hartley.targets.endpoint.voices import Target
@@ -33,11 +34,11 @@ def serve(target: str, host: str, port: int, to_network: bool) -> None:
     from hartley.targets.endpoint.server import Server
 
     with _interruptible():
-        server = Server(load(target), host=host, port=port, to_network=to_network, report=lambda line: click.echo(line, err=True))
+        server = Server(load(target), host=host, port=port, to_network=to_network, report=lambda line: echo(line, err=True))
         name = server.target_name
-        click.echo(f"serving {name} at {server.url}")
-        click.echo(f"its name as a target: openai:{name}@{server.url}")
-        click.echo("Ctrl-C stops it")
+        echo(f"serving {name} at {server.url}")
+        echo(f"its name as a target: openai:{name}@{server.url}")
+        echo("Ctrl-C stops it")
         try:
             server.run()
         except KeyboardInterrupt:

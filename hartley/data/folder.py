@@ -84,7 +84,7 @@ class FolderData:
         if validate:
             self._check(progress)
         self.notes = self._notes(merged)
-        self.fingerprint = self._fingerprint(hashlib.sha256(table.read_bytes()).hexdigest())
+        self.fingerprint = self._fingerprint(_digest(table))
 
     def draw(self, count: int, generator: torch.Generator, *, part: str = "held-out", speech: bool = False) -> Pairs:
         """Up to `count` pictures of "held-out" or "train", as even over the labels as there are pictures, in random order.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from hartley import files as opening
 from hartley.errors import InputError
 
 TABLES = ("metadata.csv", "metadata.jsonl")
@@ -92,12 +93,7 @@ def read_rows(table: Path) -> tuple[Row, ...]:
     Raises InputError for text that is not UTF-8, a broken line, a missing column, an empty table, an empty or overlong
     caption, or a value of the wrong type, naming file and line.
     """
-    if table.stat().st_size > LARGEST_TABLE:
-        raise InputError(f"{table}: holds {table.stat().st_size:,} bytes; up to {LARGEST_TABLE:,} are accepted")
-    try:
-        text = table.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{table}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    text = opening.text(opening.read(table, LARGEST_TABLE, root=table.parent), table)
     records = _csv_records(table, text) if table.suffix == ".csv" else _json_records(table, text)
     rows = []
     for where, record in records:

@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hartley import files
+from hartley.errors import InputError
+
 PICTURE_BYTES, SOUND_BYTES = 2 * 2**20, 4 * 2**20
 PICTURE_PIXELS = 2048 * 2048
 _NAME = re.compile(r"media/([0-9a-f]{24})\.(png|wav)")
@@ -86,13 +89,12 @@ class Shelf:
             return Media(note=f"not shown: not the name of a {ending.upper()} file in the run's media folder")
         path = self.run / name
         try:
-            if path.is_symlink() or path.parent.is_symlink() or not path.is_file():
-                return Media(note="not shown: the file is missing")
-            if path.stat().st_size > limit:
-                return Media(note=f"not shown: larger than {limit // 2**20} MiB")
-            content = path.read_bytes()
-        except OSError:
-            return Media(note="not shown: the file cannot be read")
+            content = files.read(path, limit, root=self.run)
+        except files.MissingError:
+            return Media(note="not shown: the file is missing")
+        except InputError as error:
+            large = "bytes; up to" in str(error)
+            return Media(note=f"not shown: larger than {limit // 2**20} MiB" if large else "not shown: the file is missing")
         if hashlib.sha256(content).hexdigest()[:24] != match.group(1):
             return Media(note="not shown: the file is not the one that its name promises")
         return _png(content) if ending == "png" else _wav(content)

@@ -17,6 +17,7 @@ import jinja2
 from markupsafe import Markup
 
 import hartley
+from hartley import files
 from hartley.errors import InputError
 from hartley.report import answer as answers
 from hartley.report import channelmap, facts, records, sentences, shapes, textdiff, visible, words
@@ -26,6 +27,7 @@ from hartley.report.media import Shelf
 from hartley.report.numbers import BITS, PLAIN, Number, figure
 from hartley.report.records import Cell, Channel
 from hartley.runs.folder import Run
+from hartley.runs.plan import PLAN_BYTES
 from hartley.runs.store import PLAN
 
 HERE = Path(__file__).parent
@@ -50,7 +52,7 @@ def build(run: Path) -> str:
     groups = _groups(lines)
     context = {
         "environment": read.environment,
-        "plan_text": (run / PLAN).read_text(encoding="utf-8"),
+        "plan_text": files.text(files.read(run / PLAN, PLAN_BYTES, root=run), run / PLAN),
         "strays": tuple(read.strays),
         "left_out": read.plan.left_out(),
         "started": min((cell.started for cell in cells if cell.started), default=""),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
-import tempfile
 from pathlib import Path
 
+from hartley import files
 from hartley.errors import InputError
+from hartley.files import TEMPORARY
 
-TEMPORARY = ".part-"
-"""How the name of an unfinished file starts; such files are nobody's and may be deleted."""
+__all__ = ["TEMPORARY", "make_folder", "sweep", "unwritable", "write"]
 
 _REASONS = {
     errno.ENOSPC: "no space left on the device",
@@ -32,25 +31,13 @@ def unwritable(path: Path, error: OSError) -> InputError:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Puts `content` at `path`: a temporary file beside it, flushed to disk, then renamed over it.
-
-    Raises InputError when the operating system refuses; the old file, if there was one, is then untouched.
+    """Puts `content` at `path` as `files.write` does. Raises InputError when the operating system refuses, and for a path at which
+    something stands that is no regular file; the old file, if there was one, is then untouched.
     """
-    temporary: str | None = None
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        files.write(path, content)
     except OSError as error:
         raise unwritable(path, error) from None
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)  # gone already when the rename succeeded
 
 
 def make_folder(path: Path) -> None:
@@ -63,6 +50,6 @@ def make_folder(path: Path) -> None:
 
 def sweep(folder: Path) -> None:
     """Deletes unfinished files that a killed process left in `folder`."""
-    with contextlib.suppress(OSError):
-        for path in folder.glob(f"{TEMPORARY}*"):
-            path.unlink(missing_ok=True)
+    for path in files.unfinished(folder):
+        with contextlib.suppress(OSError):
+            path.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,12 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from hartley import files
+from hartley.errors import InputError
 from hartley.runs.plan import digest
-from hartley.runs.store import Store
+from hartley.runs.store import SEAL, Store
+
+MOST_BYTES = 2**33
 
 
 @dataclass(frozen=True)
@@ -70,12 +75,18 @@ class Cache:
 def _load(path: Path) -> dict[str, Tensor] | None:
     # Read whole and parsed from memory: a map of the file would change under us if somebody replaced it.
     try:
-        return safetensors.torch.load(path.read_bytes())
-    except (OSError, safetensors.SafetensorError, ValueError, KeyError):
+        content = files.read(path, MOST_BYTES)
+        size = int.from_bytes(content[:8], "little")
+        seal = files.parsed_json(content[8 : 8 + size], path)["__metadata__"][SEAL] if size < len(content) else ""
+        tensors: dict[str, Tensor] = safetensors.torch.load(content)
+        # An entry that is not what was put there is computed again.
+        return tensors if hashlib.sha256(safetensors.torch.save(tensors)).hexdigest() == seal else None
+    except (InputError, safetensors.SafetensorError, ValueError, KeyError, TypeError):
         return None
 
 
 def _bytes(tensors: dict[str, Tensor]) -> bytes:
     # Cloned, because the format refuses tensors that share memory.
     plain = {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in sorted(tensors.items())}
-    return bytes(safetensors.torch.save(plain))
+    seal = hashlib.sha256(safetensors.torch.save(plain)).hexdigest()
+    return bytes(safetensors.torch.save(plain, metadata={SEAL: seal}))

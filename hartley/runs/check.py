@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import operator
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hartley import files
 from hartley.errors import InputError, unknown
 from hartley.runs import reading
 from hartley.runs.folder import Run
@@ -139,14 +139,17 @@ class CheckResult:
         return 1 if self.broken else 2 if self.unmeasured else 0
 
 
+POLICY_BYTES = 2**20
+
+
 def read_policy(path: Path) -> tuple[str, ...]:
     """The rules of a policy file, as text. Raises InputError for a file that is missing, no TOML, or has another key."""
     try:
-        record = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        record = files.parsed_toml(files.read(path, POLICY_BYTES), path)
+    except files.MissingError:
         raise InputError(f"{path}: no such policy") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as a policy ({error})") from None
+    except InputError as error:
+        raise InputError(f"{error}; cannot be read as a policy") from None
     for key in record:
         if key != "rules":
             raise unknown("key in the policy", key, ("rules",))

@@ -168,10 +168,12 @@ def left(case: Circumstances, evidence: Evidence) -> tuple[tuple[str, Bits], ...
 
 def channel(key: str, evidence: Evidence, recipe: Recipe, store: Store, parts: Parts, more: tuple[tuple[str, Bits], ...]) -> dict[str, Any]:
     """One channel's part of the result: its table's file, its rates, its measures, its costs."""
+    name, digest = store.write_evidence(key, evidence)
     return {
         "name": evidence.channel,
         "kind": evidence.kind,
-        "evidence": store.write_evidence(key, evidence),
+        "evidence": name,
+        "digest": digest,
         "rates": [rate.to_json() for rate in recipe.rates(evidence)],
         "measures": [{"arm": arm, "bits": bits.to_json()} for arm, bits in (*parts.measures(evidence), *more)],
         "costs": costs(evidence),

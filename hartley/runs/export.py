@@ -6,9 +6,11 @@ import csv
 import io
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from hartley.printing import hidden
 from hartley.runs import reading
 from hartley.runs.folder import Run
 
@@ -112,5 +114,7 @@ def _plain(value: object) -> str:
         return "true" if value else "false"
     if not isinstance(value, str):
         return repr(value)
-    starts = value.startswith(_FORMULA) or value.lstrip().startswith(_FORMULA)
+    # What shows nothing does not keep a spreadsheet from seeing what stands behind it; and full-width signs count as signs.
+    shown = next((at for at, letter in enumerate(value) if not (hidden(letter) or letter.isspace())), 0)
+    starts = value.startswith(_FORMULA) or unicodedata.normalize("NFKC", value[shown : shown + 1]).startswith(_FORMULA)
     return "'" + value if starts and not _NUMBER.fullmatch(value) else value

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import functools
-import json
+import hashlib
+import io
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hartley import files
 from hartley.bits.value import Bits
+from hartley.columns import DAMAGED
 from hartley.errors import InputError
 from hartley.evidence import ARMS, KINDS, Evidence, EvidenceError
 from hartley.runs.context import Context
 from hartley.runs.plan import Cell, Plan
-from hartley.runs.store import CELLS, ENVIRONMENT, PLAN, TIMING
+from hartley.runs.store import CELLS, ENVIRONMENT, PLAN, SEAL, TIMING, sealed
 
-SCHEMA = 1
+SCHEMA = 2
+"""1: before cells and their tables had digests; such a run is still read, unverified."""
 NOT_MEASURED = "not measured"
 """The server behind the target gave no answer, or the budget for it was used up."""
 STATUSES = ("measured", "refused", "failed", "timed-out", NOT_MEASURED, "damaged", "not run")
@@ -46,12 +51,12 @@ class Run:
         root = Path(path)
         if not root.is_dir():
             raise InputError(f"{root}: no such run folder; takes a folder that `hartley scan` wrote")
-        if not (root / PLAN).is_file():
+        if not os.path.lexists(root / PLAN):
             raise InputError(f"{root}: not a run folder (it has no {PLAN}); takes a folder that `hartley scan` wrote")
-        plan = Plan.read(root / PLAN)
+        plan = Plan.read(root / PLAN, root=root)
         environment: Mapping[str, Any] = {}
-        if (root / ENVIRONMENT).is_file():
-            found = _json(root / ENVIRONMENT)
+        if os.path.lexists(root / ENVIRONMENT):
+            found = _json(root / ENVIRONMENT, root)
             if found is None:
                 raise InputError(f"{root / ENVIRONMENT}: damaged (not a JSON object); scan again with the same plan to mend it")
             Context.from_environment(found)
@@ -74,14 +79,16 @@ class Run:
             return empty_result(cell, "", "not run", "the scan was stopped before it started")
         key = cell.key(self.context)
         path = self.root / CELLS / f"{key}.json"
-        if not path.is_file():
+        if not os.path.lexists(path):
             why = "the scan was stopped before this cell"
             if cell.to_json() in self.strays.values():
                 why = "its result was made under other circumstances (another version, target, data or effort); scan again"
             return empty_result(cell, key, "not run", why)
-        found = _json(path)
+        found = _json(path, self.root)
         if found is None or (fault := fault_in(found, key, cell)) is not None:
             return empty_result(cell, key, "damaged", f"its result file is damaged ({'not JSON' if found is None else fault})")
+        if (missing := self._damaged_evidence(found)) is not None:
+            return empty_result(cell, key, "damaged", missing)
         for rate in (rate for part in found["channels"] for rate in part["rates"] if rate["estimator"].startswith(NO_LIMITS)):
             rate |= {"low": None, "high": None, "why": rate["estimator"]}  # 0 and 1 there are no measurement
         return found
@@ -92,36 +99,52 @@ class Run:
         context = self.context
         known = {f"{cell.key(context)}.json" for cell in self.plan.cells()} if context is not None else set()
         names = sorted(path.name for path in (self.root / CELLS).glob("*.json") if path.name not in known)
-        return {name: (_json(self.root / CELLS / name) or {}).get("cell") for name in names}
+        return {name: (_json(self.root / CELLS / name, self.root) or {}).get("cell") for name in names}
 
     def timing(self, key: str) -> dict[str, Any] | None:
         """{"seconds", "attempts", "worker", "started"} of a cell, or None when there is no such record."""
-        return _json(self.root / TIMING / f"{key}.json") if key.isalnum() else None
+        found = _json(self.root / TIMING / f"{key}.json", self.root) if key.isalnum() else None
+        return None if found is None or seal_broken(found) else found
 
     def file(self, name: str) -> Path:
         """The path of a file that a record names. Raises InputError when it lies outside the run folder or is not there."""
-        root = self.root.resolve()
+        path = self.root / name
         try:
-            path = (root / name).resolve()
-            there = path.is_relative_to(root) and path.is_file()
-        except (OSError, ValueError, RuntimeError):
-            there = False
-        if not there:
-            raise InputError(f"{self.root}: a result names the file {name!r}, which is not in this run folder")
+            files.opened(path, root=self.root).close()
+        except InputError:
+            raise InputError(f"{self.root}: a result names the file {name!r}, which is not in this run folder") from None
         return path
 
     def evidence(self, record: Mapping[str, Any], channel: str) -> Evidence:
         """The table behind a channel of a cell's record. Raises InputError when it is missing or damaged."""
-        names = [part["evidence"] for part in record["channels"] if part["name"] == channel]
-        if not names:
+        parts = [part for part in record["channels"] if part["name"] == channel]
+        if not parts:
             raise InputError(f"{self.root}: cell {record['key']} has no channel {channel!r}")
+        name = parts[0]["evidence"]
+        content = io.BytesIO(self._evidence(name, parts[0].get("digest")))
         try:
-            path = self.file(names[0])
-            if path.stat().st_size > EVIDENCE_BYTES:
-                raise EvidenceError(f"larger than {EVIDENCE_BYTES:,} bytes")
-            return Evidence.load(path)
-        except (EvidenceError, OSError) as error:
-            raise InputError(f"{self.root}: {names[0]} is damaged ({error})") from None
+            if (size := files.unpacked_size(content)) > EVIDENCE_BYTES:
+                raise EvidenceError(f"unpacked it holds {size:,} bytes; up to {EVIDENCE_BYTES:,} are read")
+            return Evidence.load(content)
+        except (EvidenceError, OSError, *DAMAGED) as error:
+            raise InputError(f"{self.root}: {name} is damaged ({error})") from None
+
+    def _evidence(self, name: str, digest: str | None) -> bytes:
+        """The bytes of a table. digest: what the cell says of them; None in a run of before there were any."""
+        self.file(name)
+        content = files.read(self.root / name, EVIDENCE_BYTES, root=self.root)
+        if digest is not None and hashlib.sha256(content).hexdigest() != digest:
+            raise InputError(f"{self.root}: {name} is damaged (it is not what its cell has measured)")
+        return content
+
+    def _damaged_evidence(self, record: Mapping[str, Any]) -> str | None:
+        """What is wrong with the tables behind a cell; None where each is there and the one that was written."""
+        for part in record["channels"]:
+            try:
+                self._evidence(part["evidence"], part.get("digest"))
+            except InputError as error:
+                return f"{str(error).removeprefix(f'{self.root}: ')}; scan again with the same plan"
+        return None
 
 
 def empty_result(cell: Cell, key: str, status: str, why: str) -> dict[str, Any]:
@@ -130,25 +153,31 @@ def empty_result(cell: Cell, key: str, status: str, why: str) -> dict[str, Any]:
     return {"schema": SCHEMA, "key": key, "cell": cell.to_json(), "status": status, "why": why, **lists}
 
 
-def _json(path: Path) -> dict[str, Any] | None:
+def _json(path: Path, root: Path) -> dict[str, Any] | None:
     try:
-        if path.stat().st_size > CELL_BYTES:
-            return None
-        found = json.loads(path.read_bytes(), parse_constant=_no_constant)
-    except (OSError, ValueError, RecursionError):
+        found = files.parsed_json(files.read(path, CELL_BYTES, root=root), path)
+    except InputError:
         return None
     return found if isinstance(found, dict) else None
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+def seal_broken(record: Mapping[str, Any]) -> bool:
+    """Whether a record is not what was put down. One of schema 1, from before there were seals, has none."""
+    if SEAL not in record:
+        return bool(record.get("schema", SCHEMA) != 1)
+    try:
+        return bool(sealed({name: value for name, value in record.items() if name != SEAL})[SEAL] != record[SEAL])
+    except ValueError:
+        return True
 
 
 def fault_in(record: Mapping[str, Any], key: str, cell: Cell) -> str | None:
     """What is wrong with a result that was read from disk, or None when every part has the right form."""
     try:
-        if record["schema"] != SCHEMA or record["key"] != key or record["cell"] != cell.to_json():
+        if record["schema"] not in (1, SCHEMA) or record["key"] != key or record["cell"] != cell.to_json():
             return "it is of another schema, key or cell"
+        if seal_broken(record):
+            return "it is not what was written"
         if record["status"] not in STATUSES[:-2] or not isinstance(record["why"], str):
             return "unknown status"
         if (record["status"] == "measured") != bool(record["channels"]):

@@ -6,12 +6,12 @@ import hashlib
 import json
 import math
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol
 
+from hartley import files
 from hartley.errors import InputError, unknown
 from hartley.runs import levels
 from hartley.runs.allowance import Allowance
@@ -22,6 +22,7 @@ TOOL_PROTOCOLS = ("native", "json")
 BUDGETS = ("quick", "standard", "full")
 EFFORT_FIELDS = ("trials", "steps", "poison_pairs", "members", "epochs")
 """Names of `hartley.attacks.case.EFFORTS` and of its fields, here so that reading a plan needs no torch; a test holds them equal."""
+PLAN_BYTES = 2**20
 AS_BEFORE = (("tool_protocol", "native"), ("competence_check", True))
 """Left out where a plan is written down, so that plans of before are the same plans."""
 DEFAULT_LIMIT_SECONDS = 1800.0
@@ -155,10 +156,7 @@ class Plan:
     @staticmethod
     def from_toml(text: str) -> Plan:
         """Raises InputError for text that is no TOML, an unknown key, or a value of the wrong type."""
-        try:
-            record = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise InputError(f"plan: not TOML ({error})") from None
+        record = files.parsed_toml(text, "plan")
         known = [item.name for item in fields(Plan)]
         for key in record:
             if key not in known:
@@ -168,14 +166,12 @@ class Plan:
         return Plan(**record)
 
     @staticmethod
-    def read(path: Path) -> Plan:
-        """Raises InputError when the file cannot be read or holds no plan."""
+    def read(path: Path, *, root: Path | None = None) -> Plan:
+        """Raises InputError when the file cannot be read or holds no plan. root: the run folder that it must lie in, without links."""
         try:
-            return Plan.from_toml(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            return Plan.from_toml(files.text(files.read(path, PLAN_BYTES, root=root), path))
+        except files.MissingError:
             raise InputError(f"{path}: no such plan") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: cannot be read as a plan ({error})") from None
 
     def to_toml(self) -> str:
         """TOML that `from_toml` reads back equal."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hartley import files
 from hartley.errors import InputError, unknown
 from hartley.runs.allowance import Allowance
 from hartley.runs.levels import MODEL, SYSTEM
@@ -172,9 +172,10 @@ def _always(*found: str) -> Callable[[str], frozenset[str]]:
 def _folder_levels(name: str) -> frozenset[str]:
     """By the kind of model that the folder's configuration names; what cannot be read is left to the loader to refuse."""
     try:
-        with (Path(name.removeprefix("hf:")) / "config.json").open("rb") as file:
-            kind = json.loads(file.read(_LARGEST_CONFIG))["model_type"]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        kind = files.parsed_json(files.read(Path(name.removeprefix("hf:")).expanduser() / "config.json", _LARGEST_CONFIG), name)[
+            "model_type"
+        ]
+    except (InputError, LookupError, TypeError):
         kind = ""
     return frozenset({SYSTEM if kind in POLICY_KINDS else MODEL})
 

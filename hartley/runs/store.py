@@ -14,10 +14,12 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from hartley import files
 from hartley.errors import InputError
 from hartley.evidence import Evidence
 from hartley.runs import atomic
@@ -32,6 +34,33 @@ ENDPOINT, LEDGER = "endpoint", "spent.json"
 CELLS, TIMING, EVIDENCE, MEDIA, CACHE = FOLDERS = ("cells", "timing", "evidence", "media", "cache")
 
 
+_OWN_LOCK = re.compile(r"[0-9a-f]{32}\.lock")
+
+
+def _own(path: str, flags: int) -> int:
+    """Opens a file of ours for writing, never through a link and never waiting for a pipe."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+
+
+def refuse_foreign(root: Path) -> None:
+    """Raises InputError where anything that a scan would write to, read or clear away is no plain file or folder in the run folder:
+    links, pipes, devices, or a file where a folder must be."""
+    for name in (*FOLDERS, ENDPOINT):
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISDIR((root / name).lstat().st_mode):
+                raise InputError(f"{root / name}: is a link or a file where a run has a folder; nothing was touched")
+    for name in (PLAN, ENVIRONMENT, LOCK, LOG):
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISREG((root / name).lstat().st_mode):
+                raise InputError(f"{root / name}: is no regular file (a link, a pipe, a device or a folder); nothing was touched")
+    for folder in (root / name for name in (*FOLDERS, ENDPOINT)):
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(folder):
+                inner = folder.name == ENDPOINT and entry.is_dir(follow_symlinks=False)
+                if not inner and not entry.is_file(follow_symlinks=False):
+                    raise InputError(f"{entry.path}: is no regular file (a link, a pipe, a device or a folder); nothing was touched")
+
+
 def slug(channel: str) -> str:
     """A channel's name as it stands in a file name and in a policy: "image to text" is image-to-text.
 
@@ -41,6 +70,15 @@ def slug(channel: str) -> str:
     if not 1 <= len(name) <= 64:
         raise ValueError(f"channel {channel!r}: needs 1 to 64 letters or digits")
     return name
+
+
+SEAL = "seal"
+"""Where a record says what it was when it was put down: the digest of all else in it."""
+
+
+def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with its seal."""
+    return {**record, SEAL: hashlib.sha256(canonical(record)).hexdigest()}
 
 
 def canonical(record: Mapping[str, Any]) -> bytes:
@@ -67,7 +105,8 @@ def inspect(root: Path, plan: Plan) -> None:
         if all(name == LOCK or name.startswith(atomic.TEMPORARY) for name in names):
             return
         raise InputError(f"{root}: not empty and not a run (it has no {PLAN}); name another folder")
-    held = Plan.read(root / PLAN)
+    refuse_foreign(root)
+    held = Plan.read(root / PLAN, root=root)
     if different := held.differs(plan):
         raise InputError(f"{root} holds another plan (differs in: {', '.join(different)}); name another folder")
 
@@ -80,7 +119,7 @@ def alone(root: Path) -> Iterator[None]:
     """
     atomic.make_folder(root)
     try:
-        file = open(root / LOCK, "ab")  # noqa: SIM115 - closed below; the lock lives as long as it is open
+        file = open(root / LOCK, "ab", opener=_own)  # noqa: SIM115 - closed below; the lock lives as long as it is open
     except OSError as error:
         raise atomic.unwritable(root, error) from None
     with file:
@@ -119,8 +158,8 @@ class Store:
 
     def _settle(self, name: str, content: bytes) -> None:
         path = self.root / name
-        with contextlib.suppress(OSError):
-            if path.read_bytes() == content:
+        with contextlib.suppress(InputError):
+            if files.read(path, len(content), root=self.root) == content:
                 return
         atomic.write(path, content)
 
@@ -128,21 +167,22 @@ class Store:
         """Clears away the cache's lock files. Only while no worker is at work."""
         with contextlib.suppress(OSError):
             for lock in (self.root / CACHE).glob("*.lock"):
-                lock.unlink(missing_ok=True)
+                if _OWN_LOCK.fullmatch(lock.name) and not lock.is_symlink():
+                    lock.unlink(missing_ok=True)
 
     def write_cell(self, result: Mapping[str, Any]) -> None:
         """Puts a cell's result down. The evidence and media that it names must be there already."""
-        atomic.write(self.root / CELLS / f"{result['key']}.json", canonical(result))
+        atomic.write(self.root / CELLS / f"{result['key']}.json", canonical(sealed(result)))
 
     def write_timing(self, key: str, timing: Mapping[str, Any]) -> None:
         """What a cell took. Not part of its result."""
-        atomic.write(self.root / TIMING / f"{key}.json", canonical(timing))
+        atomic.write(self.root / TIMING / f"{key}.json", canonical(sealed(timing)))
 
-    def write_evidence(self, key: str, evidence: Evidence) -> str:
-        """The name inside the run folder. Raises ValueError for a channel's name that `slug` refuses."""
-        name = f"{EVIDENCE}/{key}.{slug(evidence.channel)}.npz"
-        atomic.write(self.root / name, evidence.to_bytes())
-        return name
+    def write_evidence(self, key: str, evidence: Evidence) -> tuple[str, str]:
+        """The name inside the run folder, and the digest. Raises ValueError for a channel's name that `slug` refuses."""
+        name, content = f"{EVIDENCE}/{key}.{slug(evidence.channel)}.npz", evidence.to_bytes()
+        atomic.write(self.root / name, content)
+        return name, hashlib.sha256(content).hexdigest()
 
     def write_media(self, content: bytes, ending: str) -> str:
         """Stores by content; the same content is stored once. Gives the name inside the run folder."""
@@ -160,7 +200,7 @@ class Store:
     def lock_cache(self, name: str) -> IO[bytes]:
         """The open file whose lock says who computes that entry."""
         try:
-            return open(self.root / CACHE / f"{name}.lock", "ab")
+            return open(self.root / CACHE / f"{name}.lock", "ab", opener=_own)
         except OSError as error:
             raise atomic.unwritable(self.root / CACHE, error) from None
 
@@ -173,7 +213,7 @@ class Store:
     def open_log(self) -> int:
         """A file descriptor that appends to log.txt; the caller closes it."""
         try:
-            return os.open(self.root / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            return os.open(self.root / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
         except OSError as error:
             raise atomic.unwritable(self.root / LOG, error) from None
 

@@ -10,6 +10,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+from hartley.printing import plain, printable
 from hartley.runs.events import Event
 
 STEP_LINE_SECONDS = 15.0
@@ -64,7 +65,7 @@ class Terminal:
         where = f" {event.what} {event.step}/{event.steps}" if event.kind == "step" else ""
         self.at[event.worker] = f"{_label(event)}{where}"
         if self.bar is not None:
-            self.bar.set_postfix_str(" | ".join(self.at[worker] for worker in sorted(self.at)))
+            self.bar.set_postfix_str(plain(" | ".join(self.at[worker] for worker in sorted(self.at))))
         elif event.kind == "step" and self.clock() - self.last_line >= STEP_LINE_SECONDS:
             self.line(f"  {self.at[event.worker]}")
 
@@ -78,7 +79,7 @@ class Terminal:
 
     def line(self, text: str) -> None:
         """A line that stays."""
-        safe = "".join(letter if letter.isprintable() else "?" for letter in text)
+        safe = printable(text)
         self.last_line = self.clock()
         if self.bar is not None:
             self.bar.write(safe, file=self.stream)

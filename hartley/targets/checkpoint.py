@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from hartley import files as opening
 from hartley.errors import InputError
 
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
@@ -31,13 +33,9 @@ def existing_folder(path: Path, what: str = "CLIP") -> Path:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file. Raises InputError for broken JSON, another type, and a file that asks to run code."""
     try:
-        if path.stat().st_size > LARGEST_JSON:
-            raise InputError(f"{path}: holds {path.stat().st_size:,} bytes; settings of up to {LARGEST_JSON:,} bytes are accepted")
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        content = json.loads(opening.text(opening.read(path, LARGEST_JSON), path))
+    except (ValueError, RecursionError) as error:  # JSONDecodeError is a ValueError
         raise InputError(f"{path}: is not valid JSON ({_first_line(error)})") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds a {type(content).__name__}; a JSON object is accepted")
     if "auto_map" in content or "custom_pipelines" in content:
@@ -86,6 +84,7 @@ def read_weights(files: tuple[Path, ...]) -> dict[str, Tensor]:
 
     weights: dict[str, Tensor] = {}
     for file in files:
+        _refuse_sparse(file)
         try:
             tensors: dict[str, Tensor] = load_file(file)
         except (SafetensorError, OSError, ValueError, KeyError) as error:
@@ -95,6 +94,14 @@ def read_weights(files: tuple[Path, ...]) -> dict[str, Tensor]:
                 raise InputError(f"{file}: {name} holds NaN or infinite values; finite weights are accepted")
         weights.update(tensors)
     return weights
+
+
+def _refuse_sparse(file: Path) -> None:
+    """A file of holes asks for memory that nobody has paid for on disk. Raises InputError as `opening.opened` does, too."""
+    with opening.opened(file) as weights:
+        found = os.fstat(weights.fileno())
+    if found.st_size > 2**24 and 512 * found.st_blocks < found.st_size // 4:
+        raise InputError(f"{file}: says it holds {found.st_size:,} bytes, and most of that is holes; whole safetensors files are accepted")
 
 
 def _first_line(error: BaseException) -> str:

@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hartley import files
 from hartley.errors import InputError
 from hartley.targets.conversation import Call, Conversation, Json, Message
 
 OTHERWISE = ""
 """The script's entry for users' words that have none of their own."""
+
+LARGEST = 2**24
 
 
 class ScriptedPolicy:
@@ -38,10 +41,10 @@ class ScriptedPolicy:
         Raises InputError when it is not there or has another form.
         """
         try:
-            content: Any = json.loads(file.read_text(encoding="utf-8"))
+            content: Any = json.loads(files.text(files.read(file, LARGEST), file))
             script = {words: [_turn(turn) for turn in turns] for words, turns in content.items()}
-        except OSError as error:
-            raise InputError(f"script {file}: {error.strerror}") from None
+        except InputError as error:
+            raise InputError(f"script {error}") from None
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
             form = '{"words": [{"text": "...", "calls": [{"name": "...", "arguments": {}}]}]}'
             raise InputError(f"script {file}: it takes JSON of the form {form}") from None

@@ -18,6 +18,8 @@ from hartley.errors import InputError
 
 MOST_BYTES = 2**32
 """What the chosen arrays may declare together."""
+SUSPICIOUS_BYTES, SUSPICIOUS_RATIO = 2**27, 100
+"""Above so many bytes, an archive that unpacks to so many times its size is taken for one that is made to fill the memory."""
 _TAKES = "takes (n,) or (n, d)"
 
 
@@ -33,6 +35,11 @@ def read_npz(path: Path, where: str, choose: Choose) -> tuple[list[Column], list
         total = sum(members[names[place]].file_size for place in wanted)
         if total > MOST_BYTES:
             raise InputError(f"{where}: the chosen arrays hold {total:,} bytes; takes at most {MOST_BYTES:,}: keep fewer rows")
+        packed = max(1, sum(members[names[place]].compress_size for place in wanted))
+        if total > SUSPICIOUS_BYTES and total > SUSPICIOUS_RATIO * packed:
+            raise InputError(
+                f"{where}: {packed:,} bytes unpack to {total:,}, more than numbers do; takes what numpy.savez writes of real data"
+            )
         done = {place: _member(archive, members[names[place]], names[place], where) for place in wanted}
     return [done[place] for place in chosen[0]], [done[place] for place in chosen[1]]
 

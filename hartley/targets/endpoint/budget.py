@@ -165,7 +165,7 @@ class Budget:
             self._memory = count[0]
             return
         try:
-            descriptor = os.open(self._ledger, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(self._ledger, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
         except OSError as error:
             raise self._unkept(error) from None
         with os.fdopen(descriptor, "r+b") as file:

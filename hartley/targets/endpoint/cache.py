@@ -6,16 +6,16 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from hartley import files
 from hartley.errors import InputError
 from hartley.targets.conversation import Json
 
 FORMAT = 1
-UNFINISHED = ".part-"
+MOST_BYTES = 2**26
 _OLD_SECONDS = 3600.0
 
 
@@ -45,12 +45,12 @@ class Cache:
         """The answer to the request of that hash; None where there is none."""
         path = self._path(request)
         try:
-            entry = json.loads(path.read_bytes())
+            entry = files.parsed_json(files.read(path, MOST_BYTES, root=self.folder), path)
             answer = entry["answer"]
             sound = entry["format"] == FORMAT and entry["request"] == request and entry["sum"] == digest(answer)
-        except FileNotFoundError:
+        except files.MissingError:
             return None
-        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        except (InputError, ValueError, LookupError, TypeError, RecursionError):
             sound = False
         if sound and isinstance(answer, dict):
             return answer
@@ -63,28 +63,12 @@ class Cache:
         path = self._path(request)
         try:
             path.parent.mkdir(exist_ok=True)
-            write(path, json.dumps(entry, ensure_ascii=False, allow_nan=False).encode())
+            files.write(path, json.dumps(entry, ensure_ascii=False, allow_nan=False).encode())
         except OSError as error:
             raise _unwritable(path, error) from None
 
     def _path(self, request: str) -> Path:
         return self.folder / request[:2] / f"{request}.json"
-
-
-def write(path: Path, content: bytes) -> None:
-    """Puts `content` at `path`, so that a reader sees the old file or the new one. Raises OSError."""
-    temporary: str | None = None
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)  # gone already when the rename succeeded
 
 
 def _canonical(value: Json | Mapping[str, Json]) -> bytes:
@@ -94,9 +78,10 @@ def _canonical(value: Json | Mapping[str, Json]) -> bytes:
 def _sweep(folder: Path) -> None:
     """Deletes what killed processes left unfinished; a young file may belong to one that is alive."""
     with contextlib.suppress(OSError):
-        for path in folder.glob(f"*/{UNFINISHED}*"):
-            if time.time() - path.stat().st_mtime > _OLD_SECONDS:
-                path.unlink(missing_ok=True)
+        for inner in [Path(entry.path) for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]:
+            for path in files.unfinished(inner):
+                if time.time() - path.stat().st_mtime > _OLD_SECONDS:
+                    path.unlink(missing_ok=True)
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hartley.files import write
 from hartley.targets.conversation import Json
 from hartley.targets.endpoint import shapes
-from hartley.targets.endpoint.cache import write
 from hartley.targets.endpoint.outcomes import NotMeasured, Reason
 from hartley.targets.endpoint.rules import RULES, Rule, fields_named, lower_limit, schema_words_named
 

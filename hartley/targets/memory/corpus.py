@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from hartley import files
 from hartley.data.metadata import inside, shown
 from hartley.errors import InputError
 from hartley.targets.memory.entry import Entry
@@ -160,14 +160,7 @@ def read_questions(table: Path | str) -> tuple[Question, ...]:
 
 
 def _text_of(path: Path) -> str:
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise InputError(f"{path}: holds {path.stat().st_size:,} bytes; up to {LARGEST_FILE:,} are accepted")
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    return files.text(files.read(path, LARGEST_FILE), path)
 
 
 def _passages(text: str, most: int) -> Iterator[str]:
@@ -182,7 +175,7 @@ def _passages(text: str, most: int) -> Iterator[str]:
 def _records(table: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """(file and line, object) of each line that is not empty, one line in memory at a time."""
     try:
-        with table.open("rb") as file:
+        with files.opened(table) as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     yield f"{table} line {number}", _record(f"{table} line {number}", line)
@@ -192,9 +185,9 @@ def _records(table: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _record(where: str, line: bytes) -> Mapping[str, Any]:
     try:
-        record = json.loads(line.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: is not valid JSON in UTF-8 ({str(error).splitlines()[0][:80]}); one JSON object a line") from None
+        record = files.parsed_json(line, where)
+    except InputError as error:
+        raise InputError(f"{error}; one JSON object in UTF-8 a line is accepted") from None
     if not isinstance(record, dict):
         raise InputError(f"{where}: holds a {type(record).__name__}; one JSON object a line is accepted")
     return record

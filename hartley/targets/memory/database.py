@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,10 @@ def connect(folder: Path | None, own: str) -> sqlite3.Connection:
     """
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
+        for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", own):
+            with contextlib.suppress(FileNotFoundError):
+                if not stat.S_ISREG((folder / name).lstat().st_mode):
+                    raise InputError(f"{folder / name}: is a link or no regular file; a memory's own files are accepted")
         ours = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", own}
         if not (folder / DATABASE).exists() and (others := sorted(path.name for path in folder.iterdir() if path.name not in ours)):
             raise InputError(f"{folder}: holds {others[0]!r} and no memory; a new or empty folder, or a memory's, is accepted")

@@ -33,12 +33,13 @@ class Store:
     folder     where it lies, made if need be; None: in memory, gone at the end.
     dimension  d of the vectors; needed for a new store, checked against one that is there.
     embedder   the fingerprint of what makes the vectors; written into a new store, checked against one that is there; "": any.
+    verify     every entry and vector is held against its digest, once, when the store is opened. False: `check` does so when asked.
 
     Texts and pictures stay in the database until they are asked for; vectors are mapped, not read. Raises InputError, in one
     line, when the folder cannot be used, is damaged, or holds a memory of another dimension or embedder.
     """
 
-    def __init__(self, folder: Path | str | None = None, *, dimension: int | None = None, embedder: str = "") -> None:
+    def __init__(self, folder: Path | str | None = None, *, dimension: int | None = None, embedder: str = "", verify: bool = True) -> None:
         self.folder = None if folder is None else Path(folder)
         self._ids = np.empty(0, np.int64)
         self.loaded = 0
@@ -51,6 +52,8 @@ class Store:
                 self._described = describe(self._base, self._where, Description(dimension, embedder))
                 self._vectors = self._opened()
                 self._load()
+            if verify and self.folder is not None:
+                self.check()
         except BaseException:
             self._base.close()
             raise
