@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hartley.commands import Careful
 from hartley.errors import InputError
 from hartley.printing import echo
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _SHOW_FROM_BYTES = 2**25
 
 
-@click.command("bits")
+@click.command("bits", cls=Careful)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--x", help="Columns or arrays that go in: names, or numbers and ranges from 1, with commas between.")
 @click.option("--y", help="Columns or arrays that come out, in the same way.")

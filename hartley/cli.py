@@ -17,6 +17,7 @@ import click
 
 from hartley import __version__
 from hartley.bits_command import bits
+from hartley.commands import Careful
 from hartley.errors import InputError, unknown
 from hartley.models_command import models
 from hartley.printing import echo, plain, printable, tell
@@ -39,6 +40,8 @@ class Complaint(click.ClickException):
 
 class House(click.Group):
     """The group of all commands: turns every kind of wrong input into one line and exit code 2."""
+
+    command_class = Careful
 
     def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any) -> click.Context:
         with _one_line():

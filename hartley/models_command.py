@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hartley.commands import Careful
+
 if TYPE_CHECKING:
     from hartley.catalog.records import Model
     from hartley.targets.family import Measured, Member
@@ -21,7 +23,7 @@ ALSO = ("whisper", "llama")
 """Folders that hf: takes and that are none of the ten."""
 
 
-@click.command("models")
+@click.command("models", cls=Careful)
 @click.option("--emerged", is_flag=True, help="Also what emerged in the reference models, which nobody taught.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def models(emerged: bool, as_json: bool) -> None:

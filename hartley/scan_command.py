@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hartley.commands import Careful, added_up
 from hartley.errors import InputError, unknown
 from hartley.printing import echo, tell
 
@@ -33,7 +34,7 @@ QUICKLY = {
 ALLOWED = ("max_requests", "max_tokens", "max_money", "concurrency", "timeout", "prices", "server_sampling")
 
 
-@click.command("scan")
+@click.command("scan", cls=Careful)
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="A plan (TOML) instead of the options up to --seeds.")
 @click.option(
     "--target",
@@ -41,16 +42,23 @@ ALLOWED = ("max_requests", "max_tokens", "max_money", "concurrency", "timeout", 
     "LLaMA folder, openai:MODEL@URL for any OpenAI-compatible server, or agentdojo:SUITE.",
 )
 @click.option("--data", help="reference, or a folder of captioned pictures with metadata.csv or metadata.jsonl.")
-@click.option("--flows", help="Only threats of these flows, with commas between them: prediction, learning, inferring, action, ...")
-@click.option("--threats", help="Ids with commas between them; by default all that are implemented for such a target.")
+@click.option(
+    "--flows", multiple=True, help="Only threats of these flows, with commas between them: prediction, learning, inferring, action, ..."
+)
+@click.option("--threats", multiple=True, help="Ids with commas between them; by default all that are implemented for such a target.")
 @click.option(
     "--defenses",
+    multiple=True,
     help="Ids with commas between them, or none; by default all that go with the threats. A quick scan of the whole reference "
     "family measures them on one threat a flow, unless flows, threats or defenses are named.",
 )
 @click.option("--budget", help="quick (the default), standard or full.")
-@click.option("--trials", type=int, help="Trials in each arm, instead of the budget's (quick: 200).")
-@click.option("--seeds", help="Whole numbers with commas between them; 0 by default.")
+@click.option(
+    "--trials",
+    type=click.IntRange(8, 1_000_000),
+    help="Trials in each arm of every channel, instead of the budget's (quick: 200, of which a threat takes what one costs it).",
+)
+@click.option("--seeds", multiple=True, help="Whole numbers with commas between them; 0 by default.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("runs/scan"), show_default=True, help="The run's folder; resumed if there."
 )
@@ -80,6 +88,7 @@ def scan(plan_file: Path | None, out: Path, workers: int | None, only_estimate: 
     The same command resumes a scan that was stopped. A scan of a server begins with an estimate; the server's key is taken from
     HARTLEY_API_KEY or, for OpenAI's own server and for this machine, OPENAI_API_KEY.
     """
+    options |= {name: added_up(options[name]) for name in ("flows", "threats", "defenses", "seeds")}
     _need_models()
     from hartley.report.page import write_report
     from hartley.report.terminal import summary
@@ -143,6 +152,7 @@ def _plan(file: Path | None, options: dict[str, Any]) -> Plan:
         plan = Plan.read(file)
     else:
         plan = _from_options(options)
+    plan = plan.absolute()
     if allowed := [name for name in given if name in ALLOWED]:
         if not server(plan.target):
             raise InputError(f"--{allowed[0].replace('_', '-')} is for a target behind a server (openai:MODEL@URL); got {plan.target!r}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hartley.commands import Careful
 from hartley.errors import InputError
 from hartley.printing import echo
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 SCRIPT = "scripted:"
 
 
-@click.command("serve")
+@click.command("serve", cls=Careful)
 @click.argument("target")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="The port; 0 for any free one.")

@@ -40,6 +40,7 @@ class Effort:
     poison_pairs    size of the training set that a learning-flow threat poisons, of each of its victims.
     members         members and, as many, non-members of a membership threat.
     epochs          passes over the training set in a fine-tuning.
+    exact           1 where the user has asked for so many trials: then no threat takes more or fewer because of what one costs.
     """
 
     name: str
@@ -48,6 +49,15 @@ class Effort:
     poison_pairs: int
     members: int
     epochs: int
+    exact: int = 0
+
+    def trials_for(self, share: float = 1.0, *, fewest: int = 1, most: int | None = None) -> int:
+        """Trials in each arm of a threat of which `share` as many can be afforded, at least `fewest`, at most `most`; what the user has
+        asked for where there is such a number."""
+        if self.exact:
+            return self.trials
+        wanted = max(fewest, int(share * self.trials))
+        return wanted if most is None else min(wanted, most)
 
 
 EFFORTS: Mapping[str, Effort] = {

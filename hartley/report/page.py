@@ -117,7 +117,7 @@ def _environment() -> jinja2.Environment:
     environment.globals |= {
         "bar": shapes.bar,
         "plot": shapes.plot,
-        "changes": textdiff.changes,
+        "changes": textdiff.Changes(),
         "quantity": words.title,
         "heading": words.heading,
         "meaning": words.meaning,

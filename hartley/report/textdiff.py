@@ -6,8 +6,25 @@ import re
 from difflib import SequenceMatcher
 
 KEPT, GONE, NEW = "kept", "gone", "new"
-MOST_WORDS = 1500
+MOST_WORDS, MOST_LETTERS, MOST_PAIRS = 1500, 100_000, 10_000_000
 """Longer texts are not compared: the comparison takes time with the square of the length."""
+
+
+class Changes:
+    """Compares texts, as long as there is budget for it. budget: pairs of words, for all comparisons of one report together."""
+
+    def __init__(self, budget: int = MOST_PAIRS) -> None:
+        self.budget = budget
+
+    def __call__(self, before: str, after: str) -> list[tuple[str, str]] | None:
+        """`changes`; None also when the budget is used up."""
+        if max(len(before), len(after)) > MOST_LETTERS:
+            return None
+        pairs = len(_words(before)) * len(_words(after))
+        if pairs > self.budget:
+            return None
+        self.budget -= pairs
+        return changes(before, after)
 
 
 def changes(before: str, after: str) -> list[tuple[str, str]] | None:

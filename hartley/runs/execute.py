@@ -15,7 +15,7 @@ from hartley.attacks.case import EFFORTS, Case, Circumstances, Effort, Flag, Ref
 from hartley.attacks.competence import once
 from hartley.bits.value import Bits
 from hartley.defenses.system.safeguard import Safeguard
-from hartley.evidence import Evidence
+from hartley.evidence import ARMS, Evidence
 from hartley.runs import media
 from hartley.runs.answering import Silent, answered
 from hartley.runs.cache import Cache
@@ -28,6 +28,10 @@ from hartley.runs.resolve import DOJO_THREATS, Loaded
 from hartley.runs.store import Store, slug
 from hartley.targets.system import System
 
+OTHER_NUMBERS = (
+    "its trials come in whole groups (members and non-members, entries of a memory, receivers of a message, pictures of a virus), the data "
+    "hold no more, or the server left some unanswered"
+)
 Progress = Callable[[str, int, int], None]
 Say = Callable[[str], None]
 
@@ -142,6 +146,7 @@ def measured(
 ) -> dict[str, Any]:
     """The result of a cell that ran. Raises ValueError when the recipe gave no table or two of one channel."""
     tables = tuple(tables)
+    case.flags += other_numbers(case, tables)
     names = [evidence.channel for evidence in tables]
     if not names or len({slug(name) for name in names}) != len(names):
         raise ValueError(f"{cell.threat} gave the channels {names}; it must give at least one, and each once")
@@ -159,6 +164,20 @@ def measured(
         ],
         "exhibits": [media.record(exhibit, store.write_media) for exhibit in case.exhibits],
     }
+
+
+def other_numbers(case: Circumstances, tables: Iterable[Evidence]) -> list[Flag]:
+    """Where a channel has another number of trials than the user has asked for, in any arm, a line that says so."""
+    if not case.effort.exact:
+        return []
+    found = []
+    for table in tables:
+        counts = {int((table.arm == ARMS.index(arm)).sum()) for arm in table.arms}
+        if counts - {case.effort.trials}:
+            held = " or ".join(f"{count:,}" for count in sorted(counts))
+            why = f"--trials asks for {case.effort.trials:,}; this channel has {held} in an arm: {OTHER_NUMBERS}"
+            found.append(Flag(table.channel, "", "trials", why))
+    return found
 
 
 def left(case: Circumstances, evidence: Evidence) -> tuple[tuple[str, Bits], ...]:
@@ -195,7 +214,8 @@ def costs(evidence: Evidence) -> list[dict[str, Any]]:
 
 def effort_numbers(budget: str, replaced: Mapping[str, int]) -> dict[str, int]:
     """The budget's numbers, with a plan's own in their place."""
-    return {name: replaced.get(name, getattr(EFFORTS[budget], name)) for name in EFFORT_FIELDS}
+    numbers = {name: replaced.get(name, getattr(EFFORTS[budget], name)) for name in EFFORT_FIELDS}
+    return {**numbers, "exact": 1} if "trials" in replaced else numbers
 
 
 def one_line(error: BaseException) -> str:

@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -172,6 +172,15 @@ class Plan:
             return Plan.from_toml(files.text(files.read(path, PLAN_BYTES, root=root), path))
         except files.MissingError:
             raise InputError(f"{path}: no such plan") from None
+
+    def absolute(self) -> Plan:
+        """The same plan from wherever it is resumed: folders by their absolute paths. ~ is the user's own folder."""
+        target, data = self.target, self.data
+        if target.startswith("hf:") and len(target) > 3:
+            target = f"hf:{Path(target[3:]).expanduser().absolute()}"
+        if data != "reference":
+            data = str(Path(data).expanduser().absolute())
+        return replace(self, target=target, data=data)
 
     def to_toml(self) -> str:
         """TOML that `from_toml` reads back equal."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -39,6 +41,10 @@ order; and no network."""
 STEP_SECONDS = 0.2
 
 
+MEMORY_SHARE = "HARTLEY_MEMORY_SHARE"
+"""The variable that says what share of this machine's memory a worker's data may take; 0.8 where it is not set."""
+
+
 class Gone(BaseException):
     """The other end of the pipe is gone. No `Exception`, so that no recipe's own handler swallows it."""
 
@@ -65,6 +71,7 @@ def work(pipe: Connection, parts: Parts, plan: Plan, checked: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    _limit_memory()
     output = _divert_output()
     try:
         loaded = _load(pipe, parts, plan, checked)
@@ -72,6 +79,15 @@ def work(pipe: Connection, parts: Parts, plan: Plan, checked: bool) -> None:
             _serve(pipe, parts, plan, loaded, output)
     except Gone:
         return
+
+
+def _limit_memory() -> None:
+    """A worker that a file or a model makes grow ends with its cell, not with the machine: its data may take so much of what is there."""
+    share = float(os.environ.get(MEMORY_SHARE, "") or 0.8)
+    most = int(share * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with contextlib.suppress(ValueError, OSError):
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _load(pipe: Connection, parts: Parts, plan: Plan, checked: bool) -> Loaded | None:

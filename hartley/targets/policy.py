@@ -20,6 +20,7 @@ from hartley.targets.protocols import Policy
 from hartley.targets.tool_calls import Reader, Tools
 
 CHUNK = 32
+_BREAKS = 4
 DECIDING_FILES = ("*.json", "*.safetensors", "*.jinja", "tokenizer.model")
 
 
@@ -60,8 +61,14 @@ class LlamaPolicy:
 
     def words(self, text: str) -> str:
         """`text` as the model is given it: no part of it spells an added token."""
-        while self._spelled is not None and self._spelled.search(text):
+        if self._spelled is None:
+            return text
+        for _ in range(_BREAKS):
+            if not self._spelled.search(text):
+                return text
             text = self._spelled.sub(lambda match: f"{match.group()[0]} {match.group()[1:]}", text)
+        while self._spelled.search(text):  # a token that begins with a space, or is spelled by what breaks another: it is left out
+            text = self._spelled.sub("", text)
         return text
 
     def tokens(self, conversation: Conversation, tools: Tools, *, generate: bool = True) -> list[int]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from hartley.attacks.case import Refused
 from hartley.attacks.engine.membership import FEWEST, Audience, guess, membership_rates, weakly_supervised
 from hartley.bits.membership import membership
 from hartley.evidence import ARMS, NONE, Evidence
@@ -49,7 +50,7 @@ def test_a_small_set_of_pairs_is_split_in_proportion_or_refused():
     small = audience_of(members=20, most=FEWEST)
     assert [len(rows) for rows in (small.evaluated, small.public, small.known)] == [16, 16, 8]
     assert int(small.member[small.evaluated].sum()) == int(small.member[small.public].sum()) == 8
-    with pytest.raises(ValueError, match=f"^membership needs at least {FEWEST} pairs, the data has {FEWEST - 1}$"):
+    with pytest.raises(Refused, match=f"^membership needs at least {FEWEST} pictures .* the data has {FEWEST - 1} of them$"):
         audience_of(members=20, most=FEWEST - 1)
 
 

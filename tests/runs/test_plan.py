@@ -21,7 +21,7 @@ CELL = Cell("reference:encoder", "sga", "jpeg", 0, "quick")
 
 def test_names_of_efforts_agree_with_the_efforts():
     assert tuple(EFFORTS) == BUDGETS
-    assert tuple(item.name for item in dataclasses.fields(Effort))[1:] == EFFORT_FIELDS
+    assert tuple(item.name for item in dataclasses.fields(Effort))[1:-1] == EFFORT_FIELDS
 
 
 def test_plan_goes_through_toml():

@@ -60,7 +60,7 @@ def into_document(errand: Errand, goal: Ask, wording: Wording, random: Random) -
 def injection_channel(case: SystemCase, channel: Channel) -> Evidence:
     """Clean and attacked; with a safeguard also defended, attacked with the wording that is best without it, and adaptively with
     the wording that is best against it. The wordings are chosen on draws that the table does not hold."""
-    trials = max(FEWEST_TRIALS, case.effort.trials // MODEL_TRIALS)
+    trials = case.effort.trials_for(1 / MODEL_TRIALS, fewest=FEWEST_TRIALS)
     setting = channel.setting(case.random("setting"))
     if not case.system.reference:
         setting, channel = replace(setting, english=True), replace(channel, wordings=channel.real)

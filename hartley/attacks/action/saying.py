@@ -98,7 +98,7 @@ def speech_channel(case: SystemCase, speech: Speech, read: Reader | None = None)
     """
     if case.safeguard is not None:
         raise Refused(f"{case.safeguard.id}: {NOTHING_TO_GUARD}")
-    trials = max(FEWEST_TRIALS, case.effort.trials // MODEL_TRIALS)
+    trials = case.effort.trials_for(1 / MODEL_TRIALS, fewest=FEWEST_TRIALS)
     drawn = _applications(case.random("applications"), speech, trials)
     pilots = _applications(case.random("pilots"), speech, max(FEWEST_PILOTS, trials // PILOTS))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from hartley.attacks.case import Refused
 from hartley.bits.rates import Rate, auc, tpr_at_fpr
 from hartley.data.pairs import Data, Pairs
 from hartley.evidence import Evidence
@@ -35,11 +36,13 @@ class Audience:
         """`members` evaluated members and as many non-members, with a public set of the same make-up and known
         non-members of half that size; smaller in proportion where the data has fewer pairs.
 
-        Raises ValueError when there are fewer than FEWEST pairs.
+        Raises Refused when there are fewer than FEWEST pairs.
         """
         pairs = data.draw(round(4.5 * members), draw, part="train")
         if len(pairs) < FEWEST:
-            raise ValueError(f"membership needs at least {FEWEST} pairs, the data has {len(pairs)}")
+            raise Refused(
+                f"membership needs at least {FEWEST} pictures to train on, about {2 * FEWEST} in all; the data has {len(pairs)} of them"
+            )
         size = int(len(pairs) / 4.5)
         order = torch.randperm(len(pairs), generator=coin)
         evaluated, public, known = order[: 2 * size], order[2 * size : 4 * size], order[4 * size :]

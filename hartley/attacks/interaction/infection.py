@@ -75,7 +75,7 @@ class Cell:
     @property
     def trials(self) -> int:
         """Chains of an arm."""
-        return min(self.case.effort.trials, MOST_TRIALS.get(self.case.effort.name, self.case.effort.trials))
+        return self.case.effort.trials_for(most=MOST_TRIALS.get(self.case.effort.name))
 
     def mails(self, prompt: Prompt | None, purpose: str, count: int) -> list[Mail]:
         """First mails. The same offices, facts and fillers with and without a prompt; others for every purpose."""

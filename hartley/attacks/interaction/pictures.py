@@ -127,7 +127,7 @@ def asked(case: SystemCase, sight: Sight) -> dict[str, Asked]:
     """Every virus equally often, with its border and without, behind the same fresh dialogues; what is asked follows from what the
     speaker sees."""
     wording, gallery, found = sight.eyes.wording, sight.gallery, dict[str, Asked]()
-    each = max(1, min(case.effort.trials, size(case).trials) // gallery.viruses)
+    each = max(1, case.effort.trials_for(most=size(case).trials) // gallery.viruses)
     numbers = list(range(gallery.viruses)) * each
     for arm, place in (("clean", gallery.placebo), ("attacked", gallery.virus)):
         random, pictures = case.random("trials"), tuple(map(place, numbers))

@@ -29,6 +29,7 @@ from hartley.targets.protocols import Encoder, Trainable
 
 POISON = 0.01
 BATCH = 32
+CLEAN_PAIRS = 40
 HELD_OUT = 500
 """Clean pairs of each victim on which a filter's threshold is fitted (one half) and its false positives are counted (the other half)."""
 POISONED = "poisoned, filtered"
@@ -207,6 +208,8 @@ class _Backdoor:
         if name in self.verdicts:
             return self.verdicts[name]
         held = self.case.data.draw(HELD_OUT, self._generator("held"))
+        if len(held.captions) < CLEAN_PAIRS:
+            raise Refused(f"the filter needs {CLEAN_PAIRS} clean pairs that are held out; the data has {len(held.captions)}")
         self.verdicts[name] = defense.keep(self.target, images, list(captions), held.images, list(held.captions))
         return self.verdicts[name]
 

@@ -45,7 +45,7 @@ def anderson_rag_mia(case: SystemCase) -> tuple[Evidence, ...]:
     Bends: B. The pathway of answers, meant for what was asked, also tells whether the record stands in the context.
     """
     readers = readers_of(case)
-    held = records_of(case, "records", case.effort.members, max(1, case.effort.trials // 2))
+    held = records_of(case, "records", case.effort.members, case.effort.trials_for(1 / 2))
     records, pilot = held.records, records_of(case, "pilot", PILOT).records
     guarded = None if readers.guarded is None else partial(_answers, case, readers.guarded)
     tables = [_channel(case, ANSWER, records, pilot, partial(_answers, case, readers.plain), guarded)]

@@ -41,7 +41,7 @@ def poisonedrag(case: SystemCase) -> tuple[Evidence, ...]:
     Bends: B. The pathway from the store to the reader holds a few passages; planted ones crowd out what speaks for the right answer.
     """
     readers = readers_of(case)
-    targets = targets_of(case, "targets", max(1, round(SHARE * case.effort.trials)))
+    targets = targets_of(case, "targets", case.effort.trials_for(SHARE))
     pilot = targets_of(case, "pilot", PILOT, PILOT_CORPORA)
     unaware = case.once("wording", lambda: {"best": torch.tensor(_best(case, "attacked", readers.plain, pilot))})
     chosen = {"attacked": styles(case.system)[int(unaware["best"])]}

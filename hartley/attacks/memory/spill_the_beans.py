@@ -45,7 +45,7 @@ def spill_the_beans(case: SystemCase) -> tuple[Evidence, ...]:
     Bends: B. The channel of answers, meant for what was asked, carries whatever stands in the context.
     """
     readers = readers_of(case)
-    count = max(1, round(SHARE * case.effort.trials))
+    count = case.effort.trials_for(SHARE)
     held, pilot = archives_of(case, "secrets", count), archives_of(case, "pilot", PILOT, 1)
     tables, prompts = [], dict[str, str]()
     for name, alphabet, secrets, tried in (

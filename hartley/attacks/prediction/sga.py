@@ -39,7 +39,7 @@ def sga(case: Case) -> tuple[Evidence, ...]:
     Bends: N. One perturbation that holds over captions and scales leaves the concept's direction more surely.
     """
     check_applies(case, frozenset({"image", "text"}))
-    pairs = case.data.draw(case.effort.trials // SHARE, case.generator("pairs"))
+    pairs = case.data.draw(case.effort.trials_for(1 / SHARE), case.generator("pairs"))
     swap = substitution(case, pairs)
 
     def craft(encoder: Encoder, arm: str) -> tuple[Tensor, list[str], float]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from hartley.errors import InputError
 from hartley.targets.checkpoint import existing_folder, read_weights, weight_files
-from hartley.targets.conversation import Json, ask
+from hartley.targets.conversation import Conversation, Json, Message, ask
 from hartley.targets.huggingface import checks, words
+from hartley.targets.huggingface.limited import ends_well
 from hartley.targets.huggingface.model import Kind, load_model, read_settings
 from hartley.targets.huggingface.offline import brief, quiet_and_offline
 from hartley.targets.policy import LlamaPolicy
@@ -16,6 +18,10 @@ from hartley.targets.tool_calls import read_json_calls
 KIND = Kind("llama", ("LlamaForCausalLM",))
 LONGEST = 192
 """Tokens of a turn: a call in JSON with a sentence before it. A model that has not finished by then has said what it was going to say."""
+TRIED: tuple[Conversation, ...] = (
+    ask("a", pictures=0),
+    tuple(Message("user" if place % 2 == 0 else "assistant", "some words to be laid out " * 20) for place in range(39)),
+)
 TOOL: dict[str, Json] = {
     "type": "function",
     "function": {"name": "a", "description": "a", "parameters": {"type": "object", "properties": {"a": {"type": "string"}}}},
@@ -42,6 +48,9 @@ def load(path: Path) -> LlamaPolicy:
             )
         name, fingerprint = checks.name_of(folder), checks.fingerprint(folder)
         policy = LlamaPolicy(name=name, module=model, tokenizer=tokenizer, read=read_json_calls, fingerprint=fingerprint, longest=LONGEST)
+        for messages in TRIED:  # a template is a program: it is tried where it may not take long or grow
+            if why := ends_well(partial(policy.tokens, messages, [TOOL])):
+                raise InputError(f"{folder}: its chat template {why}; one that lays out a conversation is accepted")
         try:
             policy.respond([ask("a", pictures=0)], [TOOL], longest=1)
         except Exception as error:
