@@ -115,8 +115,10 @@ def write(path: Path, content: bytes) -> None:
     What stands there must be a regular file: a link, a pipe or a device is not replaced.
     """
     with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISREG(os.lstat(path).st_mode):
-            raise OSError(0, "there is something that is no regular file")
+        mode = os.lstat(path).st_mode
+        if not stat.S_ISREG(mode):
+            what = "is a folder" if stat.S_ISDIR(mode) else "is a link" if stat.S_ISLNK(mode) else "is no regular file"
+            raise OSError(0, f"what stands there {what}, and only a regular file is replaced")
     temporary: str | None = None
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)

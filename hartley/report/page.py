@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
 import itertools
-import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,6 @@ from markupsafe import Markup
 
 import hartley
 from hartley import files
-from hartley.errors import InputError
 from hartley.report import answer as answers
 from hartley.report import channelmap, facts, records, sentences, shapes, textdiff, visible, words
 from hartley.report.exhibits import chosen, wrong_before
@@ -26,6 +22,7 @@ from hartley.report.lines import NONE, UNDER, Line, of
 from hartley.report.media import Shelf
 from hartley.report.numbers import BITS, PLAIN, Number, figure
 from hartley.report.records import Cell, Channel
+from hartley.runs import atomic
 from hartley.runs.folder import Run
 from hartley.runs.plan import PLAN_BYTES
 from hartley.runs.store import PLAN
@@ -85,24 +82,10 @@ def write_report(run: Path, out: Path | None = None) -> Path:
     """Writes the report to `out` (default RUN/report.html), whole or not at all, and gives its path. Raises InputError."""
     target = run / "report.html" if out is None else out
     content = build(run).encode("utf-8")
-    if target.is_dir():
-        raise InputError(f"report {str(target)!r}: is a folder; takes a file to write")
-    try:
-        handle, name = tempfile.mkstemp(prefix=".report-", suffix=".html", dir=target.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(name).chmod(0o644)
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise InputError(f"report {str(target)!r}: cannot be written ({error.strerror or error})") from None
+    atomic.write(target, content)
     return target
 
 
-@functools.cache
 def _environment() -> jinja2.Environment:
     """The templates with what they call; compiled once a process. Nothing in it belongs to one page."""
     environment = jinja2.Environment(

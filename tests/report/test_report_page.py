@@ -137,7 +137,7 @@ def test_write_is_whole_and_gives_its_path(run_folder: Path, tmp_path: Path) -> 
     assert [path.name for path in tmp_path.glob(".report-*")] == []
     with pytest.raises(InputError, match="is a folder"):
         write_report(copy, tmp_path)
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="cannot write"):
         write_report(copy, tmp_path / "missing" / "x.html")
 
 

@@ -44,3 +44,12 @@ def told(path: Path | str) -> Iterator[None]:
         raise InputError(f"{path}: {reason}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be used: {error.strerror or error}; what was written before is kept") from None
+
+
+@contextmanager
+def sound(path: Path | str) -> Iterator[None]:
+    """While a store is opened: what its bytes make Python stumble over is damage."""
+    try:
+        yield
+    except (ValueError, TypeError, OverflowError, LookupError, RecursionError) as error:
+        raise damaged(path, f"{type(error).__name__}: {str(error).splitlines()[0][:80] if str(error) else ''}") from None

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from hartley.errors import InputError
 from hartley.targets.memory.database import DATABASE, Description, connect, counted, describe, total
 from hartley.targets.memory.entry import Entry, digest, from_columns, to_columns
-from hartley.targets.memory.faults import damaged, told
+from hartley.targets.memory.faults import damaged, sound, told
 from hartley.targets.memory.vectors import InMemory, OnDisk, Vectors, checked
 
 VECTORS = "vectors.f32"
@@ -45,10 +45,10 @@ class Store:
         self.loaded = 0
         """How often the entries were read anew, at first and after another process wrote: an index made before is out of date."""
         self._where = "the memory" if self.folder is None else str(self.folder / DATABASE)
-        with told(self._where):
+        with told(self._where), sound(self._where):
             self._base = connect(self.folder, own=VECTORS)
         try:
-            with told(self._where):
+            with told(self._where), sound(self._where):
                 self._described = describe(self._base, self._where, Description(dimension, embedder))
                 self._vectors = self._opened()
                 self._load()

@@ -1,0 +1,375 @@
+"""Run folders that somebody else made, or that a disk has changed: nothing outside is read, written or deleted, and no change passes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import random
+import shutil
+import stat
+import threading
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from run_fakes import FAKES, MARKS
+
+from hartley import files
+from hartley.cli import main
+from hartley.errors import InputError
+from hartley.report.page import write_report
+from hartley.runs.cache import Cache
+from hartley.runs.export import to_csv, to_json
+from hartley.runs.folder import Run
+from hartley.runs.local import run
+from hartley.runs.plan import Plan
+from hartley.runs.store import Store
+from hartley.targets.endpoint.cache import Cache as Answers
+from hartley.targets.memory.entry import Entry
+from hartley.targets.memory.store import Store as Memory
+
+PLAN = Plan(("steady",), "fake:one", seeds=(0,), effort={"trials": 24})
+SECRET = "a private word that nobody may see"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "marks").mkdir()
+    os.environ[MARKS] = str(folder / "marks")
+    run(PLAN, folder / "run", parts=FAKES)
+    return folder / "run"
+
+
+@pytest.fixture
+def copy(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path / "run")
+    (tmp_path / "private.txt").write_text(SECRET)
+    return tmp_path / "run"
+
+
+def read_all(folder: Path) -> str:
+    """Whatever a user reads of a run."""
+    said = [write_report(folder, folder.parent / "out.html").read_text(), to_csv(Run.open(folder)), to_json(Run.open(folder))]
+    return "".join(said)
+
+
+ENTRIES = ("plan.toml", "environment.json", "cells/*.json", "timing/*.json", "evidence/*.npz", "media/*.png")
+
+
+def ended(call: Callable[[], object], seconds: float = 20.0) -> bool:
+    """Whether it ends in time, well or with an InputError."""
+    found: list[object] = []
+
+    def work() -> None:
+        try:
+            found.append(call())
+        except InputError as error:
+            found.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return bool(found)
+
+
+@pytest.mark.parametrize("pattern", ENTRIES)
+@pytest.mark.parametrize("kind", ["link", "link to a folder", "fifo", "device", "folder"])
+def test_hostile_1_a_file_of_a_run_that_is_no_file_is_never_read(copy: Path, pattern: str, kind: str) -> None:
+    path = next(iter(sorted(copy.glob(pattern))))
+    path.unlink()
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to({"link": copy.parent / "private.txt", "link to a folder": copy.parent, "device": "/dev/zero"}[kind])
+    said: list[str] = []
+    assert ended(lambda: said.append(read_all(copy)))
+    assert SECRET not in "".join(said)
+
+
+@pytest.mark.parametrize("name", ["cells", "evidence", "media", "timing"])
+def test_hostile_1_a_folder_of_a_run_that_is_a_link_is_never_followed(copy: Path, name: str) -> None:
+    shutil.move(copy / name, copy.parent / "elsewhere")
+    (copy / name).symlink_to(copy.parent / "elsewhere")
+    assert all(cell["status"] in ("damaged", "not run") for cell in Run.open(copy).cells()) or name in ("media", "timing")
+    assert ended(lambda: read_all(copy))
+
+
+@pytest.mark.parametrize("name", ["cache", "cells", "evidence", "media", "timing", "endpoint", ".lock", "log.txt", "environment.json"])
+@pytest.mark.parametrize("dangling", [True, False])
+def test_hostile_2_resuming_touches_nothing_outside(copy: Path, name: str, dangling: bool) -> None:
+    outside = copy.parent / "outside"
+    outside.mkdir()
+    for kept in ("poetry.lock", "Cargo.lock", ".part-12345678", "a.json"):
+        (outside / kept).write_text("kept")
+    target = outside / "absent" if dangling else outside if "." not in name else outside / "a.json"
+    path = copy / name
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    path.symlink_to(target)
+    with pytest.raises(InputError, match="nothing was touched"):
+        run(PLAN, copy, parts=FAKES)
+    assert sorted(entry.name for entry in outside.iterdir()) == [".part-12345678", "Cargo.lock", "a.json", "poetry.lock"]
+    assert all(entry.read_text() == "kept" for entry in outside.iterdir())
+
+
+def test_hostile_2_lock_files_of_other_projects_are_left_alone(copy: Path) -> None:
+    for kept in ("poetry.lock", "Cargo.lock", ".part-mine", "yarn.lock"):
+        (copy / "cache" / kept).write_text("kept")
+    (copy / "cache" / f"{'a' * 32}.lock").write_text("")
+    (copy / "cache" / ".part-abcd1234").write_text("")
+    run(PLAN, copy, parts=FAKES)
+    assert sorted(path.name for path in (copy / "cache").iterdir() if "kept" in (path.read_bytes()[:4].decode(errors="replace"),)) == [
+        ".part-mine",
+        "Cargo.lock",
+        "poetry.lock",
+        "yarn.lock",
+    ]
+    assert not (copy / "cache" / f"{'a' * 32}.lock").exists() and not (copy / "cache" / ".part-abcd1234").exists()
+
+
+@pytest.mark.parametrize("damage", ["deleted", "truncated", "another's"])
+def test_hostile_5_evidence_that_is_not_what_the_cell_measured_is_noticed_and_measured_again(copy: Path, damage: str) -> None:
+    (table,) = (copy / "evidence").iterdir()
+    before = table.read_bytes()
+    if damage == "deleted":
+        table.unlink()
+    else:
+        table.write_bytes(before[: len(before) // 2] if damage == "truncated" else b"PK" + before[2:-1] + b"\1")
+    (record,) = Run.open(copy).cells()
+    assert record["status"] == "damaged" and table.name in record["why"]
+    policy = copy.parent / "policy.toml"
+    policy.write_text('rules = ["utility_bits.low >= 0.0 under sga"]')
+    run(PLAN, copy, parts=FAKES)
+    assert table.read_bytes() == before and Run.open(copy).cells()[0]["status"] == "measured"
+
+
+def flips(path: Path, step: int, mask: int) -> range:
+    return range(mask % step, path.stat().st_size, step)
+
+
+def flip_all(path: Path, step: int, outcome: Callable[[], object]) -> tuple[int, int, int]:
+    """(flips, noticed, without effect): every flip must be one of the two."""
+    whole, right = path.read_bytes(), outcome()
+    noticed = same = 0
+    for place in range(0, len(whole), step):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :])
+        try:
+            found = outcome()
+        except InputError:
+            noticed += 1
+        else:
+            if found == right:
+                same += 1
+            elif found == "noticed":
+                noticed += 1
+            else:
+                raise AssertionError(f"{path.name}, byte {place}: {str(found)[:200]} instead of {str(right)[:200]}")
+    path.write_bytes(whole)
+    return len(range(0, len(whole), step)), noticed, same
+
+
+def outcome_of_run(folder: Path) -> object:
+    opened = Run.open(folder)
+    (record,) = opened.cells()
+    if record["status"] != "measured":
+        return "noticed"
+    table = opened.evidence(record, record["channels"][0]["name"])
+    timing = opened.timing(record["key"])
+    return json.dumps(record, sort_keys=True), table.to_bytes(), timing or "noticed"
+
+
+def flip_run(copy: Path, pattern: str, step: int) -> tuple[int, int, int]:
+    def outcome() -> object:
+        found = outcome_of_run(copy)
+        return "noticed" if isinstance(found, tuple) and found[2] == "noticed" else found
+
+    return flip_all(next(iter(copy.glob(pattern))), step, outcome)
+
+
+def flip_cache(folder: Path, step: int) -> tuple[int, int, int]:
+    store = Store(folder)
+    for name in ("cache",):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    cache = Cache(store, "shelf", lambda _: None)
+    made = {"a": torch.arange(12.0).view(3, 4), "b": torch.tensor([1, 2, 3])}
+    cache("entry", lambda: dict(made))
+    (path,) = (folder / "cache").glob("*.safetensors")
+
+    def outcome() -> object:
+        from hartley.runs.cache import _load
+
+        found = _load(path)
+        return "noticed" if found is None else {name: value.tolist() for name, value in found.items()}
+
+    return flip_all(path, step, outcome)
+
+
+def flip_answers(folder: Path, step: int) -> tuple[int, int, int]:
+    answers = Answers(folder)
+    answers.put("ab" * 32, {"choices": [{"message": {"content": "hello"}}]})
+    (path,) = folder.glob("*/*.json")
+
+    def outcome() -> object:
+        found = Answers(folder).get("ab" * 32)
+        return "noticed" if found is None else found
+
+    return flip_all(path, step, outcome)
+
+
+def flip_memory(folder: Path, step: int, name: str) -> tuple[int, int, int]:
+    vectors = np.random.default_rng(0).normal(size=(5, 8)).astype(np.float32)
+    with Memory(folder, dimension=8) as store:
+        store.add([Entry(f"entry {number}", source="mail") for number in range(5)], vectors)
+
+    def outcome() -> object:
+        with Memory(folder) as opened:
+            return [entry.text for entry in opened.get(opened.ids[opened.ids >= 0])], opened.vectors.tobytes(), opened.fingerprint
+
+    return flip_all(folder / name, step, outcome)
+
+
+@pytest.mark.parametrize("pattern", ["cells/*.json", "evidence/*.npz", "timing/*.json"])
+def test_hostile_5_flips_in_a_run_are_noticed_or_without_effect(copy: Path, pattern: str) -> None:
+    flipped, noticed, same = flip_run(copy, pattern, 37)
+    assert flipped == noticed + same and noticed > 0.9 * flipped
+
+
+def test_hostile_5_flips_in_a_cache_and_in_answers_are_noticed(tmp_path: Path) -> None:
+    flipped, noticed, same = (
+        sum(part) for part in zip(flip_cache(tmp_path / "run", 7), flip_answers(tmp_path / "answers", 7), strict=True)
+    )
+    assert flipped == noticed + same and noticed > 0.9 * flipped
+
+
+@pytest.mark.parametrize("name", ["vectors.f32", "entries.sqlite"])
+def test_hostile_5_flips_in_a_memory_are_noticed_when_it_is_opened(tmp_path: Path, name: str) -> None:
+    flipped, noticed, same = flip_memory(tmp_path / "memory", 5 if name.endswith("f32") else 409, name)
+    assert flipped == noticed + same and noticed > 0
+
+
+@pytest.mark.slow
+def test_hostile_5_every_byte_is_flipped_once(copy: Path, tmp_path: Path) -> None:
+    counts = {pattern: flip_run(copy, pattern, 1) for pattern in ("cells/*.json", "evidence/*.npz", "timing/*.json")}
+    counts["cache entry"] = flip_cache(tmp_path / "cached", 1)
+    counts["answer"] = flip_answers(tmp_path / "answers", 1)
+    counts["vectors"] = flip_memory(tmp_path / "vectors", 1, "vectors.f32")
+    counts["entries"] = flip_memory(tmp_path / "entries", 1, "entries.sqlite")
+    for what, (flipped, noticed, same) in counts.items():
+        print(f"{what}: {flipped:,} flips, {noticed:,} noticed, {same:,} without effect")
+        assert flipped == noticed + same
+
+
+def test_hostile_4_a_small_archive_of_a_large_table_is_not_unpacked(copy: Path) -> None:
+    (table,) = (copy / "evidence").iterdir()
+    with zipfile.ZipFile(table, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("arm.npy", bytes(600 * 2**20))
+    (path,) = (copy / "cells").iterdir()
+    record = json.loads(path.read_text())
+    record["schema"] = 1
+    del record["seal"], record["channels"][0]["digest"]
+    path.write_text(json.dumps(record))
+    opened = Run.open(copy)
+    with pytest.raises(InputError, match="unpacked it holds"):
+        opened.evidence(opened.cells()[0], "image")
+
+
+def test_a_run_from_before_there_were_seals_is_still_read(copy: Path) -> None:
+    (path,) = (copy / "cells").iterdir()
+    record = json.loads(path.read_text())
+    record["schema"] = 1
+    del record["seal"], record["channels"][0]["digest"]
+    path.write_text(json.dumps(record))
+    assert Run.open(copy).cells()[0]["status"] == "measured"
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o022, 0o027])
+def test_hostile_8_results_are_readable_by_whom_the_umask_lets(tmp_path: Path, umask: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_UMASK", umask)
+    before = os.umask(umask)
+    try:
+        files.write(tmp_path / "file", b"x")
+        Store(tmp_path).log("line")
+        with Memory(tmp_path / "memory", dimension=2) as store:
+            store.add([Entry("a")], [[1.0, 0.0]])
+    finally:
+        os.umask(before)
+    for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        assert not mode & umask, path
+        assert mode & 0o044 == 0o044 & ~umask, path
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder", "device"])
+@pytest.mark.parametrize("form", [[], ["--csv"], ["--json"]])
+def test_report_out_replaces_regular_files_only(copy: Path, kind: str, form: list[str]) -> None:
+    out = copy.parent / "out"
+    if kind == "link":
+        out.symlink_to(copy.parent / "private.txt")
+    elif kind == "fifo":
+        os.mkfifo(out)
+    elif kind == "folder":
+        out.mkdir()
+    elif kind == "device":
+        try:
+            os.mknod(out, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+        except PermissionError:
+            pytest.skip("only root makes devices")
+    done = CliRunner().invoke(main, ["report", str(copy), "--out", str(out), *form])
+    assert done.exit_code == 2 and "Traceback" not in done.output
+    assert (copy.parent / "private.txt").read_text() == SECRET and (kind != "link" or out.is_symlink())
+    assert not stat.S_ISREG(os.lstat(out).st_mode)
+
+
+PAYLOADS = ("\x1b[2J", "\u202e", "\n::error::x", "\r", "\x07", "\u2028", "\u200b", "\x9b31m", "\ud800", "\U000e0041", "\u2066", "\x00")
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=[ascii(payload) for payload in PAYLOADS])
+def test_hostile_3_what_a_run_says_cannot_act_on_a_terminal(copy: Path, payload: str) -> None:
+    (path,) = (copy / "cells").iterdir()
+    record = json.loads(path.read_text())
+    record["schema"] = 1
+    del record["seal"]
+    record |= {"status": "failed", "why": f"x{payload}holds: y", "channels": []}
+    path.write_text(json.dumps(record))
+    policy = copy.parent / "policy.toml"
+    policy.write_text('rules = ["utility_bits.low >= 0.0 under sga"]')
+    for command in (["check", str(copy), "--policy", str(policy)], ["report", str(copy), "--out", str(copy.parent / "r.html")]):
+        said = CliRunner().invoke(main, command).output
+        assert payload.strip("\n") not in said or payload in ("\n::error::x",)
+        assert not any(line.startswith("::") for line in said.splitlines())
+
+
+def test_another_folder_is_never_taken_for_a_run(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="not empty and not a run"):
+        run(PLAN, tmp_path / "mine", parts=FAKES)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_a_plan_is_the_same_from_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = dataclasses.replace(PLAN, target="hf:model", data="pictures").absolute()
+    assert (plan.target, plan.data) == (f"hf:{tmp_path}/model", f"{tmp_path}/pictures")
+    assert dataclasses.replace(PLAN, target="hf:~/m").absolute().target == f"hf:{Path.home()}/m"
+    assert plan.absolute() == plan and PLAN.absolute() == PLAN
+
+
+def test_random_bytes_in_place_of_any_file_end_in_a_line(copy: Path) -> None:
+    draw = random.Random(0)
+    paths = [path for path in copy.rglob("*") if path.is_file()]
+    for path in paths:
+        whole = path.read_bytes()
+        path.write_bytes(draw.randbytes(200))
+        assert ended(lambda: read_all(copy)), path
+        path.write_bytes(whole)
