@@ -34,16 +34,20 @@ class LlamaPolicy:
     fingerprint a hash of the weights and settings.
     longest     tokens of a turn, at most.
 
-    What users and tools say is words: wherever it spells one of the tokenizer's added tokens, that is broken up by a space.
+    literal     what users and tools say is words: wherever it spells one of the tokenizer's added tokens, that is broken up by a space.
+                False: it is tokenized as transformers does it, which takes such text for tokens.
     """
 
-    def __init__(self, *, name: str, module: nn.Module, tokenizer: Any, read: Reader, fingerprint: str, longest: int = 64) -> None:
+    def __init__(
+        self, *, name: str, module: nn.Module, tokenizer: Any, read: Reader, fingerprint: str, longest: int = 64, literal: bool = True
+    ) -> None:
         self.name = name
         self.module: Any = module.eval().requires_grad_(False)
         self.tokenizer = tokenizer
         self.read = read
         self.fingerprint = fingerprint
         self.longest = longest
+        self.literal = literal
         self._ends = _end_tokens(self.module, tokenizer)
         marks = sorted({str(token) for token in tokenizer.get_added_vocab()} | set(tokenizer.all_special_tokens), key=len, reverse=True)
         spelled = [re.escape(mark) for mark in marks if len(mark) > 1 and not mark.isspace()]
@@ -61,7 +65,7 @@ class LlamaPolicy:
 
     def words(self, text: str) -> str:
         """`text` as the model is given it: no part of it spells an added token."""
-        if self._spelled is None:
+        if self._spelled is None or not self.literal:
             return text
         for _ in range(_BREAKS):
             if not self._spelled.search(text):

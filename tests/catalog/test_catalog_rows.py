@@ -43,7 +43,7 @@ def test_nine_defenses() -> None:
         "model": ["bit-reduction", "jpeg", "alignment-filter", "embedding-noise"],
         "system": ["tool-allow-list", "flow-control", "quarantine", "spotlighting", "retrieval-isolation"],
     }
-    assert len(catalog.defenses()) == 9
+    assert len(catalog.defenses()) == 10
 
 
 def test_implemented_means_that_the_recipe_file_exists() -> None:

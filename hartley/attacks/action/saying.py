@@ -18,6 +18,7 @@ from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.agent.agent import responses
 from hartley.targets.answers import named, symbol, words
 from hartley.targets.conversation import Conversation, Message
+from hartley.targets.protocols import Policy
 
 NOTHING_TO_GUARD = "the user alone speaks here: there is no tool to list, no answer of a tool to mark or to keep apart"
 
@@ -61,6 +62,8 @@ class Speech:
     served: bool
 
 
+BEFORE = ("clean", "defended")
+"""Arms without an adversary."""
 SEVERAL, OTHER = "several", "other"
 
 
@@ -92,30 +95,36 @@ Reader = Callable[[Sequence[Conversation]], Sequence[str | None]]
 
 
 def speech_channel(case: SystemCase, speech: Speech, read: Reader | None = None) -> Evidence:
-    """Clean and attacked; no safeguard acts where there is nothing but the user's words.
+    """Clean and attacked, and the defended arms behind a safeguard of the user's words; any other has nothing to act on here.
 
-    read  None: what the policy says. The clean arm's users are always answered in words.
+    read  None: what the policy says. The clean arm's users are always answered in words, and so are all behind a safeguard.
     """
-    if case.safeguard is not None:
+    guard = None if case.safeguard is None else case.safeguard.words
+    if case.safeguard is not None and (guard is None or read is not None):
         raise Refused(f"{case.safeguard.id}: {NOTHING_TO_GUARD}")
     trials = case.effort.trials_for(1 / MODEL_TRIALS, fewest=FEWEST_TRIALS)
     drawn = _applications(case.random("applications"), speech, trials)
     pilots = _applications(case.random("pilots"), speech, max(FEWEST_PILOTS, trials // PILOTS))
 
-    plain = partial(_said, case)
+    plain = partial(_said, case.system.policy)
     attack = read or plain
 
     def users(chosen: Sequence[Application], wording: Wording, purpose: str) -> list[str]:
         random = case.random(purpose, wording.name)
         return [speech.hostile(application, wording, random) for application in chosen]
 
-    def successes(wording: Wording) -> int:
-        answers = attack(_asked(pilots, users(pilots, wording, "pilot")))
+    def successes(reader: Reader, wording: Wording) -> int:
+        answers = reader(_asked(pilots, users(pilots, wording, "pilot")))
         return sum(text is not None and speech.gained(text) == one.symbol for one, text in zip(pilots, answers, strict=True))
 
-    chosen = best(speech.wordings, successes)
-    parts = []
-    for arm, said, reader in (("clean", [one.user for one in drawn], plain), ("attacked", users(drawn, chosen, "trials"), attack)):
+    chosen, ordinary = best(speech.wordings, partial(successes, attack)), [one.user for one in drawn]
+    parts, arms = [], [("clean", ordinary, plain), ("attacked", users(drawn, chosen, "trials"), attack)]
+    if guard is not None:
+        guarded = partial(_said, guard(case.system.policy))
+        aware = best(speech.wordings, partial(successes, guarded), chosen)
+        arms += [("defended", ordinary, guarded), ("defended_attacked", users(drawn, chosen, "trials"), guarded)]
+        arms += [("defended_adaptive", users(drawn, aware, "trials"), guarded)]
+    for arm, said, reader in arms:
         case.progress(arm, 0, 1)
         parts.append(_table(case, speech, arm, drawn, said, reader(_asked(drawn, said))))
     return Evidence.concat(parts)
@@ -130,8 +139,8 @@ def _asked(drawn: Sequence[Application], users: Sequence[str]) -> list[Conversat
     return [one.asked(user) for one, user in zip(drawn, users, strict=True)]
 
 
-def _said(case: SystemCase, conversations: Sequence[Conversation]) -> list[str | None]:
-    return [message.text if isinstance(message, Message) else None for message in responses(case.system.policy, conversations, ())]
+def _said(policy: Policy, conversations: Sequence[Conversation]) -> list[str | None]:
+    return [message.text if isinstance(message, Message) else None for message in responses(policy, conversations, ())]
 
 
 def _table(
@@ -144,7 +153,7 @@ def _table(
     texts = [answers[place] or "" for place in rows]
     got, gained = _columns([speech.got(text) for text in texts], [speech.gained(text) for text in texts])
     symbol = np.array([drawn[place].symbol for place in rows], dtype=np.int32)
-    intent = np.array([drawn[place].intent if arm == "clean" or speech.served else NONE for place in rows], dtype=np.int32)
+    intent = np.array([drawn[place].intent if arm in BEFORE or speech.served else NONE for place in rows], dtype=np.int32)
     for wanted in (1, 0):
         for place in np.flatnonzero((gained == symbol) == wanted)[:1].tolist():
             case.exhibits.append(_exhibit(speech, arm, drawn[rows[place]], users[rows[place]], texts[place]))
@@ -172,7 +181,7 @@ def _columns(*columns: Sequence[int]) -> tuple[np.ndarray[tuple[int, ...], np.dt
 
 
 def _exhibit(speech: Speech, arm: str, one: Application, user: str, said: str) -> Exhibit:
-    hostile = arm != "clean"
+    hostile = arm not in BEFORE
     lines = (
         Line("system", (Span(one.system, True),)),
         Line("user", (Span(user, not hostile, hostile),)),

@@ -20,9 +20,11 @@ class Safeguard:
     agent     an agent to the guarded agent.
     member    a policy that reads what its peers wrote to the guarded policy (societies).
     reading   a memory's reader to the guarded reader.
+    words     a policy that is spoken to by its user alone to the guarded policy.
     """
 
     id: str
     agent: Callable[[Agent], Agent] | None = None
     member: Callable[[Policy], Policy] | None = None
     reading: Callable[[Reading], Reading] | None = None
+    words: Callable[[Policy], Policy] | None = None

@@ -47,7 +47,9 @@ def load(path: Path) -> LlamaPolicy:
                 f"{folder}: has no chat template, so how a conversation is laid out is unknown; a chat model's folder is accepted"
             )
         name, fingerprint = checks.name_of(folder), checks.fingerprint(folder)
-        policy = LlamaPolicy(name=name, module=model, tokenizer=tokenizer, read=read_json_calls, fingerprint=fingerprint, longest=LONGEST)
+        policy = LlamaPolicy(
+            name=name, module=model, tokenizer=tokenizer, read=read_json_calls, fingerprint=fingerprint, longest=LONGEST, literal=False
+        )
         for messages in TRIED:  # a template is a program: it is tried where it may not take long or grow
             if why := ends_well(partial(policy.tokens, messages, [TOOL])):
                 raise InputError(f"{folder}: its chat template {why}; one that lays out a conversation is accepted")
