@@ -146,11 +146,11 @@ def _there(_name: str) -> None:
 
 
 def _check_folder(name: str) -> None:
-    folder = Path(name.removeprefix("hf:"))
-    if name == "hf:" or not folder.is_dir():
-        raise InputError(
-            f"target {name!r}: {'there is a file' if folder.is_file() else 'no such folder'}; hf:PATH takes a local model folder"
-        )
+    from hartley.targets.folder_kinds import refuse_unattacked
+
+    if name == "hf:":
+        raise InputError("target 'hf:': no such folder; hf:PATH takes a local model folder")
+    refuse_unattacked(Path(name.removeprefix("hf:")).expanduser())
 
 
 def _check_endpoint(name: str) -> None:
