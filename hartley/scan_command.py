@@ -244,7 +244,7 @@ def _need_models() -> None:
     """InputError when what loads models is not installed: the measures, the catalog and reports do without it."""
     missing = [name for name in ("torch", "transformers", "safetensors", "soundfile") if find_spec(name) is None]
     if missing:
-        raise InputError(f"a scan loads models; not installed: {', '.join(missing)}; takes: pip install 'hartley[models]'")
+        raise InputError(f"a scan loads models; not installed: {', '.join(missing)}; takes: pip install -e '.[models]'")
 
 
 def _names(text: str | None) -> tuple[str, ...]:

@@ -183,4 +183,4 @@ def test_a_scan_without_the_models_extra_says_what_to_install(monkeypatch):
     monkeypatch.setattr("hartley.scan_command.find_spec", lambda name: None if name == "torch" else found(name))
     done = CliRunner().invoke(main, ["scan"])
     assert done.exit_code == 2
-    assert done.output.splitlines() == ["hartley: a scan loads models; not installed: torch; takes: pip install 'hartley[models]'"]
+    assert done.output.splitlines() == ["hartley: a scan loads models; not installed: torch; takes: pip install -e '.[models]'"]

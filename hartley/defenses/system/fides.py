@@ -42,7 +42,7 @@ def refusals(calls: Sequence[Asked], reading: Collection[str], *, hiding: bool =
     Raises InputError where the extra `fides` is not installed.
     """
     if find_spec("agent_framework") is None:
-        raise InputError("the second opinion comes with FIDES; not installed: agent-framework-core; takes: pip install 'hartley[fides]'")
+        raise InputError("the second opinion comes with FIDES; not installed: agent-framework-core; takes: pip install -e '.[fides]'")
     return asyncio.run(_judged(calls, frozenset(reading), hiding))
 
 

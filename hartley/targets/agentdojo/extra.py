@@ -12,7 +12,7 @@ from hartley.errors import InputError
 def need(module: str) -> Any:
     """A module of AgentDojo. Raises InputError, in one line, where the extra is not installed."""
     if find_spec("agentdojo") is None:
-        raise InputError("AgentDojo's suites come with AgentDojo itself; not installed: agentdojo; takes: pip install 'hartley[agentdojo]'")
+        raise InputError("AgentDojo's suites come with AgentDojo itself; not installed: agentdojo; takes: pip install -e '.[agentdojo]'")
     return import_module(f"agentdojo.{module}")
 
 

@@ -65,9 +65,7 @@ class Endpoint:
         jitter: Callable[[], float] | None = None,
     ) -> None:
         if find_spec("openai") is None:
-            raise InputError(
-                "an endpoint is asked through the official client; not installed: openai; takes: pip install 'hartley[endpoint]'"
-            )
+            raise InputError("an endpoint is asked through the official client; not installed: openai; takes: pip install -e '.[endpoint]'")
         if isinstance(name, str):
             refuse_key_in(name)
         self.address = parse(name) if isinstance(name, str) else name

@@ -53,9 +53,7 @@ def load(path: Path) -> StableDiffusion:
     try:
         from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
     except ImportError:
-        raise InputError(
-            "a Stable Diffusion folder needs diffusers, which is not installed; takes: pip install 'hartley[models]'"
-        ) from None
+        raise InputError("a Stable Diffusion folder needs diffusers, which is not installed; takes: pip install -e '.[models]'") from None
     from transformers import CLIPTextConfig, CLIPTextModel
 
     index = read_json(path / INDEX)
