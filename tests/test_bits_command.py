@@ -107,7 +107,7 @@ def test_wrong_use_is_one_line(arrays: Path, tmp_path: Path) -> None:
     assert "both name column 'x'" in refused(arrays, "--x", "x", "--y", "x")
     assert "takes symbols or numbers" in refused(arrays, "--as", "labels")
     assert "takes symbols or numbers" in refused(arrays, "--as", "z=symbols")
-    assert "takes symbols or numbers" in refused(arrays, "--as", "")
+    assert "--as is empty" in refused(arrays, "--as", "")
     assert "takes uniform" in refused(arrays, "--prior", "unifrom")
     assert "both x and y are numbers" in refused(arrays, "--x", "z", "--y", "w", "--prior", "uniform")
     assert "--rows" in refused(arrays, "--rows", "5")

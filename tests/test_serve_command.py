@@ -79,7 +79,7 @@ def test_a_malformed_script_is_refused_in_one_line(tmp_path: Path, content: str)
     path.write_text(content)
     with pytest.raises(InputError, match="it takes JSON of the form"):
         load(f"scripted:{path}")
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="no such file"):
         load(f"scripted:{tmp_path / 'missing'}")
 
 

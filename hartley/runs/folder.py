@@ -104,7 +104,9 @@ class Run:
     def timing(self, key: str) -> dict[str, Any] | None:
         """{"seconds", "attempts", "worker", "started"} of a cell, or None when there is no such record."""
         found = _json(self.root / TIMING / f"{key}.json", self.root) if key.isalnum() else None
-        return None if found is None or seal_broken(found) else found
+        if found is None or seal_broken(found):
+            return None
+        return {name: value for name, value in found.items() if name != SEAL}
 
     def file(self, name: str) -> Path:
         """The path of a file that a record names. Raises InputError when it lies outside the run folder or is not there."""

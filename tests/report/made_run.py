@@ -19,6 +19,7 @@ from PIL import Image
 
 from hartley.runs.context import Context
 from hartley.runs.plan import Cell, Plan
+from hartley.runs.store import sealed
 
 DEFENSES = ("bit-reduction", "jpeg", "alignment-filter", "embedding-noise")
 CONTEXT = Context(
@@ -119,7 +120,7 @@ class Maker:
             channel["evidence"] = self.evidence(key, channel["name"])
         (self.folder / "cells" / f"{key}.json").write_text(json.dumps(record, sort_keys=True, indent=1))
         timing = {"seconds": round(float(self.random.uniform(2, 14)), 2), "attempts": 1, "worker": 0, "started": "2026-01-01T12:00:00Z"}
-        (self.folder / "timing" / f"{key}.json").write_text(json.dumps(timing))
+        (self.folder / "timing" / f"{key}.json").write_text(json.dumps(sealed(timing)))
 
 
 def bare(name: str, kind: str, metric: str, clean: float, attacked: float, adversary: float, rate: float) -> dict[str, Any]:

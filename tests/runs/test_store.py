@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hartley import files
 from hartley.errors import InputError
 from hartley.evidence import Evidence
 from hartley.runs import atomic
@@ -27,7 +28,8 @@ def measured(cell, key, store):
     measure = {"arm": "clean", "bits": {"kind": "utility_bits", "value": 1.0, "low": 0.5, "high": None, "n": 2, "estimator": "x"}}
     measure["bits"] |= {"trusted": True, "why": "", "checks": {}}
     rate = {"name": "ASR", "arm": "clean", "value": 0.5, "low": 0.1, "high": 0.9, "n": 2, "estimator": "x", "headline": True}
-    channel = {"name": "image", "kind": "jam", "evidence": store.write_evidence(key, evidence()), "measures": [measure]}
+    name, digest = store.write_evidence(key, evidence())
+    channel = {"name": "image", "kind": "jam", "evidence": name, "digest": digest, "measures": [measure]}
     channel |= {"rates": [{**rate, "better": "attacker"}], "costs": [{"name": "queries", "arm": "clean", "mean": 1.0, "max": 2.0, "n": 2}]}
     return {**empty_result(cell, key, "measured", ""), "channels": [channel]}
 
@@ -87,7 +89,7 @@ def test_a_truncated_result_counts_as_missing_wherever_it_was_cut(filled):
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("schema",), 2),
+        (("schema",), 3),
         (("key",), "x"),
         (("cell", "seed"), 5),
         (("status",), "superb"),
@@ -114,6 +116,9 @@ def test_a_result_of_another_form_counts_as_missing(filled, path, value):
     key = cell.key(CONTEXT)
     record = json.loads((filled.root / "cells" / f"{key}.json").read_text())
     assert fault_in(record, key, cell) is None
+    record["schema"] = 1  # without a seal, so that the form alone is looked at
+    del record["seal"]
+    assert fault_in(record, key, cell) is None
     part = record
     for step in path[:-1]:
         part = part[step]
@@ -135,11 +140,13 @@ def test_a_timing_key_cannot_leave_the_folder(filled):
 
 
 def test_damaged_evidence_is_one_line(filled):
+    found = Run.open(filled.root)
+    record = found.cells()[0]
     (path,) = (filled.root / "evidence").iterdir()
     path.write_bytes(path.read_bytes()[:50])
-    found = Run.open(filled.root)
     with pytest.raises(InputError, match="is damaged"):
-        found.evidence(found.cells()[0], "image")
+        found.evidence(record, "image")
+    assert Run.open(filled.root).cells()[0]["status"] == "damaged"
 
 
 @pytest.mark.parametrize("channel", ["", "..", "/", "x" * 65])
@@ -152,7 +159,7 @@ def test_a_channel_that_cannot_stand_in_a_file_name_is_refused(store, channel):
     ("channel", "name"), [("image to text", "image-to-text"), ("../x", "x"), ("a/b", "a-b"), ("A_1", "a_1"), ("\0é1", "1")]
 )
 def test_a_channel_in_a_file_name_is_plain(store, channel, name):
-    assert store.write_evidence("k", evidence(channel)) == f"evidence/k.{name}.npz"
+    assert store.write_evidence("k", evidence(channel))[0] == f"evidence/k.{name}.npz"
     assert (store.root / f"evidence/k.{name}.npz").is_file()
 
 
@@ -167,8 +174,8 @@ def test_media_is_stored_once_by_content(store):
 
 def test_same_plan_is_taken_up_and_leftovers_are_cleared(store):
     for folder in (store.root, store.root / "cells"):
-        (folder / f"{atomic.TEMPORARY}x").write_bytes(b"half")
-    (store.root / "cache" / "x.lock").write_bytes(b"")
+        (folder / f"{atomic.TEMPORARY}abcd_123").write_bytes(b"half")
+    (store.root / "cache" / f"{'0a' * 16}.lock").write_bytes(b"")
     Store.prepare(store.root, Plan(PLAN.threats, defenses=PLAN.defenses, cell_limit_seconds=3), CONTEXT)
     assert not list(store.root.rglob(f"{atomic.TEMPORARY}*")) and not list(store.root.rglob("*.lock"))
     assert Run.open(store.root).plan.cell_limit_seconds == 3
@@ -239,7 +246,7 @@ def test_no_permission_as_the_system_would_say_it(tmp_path, monkeypatch):
 def test_a_full_disk_is_one_line_and_costs_nothing(filled, monkeypatch):
     path = filled.root / "cells" / f"{PLAN.cells()[0].key(CONTEXT)}.json"
     before = path.read_bytes()
-    monkeypatch.setattr(atomic.tempfile, "mkstemp", lambda **_: (os.open("/dev/full", os.O_WRONLY), str(filled.root / "gone")))
+    monkeypatch.setattr(files.tempfile, "mkstemp", lambda **_: (os.open("/dev/full", os.O_WRONLY), str(filled.root / "gone")))
     with pytest.raises(InputError, match="no space left on the device; what was finished before is kept"):
         filled.write_cell(json.loads(before))
     assert path.read_bytes() == before
@@ -254,7 +261,7 @@ def test_a_write_that_fails_at_any_step_leaves_the_old_file_and_no_other(tmp_pat
     def fail(*_):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(atomic.os, step, fail)
+    monkeypatch.setattr(files.os, step, fail)
     with pytest.raises(InputError, match=words) as caught:
         atomic.write(path, b"new")
     assert "\n" not in str(caught.value)
@@ -265,7 +272,7 @@ def test_an_interrupt_while_writing_leaves_nothing_half(tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(atomic.os, "fsync", interrupt)
+    monkeypatch.setattr(files.os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         atomic.write(tmp_path / "x", b"new")
     assert not list(tmp_path.iterdir())

@@ -32,7 +32,7 @@ def test_plain_lines_are_few_and_harmless():
     assert lines[:3] == ["loading the target ...", "2 cells", "note: no prompts given"]
     assert lines[-2:] == [
         "sga with jpeg, seed 0: it broke; trying again",
-        "[1/2] sga with jpeg, seed 0: failed in 100.0 s: it ?[31mbroke?again",
+        "[1/2] sga with jpeg, seed 0: failed in 100.0 s: it [ESC][31mbroke[LF]again",
     ]
     steps = [line for line in lines if "pgd" in line]
     assert 5 <= len(steps) <= 8, "one line about every 15 s"
