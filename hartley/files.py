@@ -63,11 +63,11 @@ def read(path: Path, most: int, *, root: Path | None = None) -> bytes:
         if size > most:
             raise InputError(f"{path}: holds {size:,} bytes; up to {most:,} are accepted")
         try:
-            content = file.read(most + 1)
+            content = file.read(size + 1)  # as much as there is, and what shows that it grows
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    if len(content) > most:
-        raise InputError(f"{path}: holds more than {most:,} bytes; up to {most:,} are accepted")
+    if len(content) > size:
+        raise InputError(f"{path}: grows while it is read; try again when nobody writes to it")
     return content
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hartley.errors import InputError
+from hartley.printing import plain
 from hartley.targets.clip import folder_fingerprint
 from hartley.targets.continuing import Batch, Kept
 from hartley.targets.conversation import Conversation, Json, Message
@@ -48,6 +49,7 @@ class LlamaPolicy:
         self.fingerprint = fingerprint
         self.longest = longest
         self.literal = literal
+        self.adapted: set[str] = set()
         self._ends = _end_tokens(self.module, tokenizer)
         marks = sorted({str(token) for token in tokenizer.get_added_vocab()} | set(tokenizer.all_special_tokens), key=len, reverse=True)
         spelled = [re.escape(mark) for mark in marks if len(mark) > 1 and not mark.isspace()]
@@ -93,8 +95,26 @@ class LlamaPolicy:
     def _rows(self, conversations: Sequence[Conversation], offered: list[Any], generate: bool) -> list[list[int]]:
         """The token ids of each conversation. All go through the template together: it looks at the tools once."""
         messages = [[self._as_message(message) for message in conversation] for conversation in conversations]
-        texts = self.tokenizer.apply_chat_template(messages, tools=offered or None, tokenize=False, add_generation_prompt=generate)
+        texts = [self._laid_out(own, offered, generate) for own in messages]
         return [list(row) for row in self.tokenizer(texts, add_special_tokens=False)["input_ids"]]
+
+    def _laid_out(self, messages: list[dict[str, Any]], offered: list[Any], generate: bool) -> str:
+        """What the template makes of a conversation. One that refuses a system turn, or several calls in a turn, gets the operator's
+        words at the beginning of the user's, and a turn a call; `adapted` then says so. Raises InputError with the template's words."""
+        from jinja2 import TemplateError
+
+        refused = ""
+        for words, change in _OTHERWISE.items():
+            try:
+                text: str = self.tokenizer.apply_chat_template(
+                    change(messages), tools=offered or None, tokenize=False, add_generation_prompt=generate
+                )
+            except (TemplateError, TypeError, ValueError, LookupError, AttributeError, RecursionError, OverflowError) as error:
+                refused = refused or plain(" ".join(str(error).split()), 200)
+                continue
+            self.adapted |= {words} - {""}
+            return text
+        raise InputError(f"{self.name}: its chat template refuses a conversation ({refused or 'without a word'})")
 
     def _as_message(self, message: Message) -> dict[str, Any]:
         if message.pictures:
@@ -207,11 +227,44 @@ class _Session:
 
 
 def _end_tokens(module: Any, tokenizer: Any) -> frozenset[int]:
-    """The ids that end a turn: the tokenizer's, the configuration's and the generation configuration's."""
-    found: set[int] = set()
-    for held in (tokenizer.eos_token_id, module.config.eos_token_id, getattr(module.generation_config, "eos_token_id", None)):
-        found |= set(held) if isinstance(held, list | tuple) else {held} if held is not None else set()
-    return frozenset(found)
+    """The ids that end a turn: those of the generation configuration, at which `generate` stops; where it names none, the configuration's
+    and the tokenizer's."""
+    for held in (getattr(module.generation_config, "eos_token_id", None), module.config.eos_token_id, tokenizer.eos_token_id):
+        if held is not None and held != []:
+            return frozenset(held) if isinstance(held, list | tuple) else frozenset({held})
+    return frozenset()
+
+
+def _system_first(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The operator's words at the beginning of the user's first turn."""
+    said = "\n\n".join(turn["content"] for turn in messages if turn["role"] == "system")
+    rest = [turn for turn in messages if turn["role"] != "system"]
+    if not said or not rest or rest[0]["role"] != "user":
+        return messages
+    return [{**rest[0], "content": f"{said}\n\n{rest[0]['content']}"}, *rest[1:]]
+
+
+def _call_by_call(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A turn a call, each before its own answer."""
+    made: list[dict[str, Any]] = []
+    answers = {turn.get("tool_call_id"): turn for turn in messages if turn["role"] == "tool"}
+    for turn in messages:
+        calls = turn.get("tool_calls") or []
+        if len(calls) < 2:
+            made += [turn] if turn not in made else []
+            continue
+        for place, call in enumerate(calls):
+            made.append({**turn, "content": turn["content"] if place == 0 else "", "tool_calls": [call]})
+            made += [answers[call["id"]]] if call.get("id") in answers else []
+    return made
+
+
+_OTHERWISE: dict[str, Callable[[list[dict[str, Any]]], list[dict[str, Any]]]] = {
+    "": lambda messages: messages,
+    "its template refuses a system turn: the operator's words stand at the beginning of the user's": _system_first,
+    "its template takes one call a turn: several are told one by one": _call_by_call,
+    "its template refuses a system turn, and takes one call a turn": lambda messages: _call_by_call(_system_first(messages)),
+}
 
 
 def _map_strings(value: Any, change: Any) -> Any:

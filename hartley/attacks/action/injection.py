@@ -15,6 +15,7 @@ from hartley.attacks.action import bandwidth, transcripts
 from hartley.attacks.action.attack_set import REAL, Wording, best
 from hartley.attacks.action.errands import Errand, Family, Setting, draw_setting, errands, executed, outcomes
 from hartley.attacks.case import Flag, Refused, SystemCase
+from hartley.attacks.engine.progress import in_parts
 from hartley.bits.rates import Rate, success_rate
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.agent.agent import Agent
@@ -120,13 +121,12 @@ class _Cell:
 
     def arm(self, arm: str, agent: Agent, wording: Wording | None) -> Evidence:
         """One arm's table. What is the same in every cell of a threat is computed once a run."""
-        self.case.progress(arm, 0, 1)
         assignments = self.assignments(self.drawn, wording, "trials")
 
         ran: list[Trace] = []
 
         def compute() -> dict[str, Tensor]:
-            ran.extend(agent.run(assignments))
+            ran.extend(in_parts(self.case, arm, agent.run, assignments))
             return self._measured(agent, ran)
 
         shared = arm in ("clean", "attacked")

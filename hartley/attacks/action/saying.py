@@ -13,6 +13,7 @@ from hartley.attacks.action.attack_set import Wording, best
 from hartley.attacks.action.injection import FEWEST_PILOTS, FEWEST_TRIALS, MODEL_TRIALS, PILOTS
 from hartley.attacks.case import Flag, Refused, SystemCase
 from hartley.attacks.engine.dealing import dealt_pairs
+from hartley.attacks.engine.progress import in_parts
 from hartley.attacks.exhibit import Exhibit, Line, Span
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.agent.agent import responses
@@ -125,8 +126,7 @@ def speech_channel(case: SystemCase, speech: Speech, read: Reader | None = None)
         arms += [("defended", ordinary, guarded), ("defended_attacked", users(drawn, chosen, "trials"), guarded)]
         arms += [("defended_adaptive", users(drawn, aware, "trials"), guarded)]
     for arm, said, reader in arms:
-        case.progress(arm, 0, 1)
-        parts.append(_table(case, speech, arm, drawn, said, reader(_asked(drawn, said))))
+        parts.append(_table(case, speech, arm, drawn, said, in_parts(case, arm, reader, _asked(drawn, said))))
     return Evidence.concat(parts)
 
 

@@ -27,7 +27,7 @@ _REASONS: Mapping[int, str] = {
 
 def damaged(path: Path | str, how: str) -> InputError:
     """The one line for a file whose content cannot be."""
-    return InputError(f"{path}: {_DAMAGED} ({how})")
+    return InputError(f"{path}: {_DAMAGED} ({' '.join(how.split())[:160]})")
 
 
 @contextmanager

@@ -1,0 +1,24 @@
+"""Progress: a long arm in parts, so that it says where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from hartley.attacks.case import SystemCase
+
+Asked = TypeVar("Asked")
+Got = TypeVar("Got")
+PART = 16
+"""Conversations after which progress is told. Our own agent is asked all at once: whom an answer is computed with bends its last digits."""
+
+
+def in_parts(case: SystemCase, what: str, run: Callable[[Sequence[Asked]], Sequence[Got]], asked: Sequence[Asked]) -> list[Got]:
+    """What `run` gives for all of them, part by part where the policy is not our own, so that a long arm says where it is."""
+    size = max(1, len(asked)) if case.system.reference else PART
+    found: list[Got] = []
+    case.progress(what, 0, len(asked))
+    for start in range(0, len(asked), size):
+        found += run(asked[start : start + size])
+        case.progress(what, len(found), len(asked))
+    return found
