@@ -31,6 +31,7 @@ QUICKLY = {
 }
 """What the quick scan of the reference family measures under which defenses: one threat a flow, so that it ends in three minutes
 (a filter of training pairs trains six models). Naming threats, defenses or flows measures all pairs of them."""
+ESCAPING = "special-token-escaping"
 ALLOWED = ("max_requests", "max_tokens", "max_money", "concurrency", "timeout", "prices", "server_sampling")
 
 
@@ -172,8 +173,10 @@ def _from_options(options: dict[str, Any]) -> Plan:
     if data is None and target.startswith("hf:") and levels.MODEL in there:
         raise InputError("--data is missing: a model of your own is measured on pictures of your own (a folder with metadata.csv)")
     threats = _threats(options, target, there)
-    fitting = (row.id for row in catalog.defenses() if row.implemented and any(levels.go_together(one, row.id) for one in threats))
-    defenses = () if options["defenses"] == NO_DEFENSE else _names(options["defenses"]) or tuple(fitting)
+    fitting = tuple(row.id for row in catalog.defenses() if row.implemented and any(levels.go_together(one, row.id) for one in threats))
+    if target.startswith(resolve.REFERENCE_TARGET):  # its words spell no token of a template, so that there is nothing to break up
+        fitting = tuple(name for name in fitting if name != ESCAPING)
+    defenses = () if options["defenses"] == NO_DEFENSE else _names(options["defenses"]) or fitting
     quick = (options["budget"] or "quick") == "quick" and target == resolve.REFERENCE_TARGET
     shortened = quick and not (options["flows"] or options["threats"] or options["defenses"])
     if shortened:

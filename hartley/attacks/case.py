@@ -56,7 +56,7 @@ class Effort:
         asked for where there is such a number."""
         if self.exact:
             return self.trials
-        wanted = max(fewest, int(share * self.trials))
+        wanted = max(fewest, round(share * self.trials))
         return wanted if most is None else min(wanted, most)
 
 

@@ -37,11 +37,11 @@ def test_ten_models() -> None:
     assert len(catalog.models()) == 10
 
 
-def test_nine_defenses() -> None:
+def test_ten_defenses() -> None:
     by_level = {level: [row.id for row in catalog.defenses() if row.level == level] for level in ("model", "system")}
     assert by_level == {
         "model": ["bit-reduction", "jpeg", "alignment-filter", "embedding-noise"],
-        "system": ["tool-allow-list", "flow-control", "quarantine", "spotlighting", "retrieval-isolation"],
+        "system": ["tool-allow-list", "flow-control", "quarantine", "spotlighting", "retrieval-isolation", "special-token-escaping"],
     }
     assert len(catalog.defenses()) == 10
 

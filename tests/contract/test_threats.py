@@ -68,15 +68,17 @@ CHANNELS = {
     },
 }
 ON_ENCODERS = {"bit-reduction", "jpeg", "embedding-noise"}
-ON_AGENTS = {"tool-allow-list", "flow-control", "quarantine", "spotlighting"}
-ON_READERS = {"spotlighting", "retrieval-isolation"}
+ON_AGENTS = {"tool-allow-list", "flow-control", "quarantine", "spotlighting", "special-token-escaping"}
+ON_READERS = {"spotlighting", "retrieval-isolation", "special-token-escaping"}
+ON_WORDS = {"special-token-escaping"}
 NOTHING = frozenset()
 MEETS = {
     **dict.fromkeys(("adversarial-illusions", "crossfire", "co-attack", "sga", "ko-vlm-mia"), ON_ENCODERS),
     "badclip": ON_ENCODERS | {"alignment-filter"},
     **dict.fromkeys(("indirect-prompt-injection", "p2sql", "foot-in-the-door", "prompt-infection"), ON_AGENTS),
     # Nobody but the user speaks, and members that show each other pictures read no words.
-    **dict.fromkeys(("perez-goal-hijacking", "perez-prompt-leaking", "agent-smith"), NOTHING),
+    **dict.fromkeys(("perez-goal-hijacking", "perez-prompt-leaking"), ON_WORDS),
+    "agent-smith": NOTHING,
     **dict.fromkeys(("poisonedrag", "anderson-rag-mia", "spill-the-beans"), ON_READERS),
 }
 """The defenses that act on what a threat attacks; every other one is refused."""
@@ -88,6 +90,7 @@ NO_ADAPTIVE = {("badclip", "alignment-filter"), ("badclip", "embedding-noise"), 
 ARMS_OF = {
     ("badclip", "filter"): ("defended", "defended_attacked"),
     ("anderson-rag-mia", "log likelihood"): BARE,
+    ("perez-prompt-leaking", "system prompt by probabilities"): BARE,
     ("anderson-rag-mia", "lookup"): GUARDED[:-1],
 }
 """Channels with arms of their own behind a defense: what it drops, probabilities that it hides, a question that cannot be worded better."""
@@ -187,7 +190,7 @@ def assert_same(one, two):
 
 def test_the_table_names_every_implemented_threat():
     assert set(THREATS) == set(CHANNELS) == set(MEETS)
-    assert len(THREATS) == 16 and len(DEFENSES) == 9
+    assert len(THREATS) == 16 and len(DEFENSES) == 10
     assert sum(not row.implemented for row in catalog.threats()) == 57
     assert set().union(*MEETS.values()) == set(DEFENSES)
     meeting = {(threat, guard) for threat, guards in MEETS.items() for guard in guards}

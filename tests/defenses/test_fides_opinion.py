@@ -23,7 +23,7 @@ def test_a_missing_extra_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) ->
         return None
 
     monkeypatch.setattr(fides, "find_spec", nothing)
-    with pytest.raises(InputError, match=r"not installed: agent-framework-core; takes: pip install 'hartley\[fides\]'") as raised:
+    with pytest.raises(InputError, match=r"not installed: agent-framework-core; takes: pip install -e '.\[fides\]'") as raised:
         refusals(TRACE, READING)
     assert "\n" not in str(raised.value)
 

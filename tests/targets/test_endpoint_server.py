@@ -122,7 +122,7 @@ def test_names_and_fingerprints(scripted: Server) -> None:
 
 def test_a_missing_client_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hartley.targets.endpoint.endpoint.find_spec", lambda _: None)
-    with pytest.raises(InputError, match=r"pip install 'hartley\[endpoint\]'"):
+    with pytest.raises(InputError, match=r"pip install -e '.\[endpoint\]'"):
         Endpoint("openai:m@http://127.0.0.1:1/v1")
 
 

@@ -189,7 +189,7 @@ def test_a_table_of_entries_is_read_in_either_form(tmp_path: Path) -> None:
         ({"text": "a", "metadata": [1]}, "line 2: metadata is a list"),
         ({"text": "a", "id": -4}, "line 2: an entry's id is -4"),
         ('{"text": "\\ud800"}', "line 2: an entry's text holds half of a surrogate pair"),
-        ('{"text": "a", "metadata": {"a": NaN}}', "line 2: an entry's metadata"),
+        ('{"text": "a", "metadata": {"a": NaN}}', "line 2: is not valid JSON"),
     ],
 )
 def test_a_line_that_cannot_be_used_is_told(tmp_path: Path, record: object, how: str) -> None:
@@ -199,12 +199,12 @@ def test_a_line_that_cannot_be_used_is_told(tmp_path: Path, record: object, how:
 
 
 def test_a_table_that_is_not_there_or_not_utf8_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot be read .*\.jsonl file is accepted"):
+    with pytest.raises(InputError, match="no such file"):
         list(read_entries(tmp_path / "none.jsonl"))
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is no regular file"):
         list(read_entries(tmp_path))
     (tmp_path / "l.jsonl").write_bytes('{"text": "ä"}'.encode("latin-1"))
-    with pytest.raises(InputError, match="line 1: is not valid JSON in UTF-8"):
+    with pytest.raises(InputError, match="line 1: is not UTF-8 text"):
         list(read_entries(tmp_path / "l.jsonl"))
 
 

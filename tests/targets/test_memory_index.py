@@ -175,7 +175,7 @@ def test_recall_counts_what_it_says(store: Store) -> None:
 
 def test_without_faiss_one_line_says_what_to_install(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(InputError, match=r"pip install 'hartley\[index\]'"):
+    with pytest.raises(InputError, match=r"pip install -e '.\[index\]'"):
         Faiss(8)
 
 

@@ -98,10 +98,11 @@ Reader = Callable[[Sequence[Conversation]], Sequence[str | None]]
 def speech_channel(case: SystemCase, speech: Speech, read: Reader | None = None) -> Evidence:
     """Clean and attacked, and the defended arms behind a safeguard of the user's words; any other has nothing to act on here.
 
-    read  None: what the policy says. The clean arm's users are always answered in words, and so are all behind a safeguard.
+    read  None: what the policy says. The clean arm's users are always answered in words, and behind a safeguard
+          there is nothing else.
     """
     guard = None if case.safeguard is None else case.safeguard.words
-    if case.safeguard is not None and (guard is None or read is not None):
+    if case.safeguard is not None and guard is None:
         raise Refused(f"{case.safeguard.id}: {NOTHING_TO_GUARD}")
     trials = case.effort.trials_for(1 / MODEL_TRIALS, fewest=FEWEST_TRIALS)
     drawn = _applications(case.random("applications"), speech, trials)
@@ -120,7 +121,7 @@ def speech_channel(case: SystemCase, speech: Speech, read: Reader | None = None)
 
     chosen, ordinary = best(speech.wordings, partial(successes, attack)), [one.user for one in drawn]
     parts, arms = [], [("clean", ordinary, plain), ("attacked", users(drawn, chosen, "trials"), attack)]
-    if guard is not None:
+    if guard is not None and read is None:  # a safeguard gives out words alone
         guarded = partial(_said, guard(case.system.policy))
         aware = best(speech.wordings, partial(successes, guarded), chosen)
         arms += [("defended", ordinary, guarded), ("defended_attacked", users(drawn, chosen, "trials"), guarded)]

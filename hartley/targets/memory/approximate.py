@@ -166,7 +166,7 @@ def _library() -> ModuleType:
     try:
         import faiss
     except ImportError:
-        raise InputError("an approximate index needs faiss: pip install 'hartley[index]'; the exact one needs nothing") from None
+        raise InputError("an approximate index needs faiss: pip install -e '.[index]'; the exact one needs nothing") from None
     return faiss
 
 
