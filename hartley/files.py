@@ -11,11 +11,11 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import stat
-import tempfile
+import time
 import tomllib
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,10 +23,10 @@ from hartley.errors import InputError
 
 TEMPORARY = ".part-"
 """How the name of an unfinished file starts; such files are nobody's and may be deleted."""
-_UNFINISHED = re.compile(r"\.part-[a-z0-9_]{8}")
-_UMASK = os.umask(0o077)
-os.umask(_UMASK)
+UNFINISHED = re.compile(r"\.part-[a-z0-9_]{8}")
+HARD_LINK = "the file has another name (a hard link), and would be changed there too; copy it"
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class MissingError(InputError):
@@ -108,66 +108,104 @@ def unpacked_size(file: IO[bytes]) -> int:
     return total
 
 
-def write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes, *, root: Path | None = None) -> None:
     """Puts `content` at `path`, so that a reader sees the old file or the new one, also after a crash: written beside it, flushed,
-    renamed, and the folder flushed. Readable by whom the umask lets read. Raises OSError, and then the old file is untouched.
+    renamed, and the folder flushed. Readable by whom the umask lets read. root: a folder that the path must lie in, without any link
+    below it. Raises OSError, and then the old file is untouched.
 
-    What stands there must be a regular file: a link, a pipe or a device is not replaced.
+    What stands there must be a regular file: a link, a pipe or a device is not replaced. Another name of the same file (a hard link)
+    keeps the old content.
     """
-    with contextlib.suppress(FileNotFoundError):
-        mode = os.lstat(path).st_mode
-        if not stat.S_ISREG(mode):
-            what = "is a folder" if stat.S_ISDIR(mode) else "is a link" if stat.S_ISLNK(mode) else "is no regular file"
-            raise OSError(0, f"what stands there {what}, and only a regular file is replaced")
-    temporary: str | None = None
+    folder = _folder(path.parent, root)
+    temporary = f"{TEMPORARY}{secrets.token_hex(4)}"
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(file.fileno(), 0o666 & ~_UMASK)
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        sync_folder(path.parent)
-    finally:
-        if temporary is not None:
+        with contextlib.suppress(FileNotFoundError):
+            mode = os.stat(path.name, dir_fd=folder, follow_symlinks=False).st_mode if path.name else stat.S_IFDIR
+            if not stat.S_ISREG(mode):
+                what = "is a folder" if stat.S_ISDIR(mode) else "is a link" if stat.S_ISLNK(mode) else "is no regular file"
+                raise OSError(0, f"what stands there {what}, and only a regular file is replaced")
+        try:
+            with os.fdopen(_begun(temporary, folder), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+            with contextlib.suppress(OSError):  # some file systems cannot flush a folder's names
+                os.fsync(folder)
+        finally:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)  # gone already when the rename succeeded
-
-
-def sync_folder(folder: Path) -> None:
-    """Flushes a folder's names. Some file systems cannot; that is no error."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with contextlib.suppress(OSError):
-            os.fsync(descriptor)
+                os.unlink(temporary, dir_fd=folder)  # gone already when the rename succeeded
     finally:
+        os.close(folder)
+
+
+def kept(path: Path, flags: int, *, root: Path | None = None) -> int:
+    """The descriptor of a file of ours that is written in place, such as a log or a lock; made if need be, as the umask says.
+
+    Raises OSError for a link, for anything but a regular file, and for one that has another name (a hard link): what is written here
+    would be written there too.
+    """
+    folder = _folder(path.parent, root)
+    try:
+        descriptor = os.open(path.name, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666, dir_fd=folder)
+    finally:
+        os.close(folder)
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
         os.close(descriptor)
+        raise OSError(0, "what stands there is no regular file" if found.st_nlink == 1 else HARD_LINK)
+    return descriptor
 
 
-def unfinished(folder: Path) -> Iterator[Path]:
-    """Files in a folder that a killed process left unfinished: regular, and of a name that `write` gives."""
+def clear(folder: Path, names: re.Pattern[str], *, root: Path | None = None, older_than: float = 0.0) -> None:
+    """Deletes the regular files in a folder whose whole name fits, and that nobody has changed for so many seconds. What cannot be
+    deleted stays. root: as for `write`."""
     with contextlib.suppress(OSError):
-        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-            if _UNFINISHED.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                yield Path(entry.path)
+        descriptor = _folder(folder, root)
+        try:
+            for entry in list(os.scandir(descriptor)):
+                if names.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                    with contextlib.suppress(OSError):
+                        if not older_than or time.time() - entry.stat(follow_symlinks=False).st_mtime > older_than:
+                            os.unlink(entry.name, dir_fd=descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _begun(name: str, folder: int) -> int:
+    # Made as the umask says, unlike tempfile's, which only the owner may read.
+    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=folder)
 
 
 def _open(path: Path, root: Path | None) -> int:
     if root is None:
         return os.open(path, _FLAGS)
-    *folders, name = path.relative_to(root).parts
-    if any(part in ("..", ".", "") for part in (*folders, name)):
-        raise ValueError("leads out of the folder")
-    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    folder = _folder(path.parent, root)
     try:
-        for part in folders:
-            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-            os.close(folder)
-            folder = inner
-        return os.open(name, _FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+        if path.name in ("..", ""):
+            raise ValueError("leads out of the folder")
+        return os.open(path.name, _FLAGS | os.O_NOFOLLOW, dir_fd=folder)
     finally:
         os.close(folder)
+
+
+def _folder(path: Path, root: Path | None) -> int:
+    """The descriptor of a folder. root: one that it must lie in, or be; nothing below that is followed if it is a link."""
+    if root is None:
+        return os.open(path, _DIRECTORY)
+    parts = path.relative_to(root).parts
+    if ".." in parts:
+        raise ValueError("leads out of the folder")
+    folder = os.open(root, _DIRECTORY)
+    try:
+        for part in parts:
+            inner = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+    except BaseException:
+        os.close(folder)
+        raise
+    return folder
 
 
 def _is_link(error: Exception) -> bool:

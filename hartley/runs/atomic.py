@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 from pathlib import Path
 
@@ -18,7 +17,7 @@ _REASONS = {
     errno.EACCES: "no permission to write there",
     errno.EPERM: "no permission to write there",
     errno.EROFS: "the file system is read-only",
-    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.ENOTDIR: "a part of the path is a file or a link, not a folder",
     errno.EEXIST: "there is a file of that name, not a folder",
     errno.ENAMETOOLONG: "the name is too long",
 }
@@ -30,12 +29,12 @@ def unwritable(path: Path, error: OSError) -> InputError:
     return InputError(f"cannot write {path}: {reason}; what was finished before is kept")
 
 
-def write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes, *, root: Path | None = None) -> None:
     """Puts `content` at `path` as `files.write` does. Raises InputError when the operating system refuses, and for a path at which
     something stands that is no regular file; the old file, if there was one, is then untouched.
     """
     try:
-        files.write(path, content)
+        files.write(path, content, root=root)
     except OSError as error:
         raise unwritable(path, error) from None
 
@@ -48,8 +47,6 @@ def make_folder(path: Path) -> None:
         raise unwritable(path, error) from None
 
 
-def sweep(folder: Path) -> None:
-    """Deletes unfinished files that a killed process left in `folder`."""
-    for path in files.unfinished(folder):
-        with contextlib.suppress(OSError):
-            path.unlink()
+def sweep(folder: Path, *, root: Path) -> None:
+    """Deletes unfinished files that a killed process left in `folder`, which lies in `root` or is it."""
+    files.clear(folder, files.UNFINISHED, root=root)

@@ -37,11 +37,6 @@ CELLS, TIMING, EVIDENCE, MEDIA, CACHE = FOLDERS = ("cells", "timing", "evidence"
 _OWN_LOCK = re.compile(r"[0-9a-f]{32}\.lock")
 
 
-def _own(path: str, flags: int) -> int:
-    """Opens a file of ours for writing, never through a link and never waiting for a pipe."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
-
-
 def refuse_foreign(root: Path) -> None:
     """Raises InputError where anything that a scan would write to, read or clear away is no plain file or folder in the run folder:
     links, pipes, devices, or a file where a folder must be."""
@@ -53,6 +48,10 @@ def refuse_foreign(root: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             if not stat.S_ISREG((root / name).lstat().st_mode):
                 raise InputError(f"{root / name}: is no regular file (a link, a pipe, a device or a folder); nothing was touched")
+    for name in (LOCK, LOG, f"{ENDPOINT}/{LEDGER}"):
+        with contextlib.suppress(FileNotFoundError):
+            if (root / name).lstat().st_nlink > 1:
+                raise InputError(f"{root / name}: {files.HARD_LINK}; nothing was touched")
     for folder in (root / name for name in (*FOLDERS, ENDPOINT)):
         with contextlib.suppress(OSError):
             for entry in os.scandir(folder):
@@ -102,7 +101,7 @@ def inspect(root: Path, plan: Plan) -> None:
     except OSError as error:
         raise atomic.unwritable(root, error) from None
     if PLAN not in names:
-        if all(name == LOCK or name.startswith(atomic.TEMPORARY) for name in names):
+        if all(name == LOCK or files.UNFINISHED.fullmatch(name) for name in names):
             return
         raise InputError(f"{root}: not empty and not a run (it has no {PLAN}); name another folder")
     refuse_foreign(root)
@@ -119,7 +118,7 @@ def alone(root: Path) -> Iterator[None]:
     """
     atomic.make_folder(root)
     try:
-        file = open(root / LOCK, "ab", opener=_own)  # noqa: SIM115 - closed below; the lock lives as long as it is open
+        file = os.fdopen(files.kept(root / LOCK, os.O_WRONLY | os.O_APPEND), "ab")  # the lock lives as long as it is open
     except OSError as error:
         raise atomic.unwritable(root, error) from None
     with file:
@@ -147,11 +146,11 @@ class Store:
         inspect(root, plan)
         store = Store(root)
         atomic.make_folder(root)
-        atomic.sweep(root)
+        atomic.sweep(root, root=root)
         store._settle(PLAN, plan.to_toml().encode())
         for name in FOLDERS:
             atomic.make_folder(root / name)
-            atomic.sweep(root / name)
+            atomic.sweep(root / name, root=root)
         store.unlock()
         store._settle(ENVIRONMENT, canonical(context.environment()))
         return store
@@ -161,27 +160,24 @@ class Store:
         with contextlib.suppress(InputError):
             if files.read(path, len(content), root=self.root) == content:
                 return
-        atomic.write(path, content)
+        atomic.write(path, content, root=self.root)
 
     def unlock(self) -> None:
         """Clears away the cache's lock files. Only while no worker is at work."""
-        with contextlib.suppress(OSError):
-            for lock in (self.root / CACHE).glob("*.lock"):
-                if _OWN_LOCK.fullmatch(lock.name) and not lock.is_symlink():
-                    lock.unlink(missing_ok=True)
+        files.clear(self.root / CACHE, _OWN_LOCK, root=self.root)
 
     def write_cell(self, result: Mapping[str, Any]) -> None:
         """Puts a cell's result down. The evidence and media that it names must be there already."""
-        atomic.write(self.root / CELLS / f"{result['key']}.json", canonical(sealed(result)))
+        atomic.write(self.root / CELLS / f"{result['key']}.json", canonical(sealed(result)), root=self.root)
 
     def write_timing(self, key: str, timing: Mapping[str, Any]) -> None:
         """What a cell took. Not part of its result."""
-        atomic.write(self.root / TIMING / f"{key}.json", canonical(sealed(timing)))
+        atomic.write(self.root / TIMING / f"{key}.json", canonical(sealed(timing)), root=self.root)
 
     def write_evidence(self, key: str, evidence: Evidence) -> tuple[str, str]:
         """The name inside the run folder, and the digest. Raises ValueError for a channel's name that `slug` refuses."""
         name, content = f"{EVIDENCE}/{key}.{slug(evidence.channel)}.npz", evidence.to_bytes()
-        atomic.write(self.root / name, content)
+        atomic.write(self.root / name, content, root=self.root)
         return name, hashlib.sha256(content).hexdigest()
 
     def write_media(self, content: bytes, ending: str) -> str:
@@ -195,12 +191,12 @@ class Store:
         return self.root / CACHE / f"{name}.safetensors"
 
     def write_cache(self, name: str, content: bytes) -> None:
-        atomic.write(self.cache_file(name), content)
+        atomic.write(self.cache_file(name), content, root=self.root)
 
     def lock_cache(self, name: str) -> IO[bytes]:
         """The open file whose lock says who computes that entry."""
         try:
-            return open(self.root / CACHE / f"{name}.lock", "ab", opener=_own)
+            return os.fdopen(files.kept(self.root / CACHE / f"{name}.lock", os.O_WRONLY | os.O_APPEND, root=self.root), "ab")
         except OSError as error:
             raise atomic.unwritable(self.root / CACHE, error) from None
 
@@ -213,7 +209,7 @@ class Store:
     def open_log(self) -> int:
         """A file descriptor that appends to log.txt; the caller closes it."""
         try:
-            return os.open(self.root / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+            return files.kept(self.root / LOG, os.O_WRONLY | os.O_APPEND)
         except OSError as error:
             raise atomic.unwritable(self.root / LOG, error) from None
 

@@ -293,8 +293,7 @@ def test_a_run_from_before_there_were_seals_is_still_read(copy: Path) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o022, 0o027])
-def test_hostile_8_results_are_readable_by_whom_the_umask_lets(tmp_path: Path, umask: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_UMASK", umask)
+def test_hostile_8_results_are_readable_by_whom_the_umask_lets(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         files.write(tmp_path / "file", b"x")

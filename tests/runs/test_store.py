@@ -201,7 +201,7 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
 
 def test_a_folder_that_was_only_begun_is_taken(tmp_path):
     (tmp_path / ".lock").write_bytes(b"")
-    (tmp_path / f"{atomic.TEMPORARY}abc").write_bytes(b"half a plan")
+    (tmp_path / f"{files.TEMPORARY}abcd1234").write_bytes(b"half a plan")
     Store.prepare(tmp_path, PLAN, CONTEXT)
     assert Run.open(tmp_path).plan == PLAN
 
@@ -246,7 +246,7 @@ def test_no_permission_as_the_system_would_say_it(tmp_path, monkeypatch):
 def test_a_full_disk_is_one_line_and_costs_nothing(filled, monkeypatch):
     path = filled.root / "cells" / f"{PLAN.cells()[0].key(CONTEXT)}.json"
     before = path.read_bytes()
-    monkeypatch.setattr(files.tempfile, "mkstemp", lambda **_: (os.open("/dev/full", os.O_WRONLY), str(filled.root / "gone")))
+    monkeypatch.setattr(files, "_begun", lambda *_: os.open("/dev/full", os.O_WRONLY))
     with pytest.raises(InputError, match="no space left on the device; what was finished before is kept"):
         filled.write_cell(json.loads(before))
     assert path.read_bytes() == before
@@ -258,7 +258,7 @@ def test_a_write_that_fails_at_any_step_leaves_the_old_file_and_no_other(tmp_pat
     path = tmp_path / "x.json"
     atomic.write(path, b"old")
 
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(files.os, step, fail)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import math
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hartley import files
 from hartley.errors import InputError
 
 
@@ -165,7 +167,7 @@ class Budget:
             self._memory = count[0]
             return
         try:
-            descriptor = os.open(self._ledger, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+            descriptor = files.kept(self._ledger, os.O_RDWR)
         except OSError as error:
             raise self._unkept(error) from None
         with os.fdopen(descriptor, "r+b") as file:
@@ -175,7 +177,8 @@ class Budget:
             yield count
             if count[0] != before:
                 # One line of a fixed length in one write: what is killed in between leaves the old line or the new one.
-                line = json.dumps({"requests": count[0].requests, "read": count[0].read, "written": count[0].written})
+                counts = {"requests": count[0].requests, "read": count[0].read, "written": count[0].written}
+                line = json.dumps({**counts, "sum": _sum(counts)})
                 try:
                     os.pwrite(file.fileno(), f"{line:<126}\n".encode(), 0)
                 except OSError as error:
@@ -190,11 +193,19 @@ class Budget:
         try:
             numbers = json.loads(content)
             counts = [numbers["requests"], numbers["read"], numbers["written"]]
+            # A ledger of before there were sums is still counted on.
+            if "sum" in numbers and numbers.pop("sum") != _sum(numbers) or set(numbers) != {"requests", "read", "written"}:
+                raise ValueError
             if any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in counts):
                 raise ValueError
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise InputError(f"the budget's ledger at {self._ledger} is damaged; delete it to count from nothing") from None
         return Spent(*counts)
+
+
+def _sum(counts: Mapping[str, int]) -> str:
+    """What shows that a ledger says what was written."""
+    return hashlib.sha256(json.dumps(counts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class Charge:

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -63,7 +62,7 @@ class Cache:
         path = self._path(request)
         try:
             path.parent.mkdir(exist_ok=True)
-            files.write(path, json.dumps(entry, ensure_ascii=False, allow_nan=False).encode())
+            files.write(path, json.dumps(entry, ensure_ascii=False, allow_nan=False).encode(), root=self.folder)
         except OSError as error:
             raise _unwritable(path, error) from None
 
@@ -78,10 +77,8 @@ def _canonical(value: Json | Mapping[str, Json]) -> bytes:
 def _sweep(folder: Path) -> None:
     """Deletes what killed processes left unfinished; a young file may belong to one that is alive."""
     with contextlib.suppress(OSError):
-        for inner in [Path(entry.path) for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]:
-            for path in files.unfinished(inner):
-                if time.time() - path.stat().st_mtime > _OLD_SECONDS:
-                    path.unlink(missing_ok=True)
+        for inner in list(os.scandir(folder)):
+            files.clear(Path(inner.path), files.UNFINISHED, root=folder, older_than=_OLD_SECONDS)
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:

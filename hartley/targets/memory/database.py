@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hartley import files
 from hartley.errors import InputError
 from hartley.targets.memory.faults import damaged
 
@@ -16,6 +18,8 @@ DATABASE = "entries.sqlite"
 FORMAT = 1
 MARK = 0x48544C59
 """SQLite's application id: the letters HTLY."""
+_JOURNAL = bytes.fromhex("d9d505f920a163d7")
+"""How a journal of SQLite begins, and how one ends that names a file of several databases."""
 SECONDS_TO_WAIT = 10.0
 MODULUS = 2**256
 LARGEST_DIMENSION = 65_536
@@ -41,10 +45,7 @@ def connect(folder: Path | None, own: str) -> sqlite3.Connection:
     """
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", own):
-            with contextlib.suppress(FileNotFoundError):
-                if not stat.S_ISREG((folder / name).lstat().st_mode):
-                    raise InputError(f"{folder / name}: is a link or no regular file; a memory's own files are accepted")
+        refuse_foreign(folder, (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", own))
         ours = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", own}
         if not (folder / DATABASE).exists() and (others := sorted(path.name for path in folder.iterdir() if path.name not in ours)):
             raise InputError(f"{folder}: holds {others[0]!r} and no memory; a new or empty folder, or a memory's, is accepted")
@@ -59,6 +60,22 @@ def connect(folder: Path | None, own: str) -> sqlite3.Connection:
         base.close()
         raise
     return base
+
+
+def refuse_foreign(folder: Path, changed: tuple[str, ...]) -> None:
+    """Raises InputError where a memory's folder holds a link, a pipe or a device, which an index beside it might be read from or written
+    to; and for what is changed in place, where it is no file or has another name elsewhere."""
+    for entry in os.scandir(folder):
+        found = entry.stat(follow_symlinks=False)
+        if not stat.S_ISREG(found.st_mode) and (entry.name in changed or not stat.S_ISDIR(found.st_mode)):
+            raise InputError(f"{entry.path}: is a link or no regular file; a memory's own files are accepted")
+        if entry.name in changed and found.st_nlink > 1:
+            raise InputError(f"{entry.path}: {files.HARD_LINK}")
+    with contextlib.suppress(files.MissingError), files.opened(folder / f"{DATABASE}-journal", root=folder) as journal:
+        # SQLite deletes the file that such a journal names, wherever it lies. Ours name none.
+        journal.seek(max(0, os.fstat(journal.fileno()).st_size - len(_JOURNAL)))
+        if journal.read() == _JOURNAL:
+            raise InputError(f"{folder / DATABASE}-journal: names another file, and no journal of ours does; remove it")
 
 
 def describe(base: sqlite3.Connection, where: str, wanted: Description) -> Description:

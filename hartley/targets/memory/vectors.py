@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hartley import files
 from hartley.errors import InputError
 
 LARGEST_NORM, SMALLEST_NORM = 1e12, 1e-12
@@ -106,7 +107,7 @@ class OnDisk:
     def __init__(self, path: Path, dimension: int) -> None:
         self._path, self._dimension, self._stride = path, dimension, 4 * dimension
         new = not path.exists()
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        self._file = files.kept(path, os.O_RDWR)
         if new:  # a file whose name is not on the disk yet would be gone after a power cut, whatever was written into it
             _sync_folder(path.parent)
 
