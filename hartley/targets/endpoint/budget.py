@@ -194,7 +194,7 @@ class Budget:
             numbers = json.loads(content)
             counts = [numbers["requests"], numbers["read"], numbers["written"]]
             # A ledger of before there were sums is still counted on.
-            if "sum" in numbers and numbers.pop("sum") != _sum(numbers) or set(numbers) != {"requests", "read", "written"}:
+            if ("sum" in numbers and numbers.pop("sum") != _sum(numbers)) or set(numbers) != {"requests", "read", "written"}:
                 raise ValueError
             if any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in counts):
                 raise ValueError
