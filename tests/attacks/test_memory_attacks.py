@@ -317,14 +317,15 @@ class English:
         return [Message("assistant", self.says(conversation[-1].text)) for conversation in conversations]
 
     def says(self, text):
+        assert not re.search(r"^\[\d\] \([^)]*\) .* \.$", text.split("\n\n")[1], re.MULTILINE), "sentences as they are written"
         passages, question = text.split("\n\n")[1], text.rsplit("\nAnswer:", 1)[0].rsplit("Question: ", 1)[1]
         record = re.search(r'"([^"]+)".*Yes', question)
         if record:
-            return "Yes." if record.group(1) in passages else "No."
+            return "Yes." if record.group(1).lower() in passages.lower() else "No."
         if "Copy and output" in question or "Repeat all" in question:
             return re.sub(r"\[\d\] \([^)]*\) ", "", passages)
-        asked = re.fullmatch(r"(?:where|what) does (\w+) (\w+) \?", question)
-        said = re.findall(rf"{asked.group(1)} {VERBS[asked.group(2)]} (\w+)", passages) if asked else []
+        asked = re.fullmatch(r"(?:Where|What) does (\w+) (\w+)\?", question)
+        said = re.findall(rf"{asked.group(1)} {VERBS[asked.group(2)]} (\w+)", passages, re.IGNORECASE) if asked else []
         return Counter(said).most_common(1)[0][0] if said else "I do not know."
 
 

@@ -454,3 +454,105 @@ def test_headers_that_drip_keep_nobody_out(scripted: Server, monkeypatch: pytest
                 return
             time.sleep(0.05)
     raise AssertionError("nobody else was served")
+
+
+def port_of(server: Server) -> int:
+    return int(server.url.split(":")[2].split("/")[0])
+
+
+class Dripping:
+    """Clients that send a byte of a request now and then, and come back when they are thrown out."""
+
+    def __init__(self, port: int, count: int, begin: bytes, drop: bytes) -> None:
+        self._port, self._count, self._begin, self._drop = port, count, begin, drop
+        self._stop = threading.Event()
+        self.ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _open(self) -> socket.socket:
+        line = socket.create_connection(("127.0.0.1", self._port))
+        line.sendall(self._begin)
+        line.setblocking(False)
+        return line
+
+    def _run(self) -> None:
+        lines = [self._open() for _ in range(self._count)]
+        self.ready.set()
+        while not self._stop.wait(0.05):
+            for place, line in enumerate(lines):
+                try:
+                    line.send(self._drop)
+                except OSError:
+                    line.close()
+                    lines[place] = self._open()
+        for line in lines:
+            line.close()
+
+    def __enter__(self) -> Dripping:
+        self._thread.start()
+        assert self.ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+DRIPS = {
+    "a request line": (b"", b"G"),
+    "headers": (HEAD, b"X-More: 1\r\n"),
+    "a header": (HEAD + b"X-", b"x"),
+    "a body": (HEAD + b"Content-Length: 1000000\r\n\r\n", b"["),
+    "nothing": (b"", b""),
+}
+
+
+@pytest.mark.parametrize("what", DRIPS)
+def test_hostile_7_seventy_clients_that_drip_keep_nobody_out(scripted: Server, what: str) -> None:
+    with Dripping(port_of(scripted), 70, *DRIPS[what]):
+        for _ in range(5):
+            began = time.monotonic()
+            assert send(scripted, said({"role": "user", "content": "thanks"}))[0] == 200
+            assert time.monotonic() - began < 2.0
+
+
+def test_hostile_7_clients_that_take_no_answer_keep_nobody_out(scripted: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        ask_often = b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n" * 4000
+        for _ in range(70):
+            line = stack.enter_context(socket.create_connection(("127.0.0.1", port_of(scripted))))
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            line.setblocking(False)
+            with contextlib.suppress(OSError):
+                line.send(ask_often)
+        began = time.monotonic()
+        assert send(scripted, said({"role": "user", "content": "thanks"}))[0] == 200
+        assert time.monotonic() - began < 5.0
+
+
+def test_hostile_7_headers_without_end_are_given_up(scripted: Server) -> None:
+    with socket.create_connection(("127.0.0.1", port_of(scripted)), timeout=10) as line:
+        line.sendall(b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n")
+        sent = 0
+        with contextlib.suppress(OSError):
+            while sent < 4 * 2**20:
+                sent += line.send(b"X-%d: " % (sent % 7) + b"x" * 60_000 + b"\r\n")
+                time.sleep(0.001)
+        assert sent < 4 * 2**20
+
+
+def test_hostile_7_large_bodies_share_a_limit(scripted: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scripted._http.clients, "_most_bytes", 300_000)
+    held = socket.create_connection(("127.0.0.1", port_of(scripted)))
+    with held:
+        held.sendall(HEAD + b"Content-Length: 1000000\r\n\r\n" + b"[" * 250_000)
+        ends = time.monotonic() + 10
+        while scripted._http.clients._held < 250_000 and time.monotonic() < ends:
+            time.sleep(0.01)
+        large = said({"role": "user", "content": "x" * 100_000})
+        assert send(scripted, large)[0] == 503
+        assert send(scripted, said({"role": "user", "content": "thanks"}))[0] == 200
+    while scripted._http.clients._held and time.monotonic() < ends:
+        time.sleep(0.01)
+    assert scripted._http.clients._held == 0

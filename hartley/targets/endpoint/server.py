@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 from hartley.errors import InputError
 from hartley.targets.conversation import Json
+from hartley.targets.endpoint.clients import Clients, Reading
 from hartley.targets.endpoint.name import is_loopback
 from hartley.targets.endpoint.replies import body, events
 from hartley.targets.endpoint.served import Asked, Refused, read
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
     from hartley.targets.endpoint.voices import Target
 
 MOST_BYTES = 32 * 2**20
+MOST_BODY_BYTES = 256 * 2**20
+"""Of all requests together that are being read or answered."""
+MOST_HEADER_BYTES = 2**17
 MOST_CONNECTIONS = 64
+"""When as many are open, the one that has kept us waiting for longest makes room for the next."""
 MOST_WAITING = 16
 HEADER_SECONDS = 10.0
 """In all, for a request's line and headers, however slowly they come; also how long a connection may rest between two requests."""
@@ -118,7 +123,7 @@ class _Http(ThreadingHTTPServer):
         self._voice = voice(target)
         self._model = threading.Lock()
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
-        self._connections = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self.clients = Clients(MOST_CONNECTIONS, MOST_BODY_BYTES)
         super().__init__((host, port), _Handler)
 
     def server_bind(self) -> None:
@@ -127,16 +132,16 @@ class _Http(ThreadingHTTPServer):
         self.server_name, self.server_port = self.server_address[0], self.server_address[1]  # type: ignore[assignment]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._connections.acquire(blocking=False):
+        if self.clients.enter(request):
+            super().process_request(request, client_address)
+        else:
             self.shutdown_request(request)
-            return
-        super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._connections.release()
+            self.clients.leave(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that is gone is nobody's business; `answer` has reported all else."""
@@ -161,24 +166,6 @@ class _Http(ThreadingHTTPServer):
             self._waiting.release()
 
 
-class _Reading(io.RawIOBase):
-    """What comes over a connection until `ends`, whatever the pauses between two bytes."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self.ends = 0.0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        left = self.ends - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._connection.settimeout(left)
-        return self._connection.recv_into(buffer)
-
-
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "hartley"
@@ -188,11 +175,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self._reading = _Reading(self.connection)
+        self._reading = Reading(self.connection)
         self.rfile = io.BufferedReader(self._reading)
 
     def handle_one_request(self) -> None:
-        self._reading.ends = time.monotonic() + HEADER_SECONDS
+        self._reading.ends, self._reading.left = time.monotonic() + HEADER_SECONDS, MOST_HEADER_BYTES
+        self.server.clients.owes(self.connection)
         super().handle_one_request()
 
     def do_GET(self) -> None:
@@ -235,8 +223,13 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(404, f"there is nothing at {path[:100]}; there are /v1/models and /v1/chat/completions")
         if self.headers.get_content_type() != "application/json":
             raise Refused(415, "the body's content type is not application/json")
-        asked = read(self._body())
-        said = self.server.answer(asked)
+        content = self._body()
+        try:
+            self.server.clients.owed(self.connection)
+            asked = read(content)
+            said = self.server.answer(asked)
+        finally:
+            self.server.clients.hold(-len(content))
         number = next(self.server.numbers)
         if asked.streamed:
             self._send(200, events(self._head(number, "chat.completion.chunk"), asked, said), "text/event-stream")
@@ -249,18 +242,27 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(411, "the header Content-Length is missing")
         if len(length) > 12 or int(length) > MOST_BYTES:
             raise Refused(413, f"the body has more than {MOST_BYTES:,} bytes")
-        self._reading.ends = time.monotonic() + BODY_SECONDS
-        parts, left = [], int(length)
-        while left:
-            try:
-                part = self.rfile.read1(min(left, 2**16))
-            except TimeoutError:
-                part = b""
-            if not part:
-                raise Refused(408, "the body did not come in time")
-            parts.append(part)
-            left -= len(part)
-        return b"".join(parts)
+        self._reading.ends, self._reading.left = time.monotonic() + BODY_SECONDS, int(length)
+        content = bytearray()
+        try:
+            while len(content) < int(length):
+                part = self._part(int(length) - len(content))
+                if not self.server.clients.hold(len(part)):
+                    raise Refused(503, "too many large requests at once", "server_error")
+                content += part
+        except BaseException:
+            self.server.clients.hold(-len(content))
+            raise
+        return bytes(content)
+
+    def _part(self, most: int) -> bytes:
+        try:
+            part = self.rfile.read1(min(most, 2**16))
+        except TimeoutError:
+            part = b""
+        if not part:
+            raise Refused(408, "the body did not come in time")
+        return part
 
     def _head(self, number: int, kind: str) -> dict[str, Json]:
         target = self.server.target
@@ -271,7 +273,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, json.dumps(content, allow_nan=False).encode(), "application/json")
 
     def _send(self, status: int, content: bytes, kind: str, more: Mapping[str, str] | None = None) -> None:
-        self.connection.settimeout(IDLE_SECONDS)
+        self.server.clients.owes(self.connection)
+        self.connection.settimeout(IDLE_SECONDS)  # of all that is sent, not of a piece
         self.send_response(status)
         for name, value in {"Content-Type": kind, "Content-Length": str(len(content)), **(more or {})}.items():
             self.send_header(name, value)

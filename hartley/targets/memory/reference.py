@@ -9,6 +9,7 @@ from random import Random
 
 from hartley.errors import InputError
 from hartley.targets.conversation import Conversation, Message
+from hartley.targets.english.requests import sentence as english_sentence
 from hartley.targets.memory.corpus import Corpus, Question, Secret
 from hartley.targets.memory.entry import Entry
 from hartley.targets.memory.exact import Exact
@@ -100,7 +101,17 @@ def in_documents(question: str, passages: Sequence[Passage]) -> Conversation:
 
 def documents_reading(system: System) -> PolicyReading:
     """A system's policy as the reader of retrieval-augmented generation: one prompt with all passages and the question."""
-    return PolicyReading(system.policy, in_documents if system.reference else in_prompt)
+    return PolicyReading(system.policy, in_documents if system.reference else in_english)
+
+
+def in_english(question: str, passages: Sequence[Passage]) -> Conversation:
+    """The plain prompt, with the reference world's sentences as they are written: "Anna lives in Paris." What others wrote stays."""
+    told = [replace(one, entry=replace(one.entry, text=_written(one.entry.text))) for one in passages]
+    return in_prompt(_written(question), told)
+
+
+def _written(text: str) -> str:
+    return text if text[:1].isupper() or not text.endswith((" .", " ?")) else english_sentence(text)
 
 
 def _facts(random: Random) -> Iterator[tuple[Entry, Question]]:
