@@ -517,17 +517,17 @@ def test_hostile_7_seventy_clients_that_drip_keep_nobody_out(scripted: Server, w
             assert time.monotonic() - began < 2.0
 
 
-def test_hostile_7_clients_that_take_no_answer_keep_nobody_out(scripted: Server) -> None:
-    with contextlib.ExitStack() as stack:
-        ask_often = b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n" * 4000
-        for _ in range(70):
-            line = stack.enter_context(socket.create_connection(("127.0.0.1", port_of(scripted))))
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            line.setblocking(False)
-            with contextlib.suppress(OSError):
-                line.send(ask_often)
+def test_hostile_7_clients_that_take_no_answer_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_CONNECTIONS", 4)
+    target = ScriptedPolicy({"": [Message("assistant", "x" * 8_000_000)], "thanks": [Message("assistant", "you are welcome")]})
+    with Server(target) as server, contextlib.ExitStack() as stack:
+        content = json.dumps(said({"role": "user", "content": "long"})).encode()
+        for _ in range(6):
+            line = stack.enter_context(socket.create_connection(("127.0.0.1", port_of(server))))
+            line.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(content) + content)
+        time.sleep(0.3)
         began = time.monotonic()
-        assert send(scripted, said({"role": "user", "content": "thanks"}))[0] == 200
+        assert send(server, said({"role": "user", "content": "thanks"}))[0] == 200
         assert time.monotonic() - began < 5.0
 
 
