@@ -13,7 +13,8 @@ from hartley import files
 from hartley.errors import InputError, unknown
 from hartley.runs import reading
 from hartley.runs.folder import Run
-from hartley.runs.plan import NO_DEFENSE, Catalog
+from hartley.runs.plan import NO_DEFENSE
+from hartley.runs.rows import Catalog
 from hartley.runs.store import slug
 
 MEASURES = (

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hartley.bits.value import Bits
 from hartley.evidence import Evidence
 from hartley.runs import resolve
-from hartley.runs.plan import Catalog, Cell, Plan
+from hartley.runs.plan import Cell, Plan
 from hartley.runs.resolve import Loaded, check_names
+from hartley.runs.rows import Catalog
 
 if TYPE_CHECKING:
     from hartley.defenses.model.defense import Defense

@@ -6,16 +6,17 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from hartley import files
 from hartley.errors import InputError, unknown
 from hartley.runs import levels
 from hartley.runs.allowance import Allowance
 from hartley.runs.context import Context
+from hartley.runs.rows import Catalog
 
 NO_DEFENSE = "none"
 TOOL_PROTOCOLS = ("native", "json")
@@ -26,34 +27,6 @@ PLAN_BYTES = 2**20
 AS_BEFORE = (("tool_protocol", "native"), ("competence_check", True))
 """Left out where a plan is written down, so that plans of before are the same plans."""
 DEFAULT_LIMIT_SECONDS = 1800.0
-
-
-class ThreatRow(Protocol):
-    """What a run asks of a threat in the catalog."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def implemented(self) -> bool: ...
-
-
-class DefenseRow(Protocol):
-    """What a run asks of a defense in the catalog."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def implemented(self) -> bool: ...
-
-
-class Catalog(Protocol):
-    """The part of `hartley.catalog` that a plan is held against."""
-
-    def threats(self) -> Sequence[ThreatRow]: ...
-
-    def defenses(self) -> Sequence[DefenseRow]: ...
 
 
 @dataclass(frozen=True)
