@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import secrets
@@ -83,7 +84,8 @@ def parsed_json(content: bytes | str, where: object) -> Any:
     """JSON without NaN and infinities. Raises InputError for anything else, for numbers of thousands of digits, and for what is nested
     too deeply."""
     try:
-        return json.loads(content if isinstance(content, str) else text(content, where), parse_constant=_no_constant)
+        written = content if isinstance(content, str) else text(content, where)
+        return json.loads(written, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError:
         raise InputError(f"{where}: is not valid JSON (nested too deeply)") from None
     except ValueError as error:
@@ -216,3 +218,9 @@ def _is_link(error: Exception) -> bool:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(written: str) -> float:
+    if not math.isfinite(value := float(written)):
+        raise ValueError(f"{written[:20]} is too large a number")
+    return value

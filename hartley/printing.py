@@ -60,13 +60,15 @@ def plain(text: object, limit: int | None = None) -> str:
     return shown if len(cut) == len(whole) else f"{shown}…"
 
 
-_COMMAND = re.compile(r"^\s*(?:::|##\[|##vso\[|##teamcity\[|\[command\])")
+_COMMAND = re.compile(r"^\s*(?:::|\[command\])")
+_COMMAND_ANYWHERE = re.compile(r"##(?=(?:vso|teamcity)?\[)", re.IGNORECASE)
+"""Some runners look for these in the whole line, not at its start alone."""
 _KEPT = "\n"
 
 
 def printable(text: object) -> str:
-    """One line of text for a terminal or a log: hidden characters as [U+202E], and no command of a CI system at its start."""
-    shown = plain(text)
+    """One line of text for a terminal or a log: hidden characters as [U+202E], and no command of a CI system in it."""
+    shown = _COMMAND_ANYWHERE.sub(r"#\#", plain(text))
     return f"\\{shown}" if _COMMAND.match(shown) else shown
 
 

@@ -243,7 +243,7 @@ def _figures(rule: Rule, record: Mapping[str, Any]) -> Iterable[tuple[Mapping[st
 
     A rule that names no channel passes over those whose kind has no such measure, unless there is no other.
     """
-    parts = [part for part in record["channels"] if rule.channel in (None, slug(part["name"]))]
+    parts = [part for part in record["channels"] if rule.channel in (None, _named(part))]
     able = [part for part in parts if rule.measure not in LACKS.get(part["kind"], ()) or _stated(part, rule.measure)]
     for part in able or parts:
         for measure in part["measures"]:
@@ -253,6 +253,14 @@ def _figures(rule: Rule, record: Mapping[str, Any]) -> Iterable[tuple[Mapping[st
             named = rate["name"] == rule.measure if rule.named_rate else rule.measure == "success" and rate["headline"]
             if named and rate["arm"] in rule.arms:
                 yield part, rate
+
+
+def _named(part: Mapping[str, Any]) -> str:
+    """A channel's name as a rule may spell it; "" where nothing of it can be spelt, as in a run that no scan has written."""
+    try:
+        return slug(part["name"])
+    except ValueError:
+        return ""
 
 
 def _stated(part: Mapping[str, Any], kind: str) -> bool:

@@ -17,12 +17,13 @@ from hartley.bits.value import Bits
 from hartley.columns import DAMAGED
 from hartley.errors import InputError
 from hartley.evidence import ARMS, KINDS, Evidence, EvidenceError
-from hartley.runs.context import Context
-from hartley.runs.plan import Cell, Plan
-from hartley.runs.store import CELLS, ENVIRONMENT, PLAN, SEAL, TIMING, sealed
+from hartley.runs.context import VERSIONS, Context
+from hartley.runs.plan import PLAN_BYTES, Cell, Plan
+from hartley.runs.store import CELLS, ENVIRONMENT, PLAN, PLAN_DIGEST, SEAL, TIMING, sealed
 
 SCHEMA = 2
 """1: before cells and their tables had digests; such a run is still read, unverified."""
+_PARTS = {*VERSIONS, "python", "platform", "cores", "code", "effort", "target", "data", "system", "notes"}
 NOT_MEASURED = "not measured"
 """The server behind the target gave no answer, or the budget for it was used up."""
 STATUSES = ("measured", "refused", "failed", "timed-out", NOT_MEASURED, "damaged", "not run")
@@ -30,8 +31,12 @@ FINAL = ("measured", "refused")
 """What a later scan does not repeat."""
 NO_LIMITS = "no limits"
 """How the estimator of a rate begins that has none, as all of its trials are one unit."""
+MEND = "scan again with the same plan to mend it"
 CELL_BYTES, EVIDENCE_BYTES = 32 * 2**20, 512 * 2**20
 """What is read of a result and of a table; no scan writes as much."""
+CELL_PARTS, RUN_PARTS, RUN_BYTES = 10**6, 16 * 10**6, 512 * 2**20
+"""Commas and opening brackets in one result, and these and bytes in all results of a run together: parsed, a part can take a
+hundred times its own size."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +63,9 @@ class Run:
         if os.path.lexists(root / ENVIRONMENT):
             found = _json(root / ENVIRONMENT, root)
             if found is None:
-                raise InputError(f"{root / ENVIRONMENT}: damaged (not a JSON object); scan again with the same plan to mend it")
+                raise InputError(f"{root / ENVIRONMENT}: damaged (not a JSON object); {MEND}")
             Context.from_environment(found)
-            environment = found
+            environment = _circumstances(found, root)
         return Run(root, plan, environment)
 
     @property
@@ -70,11 +75,13 @@ class Run:
 
     def cells(self) -> list[dict[str, Any]]:
         """A record for each cell of the plan, in the plan's order. One whose result is not there has status "not run", one whose
-        result is not what a scan writes "damaged"; neither has a number."""
-        return [self.cell(cell) for cell in self.plan.cells()]
+        result is not what a scan writes "damaged"; neither has a number. So are those for which nothing is left of what is read of
+        a run."""
+        left = Left()
+        return [self.cell(cell, left) for cell in self.plan.cells()]
 
-    def cell(self, cell: Cell) -> dict[str, Any]:
-        """The record of one cell."""
+    def cell(self, cell: Cell, left: Left | None = None) -> dict[str, Any]:
+        """The record of one cell. left: what may still be read of the run; by default enough for this one."""
         if self.context is None:
             return empty_result(cell, "", "not run", "the scan was stopped before it started")
         key = cell.key(self.context)
@@ -84,7 +91,9 @@ class Run:
             if cell.to_json() in self.strays.values():
                 why = "its result was made under other circumstances (another version, target, data or effort); scan again"
             return empty_result(cell, key, "not run", why)
-        found = _json(path, self.root)
+        found = _json(path, self.root, left)
+        if left is not None and left.overdrawn:
+            return empty_result(cell, key, "damaged", "the results of this run are too large together to be read")
         if found is None or (fault := fault_in(found, key, cell)) is not None:
             return empty_result(cell, key, "damaged", f"its result file is damaged ({'not JSON' if found is None else fault})")
         if (missing := self._damaged_evidence(found)) is not None:
@@ -149,15 +158,52 @@ class Run:
         return None
 
 
+def _circumstances(found: dict[str, Any], root: Path) -> dict[str, Any]:
+    """What environment.json says, without its digests. Raises InputError where it or the plan is not what was put down; one from before
+    there were digests has none."""
+    parts = {name: value for name, value in found.items() if name not in (SEAL, PLAN_DIGEST)}
+    if SEAL not in found:
+        if PLAN_DIGEST in found or set(parts) - _PARTS:
+            raise InputError(f"{root / ENVIRONMENT}: damaged (it is not what was written); {MEND}")
+        return parts
+    if seal_broken(found):
+        raise InputError(f"{root / ENVIRONMENT}: damaged (it is not what was written); {MEND}")
+    if hashlib.sha256(files.read(root / PLAN, PLAN_BYTES, root=root)).hexdigest() != found.get(PLAN_DIGEST):
+        raise InputError(f"{root / PLAN}: is not the plan that this folder was made for; {MEND}")
+    return parts
+
+
 def empty_result(cell: Cell, key: str, status: str, why: str) -> dict[str, Any]:
     """The result of a cell that has no numbers: refused, failed, timed out, not measured, not run."""
     lists: dict[str, Any] = {name: [] for name in ("channels", "flags", "curves", "exhibits")}
     return {"schema": SCHEMA, "key": key, "cell": cell.to_json(), "status": status, "why": why, **lists}
 
 
-def _json(path: Path, root: Path) -> dict[str, Any] | None:
+@dataclass
+class Left:
+    """What may still be read of the results of one run. overdrawn: whether the last one asked for more than was left."""
+
+    bytes: int = RUN_BYTES
+    parts: int = RUN_PARTS
+    overdrawn: bool = False
+
+    def pays(self, size: int, parts: int) -> bool:
+        """Takes off what a result needs; False where that is more than what is left, and then nothing is taken."""
+        self.overdrawn = size > self.bytes or parts > self.parts
+        if not self.overdrawn:
+            self.bytes, self.parts = self.bytes - size, self.parts - parts
+        return not self.overdrawn
+
+
+def _json(path: Path, root: Path, left: Left | None = None) -> dict[str, Any] | None:
+    if left is not None:
+        left.overdrawn = False
     try:
-        found = files.parsed_json(files.read(path, CELL_BYTES, root=root), path)
+        content = files.read(path, CELL_BYTES, root=root)
+        parts = sum(map(content.count, (b",", b"[", b"{")))
+        if parts > CELL_PARTS or not (left or Left()).pays(len(content), parts):
+            return None
+        found = files.parsed_json(content, path)
     except InputError:
         return None
     return found if isinstance(found, dict) else None
@@ -220,8 +266,10 @@ def _check_channel(part: Mapping[str, Any]) -> None:
         bits = Bits.from_json(measure["bits"])
         if not all(isinstance(text, str) for text in (bits.kind, bits.estimator, bits.why)):
             raise ValueError("bits without words")
-        if not all(number is None or _number(number) for number in (bits.value, bits.low, bits.high)):
+        if not all(number is None or _number(number) for number in (bits.value, bits.low, bits.high, bits.clusters, bits.design_effect)):
             raise ValueError(f"{bits.kind} is not numbers")
+        if not _number(bits.n) or not isinstance(bits.trusted, bool):
+            raise ValueError(f"{bits.kind} has no number of trials, or is neither trusted nor not")
     for cost in part["costs"]:
         _check_texts(cost, ("name", "arm"))
         if not all(_number(cost[name]) for name in ("mean", "max", "n")):

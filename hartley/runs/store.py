@@ -75,6 +75,10 @@ SEAL = "seal"
 """Where a record says what it was when it was put down: the digest of all else in it."""
 
 
+PLAN_DIGEST = "plan"
+"""Where environment.json says what plan.toml was when it was put down."""
+
+
 def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
     """The record with its seal."""
     return {**record, SEAL: hashlib.sha256(canonical(record)).hexdigest()}
@@ -147,12 +151,14 @@ class Store:
         store = Store(root)
         atomic.make_folder(root)
         atomic.sweep(root, root=root)
-        store._settle(PLAN, plan.to_toml().encode())
+        written = plan.to_toml().encode()
+        store._settle(PLAN, written)
         for name in FOLDERS:
             atomic.make_folder(root / name)
             atomic.sweep(root / name, root=root)
         store.unlock()
-        store._settle(ENVIRONMENT, canonical(context.environment()))
+        circumstances = {**context.environment(), PLAN_DIGEST: hashlib.sha256(written).hexdigest()}
+        store._settle(ENVIRONMENT, canonical(sealed(circumstances)))
         return store
 
     def _settle(self, name: str, content: bytes) -> None:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from hartley import files as opening
@@ -15,6 +16,7 @@ from hartley.errors import InputError
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 WEIGHTS = "model.safetensors"
 LARGEST_JSON = 256 * 2**20
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 CONVERT = "convert them where you trust them: CLASS.from_pretrained(OLD).save_pretrained(NEW), CLASS being the model's"
 
 
@@ -83,25 +85,30 @@ def read_weights(files: tuple[Path, ...]) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     weights: dict[str, Tensor] = {}
+    _refuse_sparse(files)
     for file in files:
-        _refuse_sparse(file)
         try:
             tensors: dict[str, Tensor] = load_file(file)
         except (SafetensorError, OSError, ValueError, KeyError) as error:
             raise InputError(f"{file}: is not a readable safetensors file ({_first_line(error)})") from None
         for name, tensor in tensors.items():
+            if tensor.is_floating_point() and tensor.dtype not in FLOATS:
+                raise InputError(f"{file}: {name} is of {str(tensor.dtype).removeprefix('torch.')}; full weights are accepted")
             if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
                 raise InputError(f"{file}: {name} holds NaN or infinite values; finite weights are accepted")
         weights.update(tensors)
     return weights
 
 
-def _refuse_sparse(file: Path) -> None:
-    """A file of holes asks for memory that nobody has paid for on disk. Raises InputError as `opening.opened` does, too."""
-    with opening.opened(file) as weights:
-        found = os.fstat(weights.fileno())
-    if found.st_size > 2**24 and 512 * found.st_blocks < found.st_size // 4:
-        raise InputError(f"{file}: says it holds {found.st_size:,} bytes, and most of that is holes; whole safetensors files are accepted")
+def _refuse_sparse(files: tuple[Path, ...]) -> None:
+    """Files of holes ask for memory that nobody has paid for on disk. Raises InputError as `opening.opened` does, too."""
+    size = held = 0
+    for file in files:
+        with opening.opened(file) as weights:
+            found = os.fstat(weights.fileno())
+        size, held = size + found.st_size, held + min(512 * found.st_blocks, found.st_size)
+        if size > 2**24 and held < size // 4:
+            raise InputError(f"{file}: says it holds {size:,} bytes, and most of that is holes; whole safetensors files are accepted")
 
 
 def _first_line(error: BaseException) -> str:

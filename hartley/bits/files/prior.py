@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal, cast
 
 import numpy as np
 
+from hartley import files
 from hartley.bits.files.columns import Text, shown
 from hartley.bits.files.delimited import read_delimited
 from hartley.bits.files.samples import Symbols
@@ -26,8 +27,12 @@ def read_prior(text: str) -> Prior:
         return "uniform"
     path, where = Path(text), f"--prior {shown(text, 200)}"
     try:
-        with path.open("rb") as stream:
-            (symbols,), (numbers,) = read_delimited(stream, where, ",", lambda names: ((0,), (1,)))
+        stream = files.opened(path)
+    except InputError as error:
+        raise InputError(f"--prior {error}; takes uniform, or a CSV of symbol,probability") from None
+    try:
+        with stream:
+            (symbols,), (numbers,) = read_delimited(cast(BinaryIO, stream), where, ",", lambda names: ((0,), (1,)))
     except OSError as error:
         raise InputError(f"{where}: {error.strerror or 'cannot be read'}; takes uniform, or a CSV of symbol,probability") from None
     if isinstance(numbers, Text):

@@ -8,13 +8,15 @@ import json
 import math
 import os
 import time
+from io import BufferedReader
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hartley import files
 from hartley.errors import InputError
 from hartley.targets.memory.faults import told
 from hartley.targets.memory.index import Hits
@@ -23,6 +25,7 @@ from hartley.targets.memory.store import Store
 from hartley.targets.memory.vectors import checked, lengths, refuse_damaged
 
 FILE, CARD, PART = "faiss.index", "faiss.json", ".part-faiss-"
+CARD_BYTES = 2**16
 OLD_SECONDS = 3600.0
 """So old, an unfinished part belongs to nobody who is alive."""
 FEWEST_A_LIST = 39
@@ -121,11 +124,11 @@ class Faiss:
             return False
         path = store.folder / FILE
         try:
-            card = json.loads((store.folder / CARD).read_text(encoding="utf-8"))
-            if card != {"entries": store.fingerprint, "settings": self.settings, "sha256": _sha256(path)}:
+            card = files.parsed_json(files.read(store.folder / CARD, CARD_BYTES, root=store.folder), CARD)
+            if card != {"entries": store.fingerprint, "settings": self.settings, "sha256": _sha256(path, store.folder)}:
                 return False
             index = self._faiss.read_index(str(path))
-        except (OSError, ValueError, RecursionError, RuntimeError):
+        except (InputError, OSError, ValueError, RuntimeError):
             return False
         wanted = self._lists_for(len(store))
         if index.d != self._dimension or index.ntotal != len(store) or not wanted / 2 <= index.nlist <= wanted * 2:
@@ -178,6 +181,6 @@ def _sweep(folder: Path) -> None:
                 left.unlink()
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _sha256(path: Path, root: Path | None = None) -> str:
+    with files.opened(path, root=root) as file:
+        return hashlib.file_digest(cast(BufferedReader, file), "sha256").hexdigest()
