@@ -47,6 +47,8 @@ FIGURES = ("arm", "value", "low", "high", "n", "clusters", "design_effect", "est
 """What a rate or a number in bits brings itself."""
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_COMMAND = re.compile(r"^[^\S\n]*(?:::|##)", re.MULTILINE)
+"""What a CI system takes for a command at the beginning of a line: an export may be printed there."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a spreadsheet takes for the start of a formula, the full-width forms too."""
 
@@ -116,5 +118,6 @@ def _plain(value: object) -> str:
         return repr(value)
     # What shows nothing does not keep a spreadsheet from seeing what stands behind it; and full-width signs count as signs.
     shown = next((at for at, letter in enumerate(value) if not (hidden(letter) or letter.isspace())), 0)
+    value = _COMMAND.sub(r"\\\g<0>", value)
     starts = value.startswith(_FORMULA) or unicodedata.normalize("NFKC", value[shown : shown + 1]).startswith(_FORMULA)
     return "'" + value if starts and not _NUMBER.fullmatch(value) else value

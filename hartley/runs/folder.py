@@ -17,13 +17,12 @@ from hartley.bits.value import Bits
 from hartley.columns import DAMAGED
 from hartley.errors import InputError
 from hartley.evidence import ARMS, KINDS, Evidence, EvidenceError
-from hartley.runs.context import VERSIONS, Context
+from hartley.runs.context import Context
 from hartley.runs.plan import PLAN_BYTES, Cell, Plan
 from hartley.runs.store import CELLS, ENVIRONMENT, PLAN, PLAN_DIGEST, SEAL, TIMING, sealed
 
 SCHEMA = 2
 """1: before cells and their tables had digests; such a run is still read, unverified."""
-_PARTS = {*VERSIONS, "python", "platform", "cores", "code", "effort", "target", "data", "system", "notes"}
 NOT_MEASURED = "not measured"
 """The server behind the target gave no answer, or the budget for it was used up."""
 STATUSES = ("measured", "refused", "failed", "timed-out", NOT_MEASURED, "damaged", "not run")
@@ -163,7 +162,7 @@ def _circumstances(found: dict[str, Any], root: Path) -> dict[str, Any]:
     there were digests has none."""
     parts = {name: value for name, value in found.items() if name not in (SEAL, PLAN_DIGEST)}
     if SEAL not in found:
-        if PLAN_DIGEST in found or set(parts) - _PARTS:
+        if PLAN_DIGEST in found:
             raise InputError(f"{root / ENVIRONMENT}: damaged (it is not what was written); {MEND}")
         return parts
     if seal_broken(found):
