@@ -105,11 +105,12 @@ def _die_at(places):
     """kill -9 at the moment when the first file in each of those places would get its name."""
     rename = os.replace
 
-    def replace(source, destination):
+    def replace(source, destination, *, src_dir_fd, dst_dir_fd):
+        where = f"{os.readlink(f'/proc/self/fd/{dst_dir_fd}')}/{destination}"
         for place in places.split(","):
-            if place in str(destination) and first_time(f"died-at-{place.strip('/')}"):
+            if place in where and first_time(f"died-at-{place.strip('/')}"):
                 os.kill(os.getpid(), signal.SIGKILL)
-        rename(source, destination)
+        rename(source, destination, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
 
     os.replace = replace
 

@@ -130,6 +130,7 @@ def test_new_context_measures_again(tmp_path):
     first = run(asked, tmp_path / "run", parts=FAKES).cells()[0]
     environment = tmp_path / "run" / "environment.json"
     record = json.loads(environment.read_text())
+    del record["seal"], record["plan"]  # as it was before there were any
     environment.write_text(json.dumps({**record, "torch": "0.0"}))
     assert Run.open(tmp_path / "run").cells()[0]["status"] == "not run"
     assert run(asked, tmp_path / "run", parts=FAKES).cells()[0] == first
