@@ -13,25 +13,17 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner
 from run_fakes import FAKES, MARKS
 
-from hartley import files
 from hartley.cli import main
 from hartley.errors import InputError
 from hartley.report.page import write_report
-from hartley.runs.cache import Cache
 from hartley.runs.export import to_csv, to_json
 from hartley.runs.folder import Run
 from hartley.runs.local import run
 from hartley.runs.plan import Plan
-from hartley.runs.store import Store
-from hartley.targets.endpoint.cache import Cache as Answers
-from hartley.targets.memory.entry import Entry
-from hartley.targets.memory.store import Store as Memory
 
 PLAN = Plan(("steady",), "fake:one", seeds=(0,), effort={"trials": 24})
 SECRET = "a private word that nobody may see"
@@ -153,122 +145,6 @@ def test_hostile_5_evidence_that_is_not_what_the_cell_measured_is_noticed_and_me
     assert table.read_bytes() == before and Run.open(copy).cells()[0]["status"] == "measured"
 
 
-def flips(path: Path, step: int, mask: int) -> range:
-    return range(mask % step, path.stat().st_size, step)
-
-
-def flip_all(path: Path, step: int, outcome: Callable[[], object]) -> tuple[int, int, int]:
-    """(flips, noticed, without effect): every flip must be one of the two."""
-    whole, right = path.read_bytes(), outcome()
-    noticed = same = 0
-    for place in range(0, len(whole), step):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :])
-        try:
-            found = outcome()
-        except InputError:
-            noticed += 1
-        else:
-            if found == right:
-                same += 1
-            elif found == "noticed":
-                noticed += 1
-            else:
-                raise AssertionError(f"{path.name}, byte {place}: {str(found)[:200]} instead of {str(right)[:200]}")
-    path.write_bytes(whole)
-    return len(range(0, len(whole), step)), noticed, same
-
-
-def outcome_of_run(folder: Path) -> object:
-    opened = Run.open(folder)
-    (record,) = opened.cells()
-    if record["status"] != "measured":
-        return "noticed"
-    table = opened.evidence(record, record["channels"][0]["name"])
-    timing = opened.timing(record["key"])
-    return json.dumps(record, sort_keys=True), table.to_bytes(), timing or "noticed"
-
-
-def flip_run(copy: Path, pattern: str, step: int) -> tuple[int, int, int]:
-    def outcome() -> object:
-        found = outcome_of_run(copy)
-        return "noticed" if isinstance(found, tuple) and found[2] == "noticed" else found
-
-    return flip_all(next(iter(copy.glob(pattern))), step, outcome)
-
-
-def flip_cache(folder: Path, step: int) -> tuple[int, int, int]:
-    store = Store(folder)
-    for name in ("cache",):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    cache = Cache(store, "shelf", lambda _: None)
-    made = {"a": torch.arange(12.0).view(3, 4), "b": torch.tensor([1, 2, 3])}
-    cache("entry", lambda: dict(made))
-    (path,) = (folder / "cache").glob("*.safetensors")
-
-    def outcome() -> object:
-        from hartley.runs.cache import _load
-
-        found = _load(path)
-        return "noticed" if found is None else {name: value.tolist() for name, value in found.items()}
-
-    return flip_all(path, step, outcome)
-
-
-def flip_answers(folder: Path, step: int) -> tuple[int, int, int]:
-    answers = Answers(folder)
-    answers.put("ab" * 32, {"choices": [{"message": {"content": "hello"}}]})
-    (path,) = folder.glob("*/*.json")
-
-    def outcome() -> object:
-        found = Answers(folder).get("ab" * 32)
-        return "noticed" if found is None else found
-
-    return flip_all(path, step, outcome)
-
-
-def flip_memory(folder: Path, step: int, name: str) -> tuple[int, int, int]:
-    vectors = np.random.default_rng(0).normal(size=(5, 8)).astype(np.float32)
-    with Memory(folder, dimension=8) as store:
-        store.add([Entry(f"entry {number}", source="mail") for number in range(5)], vectors)
-
-    def outcome() -> object:
-        with Memory(folder) as opened:
-            return [entry.text for entry in opened.get(opened.ids[opened.ids >= 0])], opened.vectors.tobytes(), opened.fingerprint
-
-    return flip_all(folder / name, step, outcome)
-
-
-@pytest.mark.parametrize("pattern", ["cells/*.json", "evidence/*.npz", "timing/*.json"])
-def test_hostile_5_flips_in_a_run_are_noticed_or_without_effect(copy: Path, pattern: str) -> None:
-    flipped, noticed, same = flip_run(copy, pattern, 37)
-    assert flipped == noticed + same and noticed > 0.9 * flipped
-
-
-def test_hostile_5_flips_in_a_cache_and_in_answers_are_noticed(tmp_path: Path) -> None:
-    flipped, noticed, same = (
-        sum(part) for part in zip(flip_cache(tmp_path / "run", 7), flip_answers(tmp_path / "answers", 7), strict=True)
-    )
-    assert flipped == noticed + same and noticed > 0.9 * flipped
-
-
-@pytest.mark.parametrize("name", ["vectors.f32", "entries.sqlite"])
-def test_hostile_5_flips_in_a_memory_are_noticed_when_it_is_opened(tmp_path: Path, name: str) -> None:
-    flipped, noticed, same = flip_memory(tmp_path / "memory", 5 if name.endswith("f32") else 409, name)
-    assert flipped == noticed + same and noticed > 0
-
-
-@pytest.mark.slow
-def test_hostile_5_every_byte_is_flipped_once(copy: Path, tmp_path: Path) -> None:
-    counts = {pattern: flip_run(copy, pattern, 1) for pattern in ("cells/*.json", "evidence/*.npz", "timing/*.json")}
-    counts["cache entry"] = flip_cache(tmp_path / "cached", 1)
-    counts["answer"] = flip_answers(tmp_path / "answers", 1)
-    counts["vectors"] = flip_memory(tmp_path / "vectors", 1, "vectors.f32")
-    counts["entries"] = flip_memory(tmp_path / "entries", 1, "entries.sqlite")
-    for what, (flipped, noticed, same) in counts.items():
-        print(f"{what}: {flipped:,} flips, {noticed:,} noticed, {same:,} without effect")
-        assert flipped == noticed + same
-
-
 def test_hostile_4_a_small_archive_of_a_large_table_is_not_unpacked(copy: Path) -> None:
     (table,) = (copy / "evidence").iterdir()
     with zipfile.ZipFile(table, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -290,22 +166,6 @@ def test_a_run_from_before_there_were_seals_is_still_read(copy: Path) -> None:
     del record["seal"], record["channels"][0]["digest"]
     path.write_text(json.dumps(record))
     assert Run.open(copy).cells()[0]["status"] == "measured"
-
-
-@pytest.mark.parametrize("umask", [0o077, 0o022, 0o027])
-def test_hostile_8_results_are_readable_by_whom_the_umask_lets(tmp_path: Path, umask: int) -> None:
-    before = os.umask(umask)
-    try:
-        files.write(tmp_path / "file", b"x")
-        Store(tmp_path).log("line")
-        with Memory(tmp_path / "memory", dimension=2) as store:
-            store.add([Entry("a")], [[1.0, 0.0]])
-    finally:
-        os.umask(before)
-    for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        assert not mode & umask, path
-        assert mode & 0o044 == 0o044 & ~umask, path
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "folder", "device"])

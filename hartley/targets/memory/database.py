@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sqlite3
 import stat
@@ -15,7 +16,8 @@ from hartley.errors import InputError
 from hartley.targets.memory.faults import damaged
 
 DATABASE = "entries.sqlite"
-FORMAT = 1
+FORMAT = 2
+"""1: the sum did not hold the dimension and the embedder; such a memory is still read and written."""
 MARK = 0x48544C59
 """SQLite's application id: the letters HTLY."""
 _JOURNAL = bytes.fromhex("d9d505f920a163d7")
@@ -119,16 +121,19 @@ def _set_up(base: sqlite3.Connection, where: str, wanted: Description) -> None:
         raise InputError(f"{where}: vectors of dimension {wanted.dimension}; 1 to {LARGEST_DIMENSION:,} are accepted")
     for table in _TABLES:
         base.execute(table)
-    base.execute("INSERT INTO description VALUES (?, ?, ?)", (wanted.dimension, wanted.embedder, f"{0:064x}"))
     base.execute(f"PRAGMA application_id = {MARK}")
     base.execute(f"PRAGMA user_version = {FORMAT}")
+    base.execute(
+        "INSERT INTO description VALUES (?, ?, ?)",
+        (wanted.dimension, wanted.embedder, f"{_start(base, wanted.dimension, wanted.embedder):064x}"),
+    )
 
 
 def _check_ours(base: sqlite3.Connection, where: str) -> None:
     if base.execute("PRAGMA application_id").fetchone()[0] != MARK:
         raise damaged(where, "another program's database")
-    if (version := base.execute("PRAGMA user_version").fetchone()[0]) != FORMAT:
-        raise InputError(f"{where}: was written in format {version}; this version of hartley reads format {FORMAT}")
+    if (version := base.execute("PRAGMA user_version").fetchone()[0]) not in (1, FORMAT):
+        raise InputError(f"{where}: was written in format {version}; this version of hartley reads formats 1 to {FORMAT}")
     made = {sql for (sql,) in base.execute("SELECT sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")}
     if made != set(_TABLES):
         raise damaged(where, "its tables are not as they were made")
@@ -141,8 +146,15 @@ def counted(digests: Iterable[bytes]) -> int:
 
 def total(base: sqlite3.Connection, digests: Iterable[bytes], sign: int) -> int:
     """The sum over all entries after adding (sign 1) or taking away (-1) those digests; written where it changes."""
-    before = int(base.execute("SELECT sum FROM description").fetchone()[0], 16)
-    after = (before + sign * counted(digests)) % MODULUS
-    if after != before:
-        base.execute("UPDATE description SET sum = ?", (f"{after:064x}",))
-    return after
+    dimension, embedder, written = base.execute("SELECT dimension, embedder, sum FROM description").fetchone()
+    start, change = _start(base, dimension, embedder), sign * counted(digests)
+    if change:
+        base.execute("UPDATE description SET sum = ?", (f"{(int(written, 16) + change) % MODULUS:064x}",))
+    return (int(written, 16) - start + change) % MODULUS
+
+
+def _start(base: sqlite3.Connection, dimension: int, embedder: str) -> int:
+    """What a memory's sum begins with, so that it also stands for what all entries share."""
+    if base.execute("PRAGMA user_version").fetchone()[0] == 1:
+        return 0
+    return int.from_bytes(hashlib.sha256(f"{dimension} {embedder}".encode()).digest(), "big")

@@ -158,12 +158,13 @@ class Store:
             vectors, digests = self.vectors, []
             cursor = self._base.execute(f"SELECT id, row, digest, {_COLUMNS} FROM entries")  # noqa: S608 - a constant
             for number, row, written, *columns in cursor:
-                self._entry(number, tuple(columns))
                 if digest(number, tuple(columns), np.ascontiguousarray(vectors[row]).tobytes()) != written:
                     raise damaged(self._where, f"entry {number} or its vector is not what was written")
                 digests.append(written)
             if counted(digests) != self._sum:
-                raise damaged(self._where, "entries are missing")
+                raise damaged(self._where, "entries are missing, or its description is not what was written")
+            if int(self._ids.max(initial=0)) > self._last():
+                raise damaged(self._where, "its count of entries is not what was written")
 
     def refresh(self) -> bool:
         """Whether another process has written since; what it wrote is then seen here too."""
@@ -219,13 +220,17 @@ class Store:
     def _numbered(self, entries: Sequence[Entry]) -> NDArray[np.int64]:
         """The given ids, and the next free ones for entries without."""
         given = [entry.id for entry in entries if entry.id is not None]
-        last = self._base.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone()
-        following = max([0 if last is None else int(last[0]), *given]) + 1
+        following = max([self._last(), *given]) + 1
         ids = np.empty(len(entries), np.int64)
         for place, entry in enumerate(entries):
             ids[place] = following if entry.id is None else entry.id
             following += entry.id is None
         return ids
+
+    def _last(self) -> int:
+        """The largest id that there ever was."""
+        found = self._base.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone()
+        return 0 if found is None else int(found[0])
 
     def _free_rows(self, count: int) -> NDArray[np.int64]:
         free = np.flatnonzero(self._ids < 0)[:count]
