@@ -229,7 +229,7 @@ def rows(entries: int, wanted: list[str], minutes: float) -> Iterator[str]:
             if method not in wanted:
                 continue
             if method in EXTRAS and find_spec(method) is None:
-                yield f"{entries:>9,} {method:8} not measured: not installed; takes: pip install 'hartley[{EXTRAS[method]}]'"
+                yield f"{entries:>9,} {method:8} not measured: not installed; takes: pip install -e '.[{EXTRAS[method]}]'"
                 continue
             figures: dict[str, float] = {}
             for step in STEPS:

@@ -36,7 +36,35 @@ def test_plain_lines_are_few_and_harmless():
     ]
     steps = [line for line in lines if "pgd" in line]
     assert 5 <= len(steps) <= 8, "one line about every 15 s"
-    assert steps[0] == "  sga with jpeg, seed 0 pgd 14/100"
+    assert steps[0] == "  sga with jpeg, seed 0 pgd 14/100, about 1:26 left of this part"
+
+
+def after(*steps):
+    """What stands last in a log after steps (seconds from before, what, step, of how many) of one cell."""
+    stream, clock = io.StringIO(), [0.0]
+    with Terminal(stream, lambda: clock[0]) as terminal:
+        terminal(Event("started", 0, 2, CELL))
+        for seconds, what, step, of in steps:
+            clock[0] += seconds
+            terminal(Event("step", 0, 2, CELL, what=what, step=step, steps=of))
+    return stream.getvalue().splitlines()[-1].removeprefix("  sga with jpeg, seed 0 ")
+
+
+def test_the_time_left_of_an_arm_on_a_slow_server():
+    begins, slow = (0, "attacked", 0, 64), (40, "attacked", 16, 64)
+    assert after(begins, slow) == "attacked 16/64, about 2:00 left of this part"
+    assert after(begins, slow, (30, "attacked, 21 answers,", 16, 64)) == "attacked, 21 answers, 16/64, about 1:30 left of this part"
+    assert after(begins, slow, (40, "attacked", 32, 64), (40, "attacked", 48, 64)) == "attacked 48/64, about 0:40 left of this part"
+    assert after(begins, slow, (900, "attacked", 16, 64)) == "attacked 16/64, about 0:00 left of this part", "never less than nothing"
+
+
+def test_no_time_is_told_before_it_is_known_and_each_part_has_its_own():
+    begins, slow = (0, "clean", 0, 64), (20, "clean", 64, 64)
+    assert after((16, "trying the server out, 3 answers,", 0, 1)) == "trying the server out, 3 answers, 0/1"
+    assert after(begins, slow) == "clean 64/64"
+    assert after(begins, slow, (16, "attacked", 0, 64)) == "attacked 0/64"
+    assert after(begins, slow, (0, "attacked", 0, 64), (32, "attacked", 16, 64)) == "attacked 16/64, about 1:36 left of this part"
+    assert after((0, "clean", 0, 0), (20, "clean", 0, 0)) == "clean 0/0"
 
 
 def test_a_terminal_gets_a_bar():
