@@ -176,8 +176,12 @@ def check(run: Path, policy: Path) -> None:
     from hartley import catalog
     from hartley.runs import check as judge
     from hartley.runs.folder import Run
+    from hartley.runs.integrity import unverified
 
-    result = judge.check(Run.open(run), judge.read_policy(policy), catalog)
+    opened = Run.open(run)
+    result = judge.check(opened, judge.read_policy(policy), catalog)
+    if old := unverified(opened.cells()):
+        echo(old)
     for line in (*(f"there is no service to attack: {line}" for line in result.weak), *map(str, result.verdicts)):
         echo(plain(line))
     echo(f"{len(result.broken)} broken, {len(result.unmeasured)} not measured, of {len(result.verdicts)} rules")

@@ -24,6 +24,7 @@ from hartley.report.numbers import BITS, PLAIN, Number, figure
 from hartley.report.records import Cell, Channel
 from hartley.runs import atomic
 from hartley.runs.folder import Run
+from hartley.runs.integrity import unverified
 from hartley.runs.plan import PLAN_BYTES
 from hartley.runs.store import PLAN
 
@@ -51,6 +52,7 @@ def build(run: Path) -> str:
         "environment": read.environment,
         "plan_text": files.text(files.read(run / PLAN, PLAN_BYTES, root=run), run / PLAN),
         "strays": tuple(read.strays),
+        "unverified": unverified(read.cells()),
         "left_out": read.plan.left_out(),
         "started": min((cell.started for cell in cells if cell.started), default=""),
         "lines": lines,

@@ -18,8 +18,9 @@ from hartley.columns import DAMAGED
 from hartley.errors import InputError
 from hartley.evidence import ARMS, KINDS, Evidence, EvidenceError
 from hartley.runs.context import Context
-from hartley.runs.plan import PLAN_BYTES, Cell, Plan
-from hartley.runs.store import CELLS, ENVIRONMENT, PLAN, PLAN_DIGEST, SEAL, TIMING, sealed
+from hartley.runs.integrity import MEND, circumstances, seal_broken
+from hartley.runs.plan import Cell, Plan
+from hartley.runs.store import CELLS, ENVIRONMENT, PLAN, SEAL, TIMING
 
 SCHEMA = 2
 """1: before cells and their tables had digests; such a run is still read, unverified."""
@@ -30,7 +31,6 @@ FINAL = ("measured", "refused")
 """What a later scan does not repeat."""
 NO_LIMITS = "no limits"
 """How the estimator of a rate begins that has none, as all of its trials are one unit."""
-MEND = "scan again with the same plan to mend it"
 CELL_BYTES, EVIDENCE_BYTES = 32 * 2**20, 512 * 2**20
 """What is read of a result and of a table; no scan writes as much."""
 CELL_PARTS, RUN_PARTS, RUN_BYTES = 10**6, 16 * 10**6, 512 * 2**20
@@ -64,7 +64,7 @@ class Run:
             if found is None:
                 raise InputError(f"{root / ENVIRONMENT}: damaged (not a JSON object); {MEND}")
             Context.from_environment(found)
-            environment = _circumstances(found, root)
+            environment = circumstances(found, root)
         return Run(root, plan, environment)
 
     @property
@@ -157,21 +157,6 @@ class Run:
         return None
 
 
-def _circumstances(found: dict[str, Any], root: Path) -> dict[str, Any]:
-    """What environment.json says, without its digests. Raises InputError where it or the plan is not what was put down; one from before
-    there were digests has none."""
-    parts = {name: value for name, value in found.items() if name not in (SEAL, PLAN_DIGEST)}
-    if SEAL not in found:
-        if PLAN_DIGEST in found:
-            raise InputError(f"{root / ENVIRONMENT}: damaged (it is not what was written); {MEND}")
-        return parts
-    if seal_broken(found):
-        raise InputError(f"{root / ENVIRONMENT}: damaged (it is not what was written); {MEND}")
-    if hashlib.sha256(files.read(root / PLAN, PLAN_BYTES, root=root)).hexdigest() != found.get(PLAN_DIGEST):
-        raise InputError(f"{root / PLAN}: is not the plan that this folder was made for; {MEND}")
-    return parts
-
-
 def empty_result(cell: Cell, key: str, status: str, why: str) -> dict[str, Any]:
     """The result of a cell that has no numbers: refused, failed, timed out, not measured, not run."""
     lists: dict[str, Any] = {name: [] for name in ("channels", "flags", "curves", "exhibits")}
@@ -206,16 +191,6 @@ def _json(path: Path, root: Path, left: Left | None = None) -> dict[str, Any] | 
     except InputError:
         return None
     return found if isinstance(found, dict) else None
-
-
-def seal_broken(record: Mapping[str, Any]) -> bool:
-    """Whether a record is not what was put down. One of schema 1, from before there were seals, has none."""
-    if SEAL not in record:
-        return bool(record.get("schema", SCHEMA) != 1)
-    try:
-        return bool(sealed({name: value for name, value in record.items() if name != SEAL})[SEAL] != record[SEAL])
-    except ValueError:
-        return True
 
 
 def fault_in(record: Mapping[str, Any], key: str, cell: Cell) -> str | None:

@@ -14,8 +14,9 @@ from hartley.runs.context import Context, code_fingerprint, versions
 from hartley.runs.crew import Hand, Task, dismiss, hire, interruptible
 from hartley.runs.events import Event, Kind, Watcher, unwatched
 from hartley.runs.folder import FINAL, NOT_MEASURED, Run, empty_result
+from hartley.runs.integrity import media_fault
 from hartley.runs.parts import PARTS, Parts
-from hartley.runs.plan import NO_DEFENSE, Plan
+from hartley.runs.plan import NO_DEFENSE, Cell, Plan
 from hartley.runs.store import Store, alone, inspect
 from hartley.runs.worker import Gone, receive
 
@@ -66,6 +67,12 @@ def run(
             raise
         scan.stop(scan.limits.stop_seconds)
     return Run.open(out)
+
+
+def damage(held: Run, cell: Cell) -> str | None:
+    """What is wrong with a result that is there; None where nothing is, or there is none."""
+    record = held.cell(cell)
+    return record["why"] if record["status"] == "damaged" else media_fault(held.root, record)
 
 
 class Scan:
@@ -126,11 +133,12 @@ class Scan:
         self.store = store
         held = Run.open(self.out)
         cells = self.plan.cells()
-        missing = [cell for cell in cells if held.cell(cell)["status"] not in FINAL]
+        damaged = {cell: why for cell in cells if (why := damage(held, cell))}
+        missing = [cell for cell in cells if cell in damaged or held.cell(cell)["status"] not in FINAL]
         self.queue.extend(Task(cell, cell.key(context)) for cell in sorted(missing, key=lambda cell: cell.defense != NO_DEFENSE))
         self.done = len(cells) - len(missing)
         self.tell("begun")
-        for note in context.notes:
+        for note in (*context.notes, *(f"{cell.label} is measured again: {why}" for cell, why in damaged.items())):
             self.tell("note", why=note)
         for line in self.parts.forecast(self.plan, missing, self.out):
             self.tell("note", why=line)

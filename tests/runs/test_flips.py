@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from run_fakes import FAKES, MARKS
 from hartley.cli import main
 from hartley.errors import InputError
 from hartley.report.media import Shelf
+from hartley.report.page import write_report
 from hartley.runs.cache import Cache
 from hartley.runs.export import to_csv, to_json
 from hartley.runs.folder import Run
@@ -248,3 +250,35 @@ def test_hostile_5_a_memory_of_before_its_description_was_counted_is_still_used(
         store.add([Entry("c")], [[1.0, 1.0]])
     with Memory(tmp_path) as store:
         assert [entry.text for entry in store.get(store.ids[store.ids >= 0])] == ["c", "b"]
+
+
+@pytest.mark.parametrize("kind", ["evidence", "media"])
+@pytest.mark.parametrize("how", ["deleted", "flipped"])
+def test_hostile_5_a_resumed_scan_says_what_was_damaged_and_measures_it_again(made: Path, tmp_path: Path, kind: str, how: str) -> None:
+    shutil.copytree(made, tmp_path / "run")
+    path = of_run_media(tmp_path / "run") if kind == "media" else next((tmp_path / "run" / kind).iterdir())
+    whole = path.read_bytes()
+    path.unlink()
+    if how == "flipped":
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    said = []
+    run(PLAN, tmp_path / "run", parts=FAKES, progress=lambda event: said.append(event.why))
+    assert any("is measured again" in line and path.name in line for line in said)
+    assert path.read_bytes() == whole
+    said.clear()
+    run(PLAN, tmp_path / "run", parts=FAKES, progress=lambda event: said.append(event.why))
+    assert not any("is measured again" in line for line in said)
+
+
+def test_results_of_before_there_were_digests_are_said_to_be_unverified(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made, tmp_path / "run")
+    (path,) = (tmp_path / "run" / "cells").iterdir()
+    record = json.loads(path.read_text())
+    del record["seal"], record["channels"][0]["digest"]
+    path.write_text(json.dumps(record | {"schema": 1}))
+    policy = tmp_path / "policy.toml"
+    policy.write_text('rules = ["utility_bits.low >= 0.0 when clean"]')
+    said = CliRunner().invoke(main, ["check", str(tmp_path / "run"), "--policy", str(policy)]).output
+    assert said.startswith("unverified: 1 of 1 results")
+    assert "Unverified: 1 of 1" in write_report(tmp_path / "run").read_text()
+    assert "nverified" not in write_report(made, tmp_path / "other.html").read_text()
