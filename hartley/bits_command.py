@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hartley.commands import Careful
+from hartley.commands import Careful, added_up
 from hartley.errors import InputError
 from hartley.printing import echo
 
@@ -26,10 +26,12 @@ _SHOW_FROM_BYTES = 2**25
 
 @click.command("bits", cls=Careful)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--x", help="Columns or arrays that go in: names, or numbers and ranges from 1, with commas between.")
-@click.option("--y", help="Columns or arrays that come out, in the same way.")
+@click.option("--x", multiple=True, help="Columns or arrays that go in: names, or numbers and ranges from 1, with commas between.")
+@click.option("--y", multiple=True, help="Columns or arrays that come out, in the same way.")
 @click.option("--cluster", help="The column that names what a row belongs to (a document, a session): limits are then over whole ones.")
-@click.option("--as", "kinds", help="symbols or numbers, for both sides; or x=symbols,y=numbers. By default the data decides.")
+@click.option(
+    "--as", "kinds", multiple=True, help="symbols or numbers, for both sides; or x=symbols,y=numbers. By default the data decides."
+)
 @click.option("--prior", help="The law the symbols are drawn by: uniform, or a CSV file of symbol,probability.")
 @click.option("--header/--no-header", default=None, help="Whether the first line of a table holds names; found out by default.")
 @click.option("--rows", type=click.IntRange(100), help="Measures of numbers look at this many rows, drawn at random; 20000 by default.")
@@ -38,10 +40,10 @@ _SHOW_FROM_BYTES = 2**25
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def bits(
     file: Path,
-    x: str | None,
-    y: str | None,
+    x: tuple[str, ...],
+    y: tuple[str, ...],
     cluster: str | None,
-    kinds: str | None,
+    kinds: tuple[str, ...],
     prior: str | None,
     header: bool | None,
     rows: int | None,
@@ -57,14 +59,14 @@ def bits(
     each other are no trials of their own: that is said, and no number is given until --cluster names what they belong to.
     Every number comes with limits that hold, and a point that cannot be trusted is withheld.
     """
-    sorts = _sorts(kinds)
+    goes_in, comes_out, sorts = added_up("--x", x), added_up("--y", y), _sorts(added_up("--as", kinds))
     from hartley.bits.files.prior import prior_facts, read_prior
     from hartley.bits.files.samples import read_samples
     from hartley.bits.files.statement import MOST_ROWS, planned, statement
 
     law = None if prior is None else read_prior(prior)
     with _meter(file) as meter:
-        samples = read_samples(file, x, y, cluster=cluster, sorts=sorts, header=header, progress=meter)
+        samples = read_samples(file, goes_in, comes_out, cluster=cluster, sorts=sorts, header=header, progress=meter)
     plan = planned(samples, rows=rows or MOST_ROWS, seed=seed)
     facts = (*plan.facts, *prior_facts(law))
     said = statement(plan.samples, prior=law, everything=everything, dependent=plan.dependent, seed=seed, told=_told)

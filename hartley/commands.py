@@ -6,6 +6,8 @@ from collections import Counter
 
 import click
 
+from hartley.errors import InputError
+
 
 class Careful(click.Command):
     """A command that refuses an option without a value, such as one from a variable of a CI system that is not set, and one that is
@@ -36,6 +38,12 @@ def _empty(what: str, ctx: click.Context) -> click.UsageError:
     return click.UsageError(f"{what} is empty; leave it out, or give it a value", ctx)
 
 
-def added_up(values: tuple[str, ...] | None) -> str | None:
-    """The values of an option that may be repeated, as one list with commas; None where it was not given."""
+def added_up(option: str, values: tuple[str, ...] | None) -> str | None:
+    """The values of an option that may be repeated, as one list with commas; None where it was not given.
+
+    Raises InputError where a value names nothing, such as the "," of two variables that are not set.
+    """
+    for value in values or ():
+        if not value.strip(", \t"):
+            raise InputError(f"{option} names nothing: got {value!r}; leave it out, or give it a value")
     return ",".join(values) if values else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,7 @@ def scan(plan_file: Path | None, out: Path, workers: int | None, only_estimate: 
     The same command resumes a scan that was stopped. A scan of a server begins with an estimate; the server's key is taken from
     HARTLEY_API_KEY or, for OpenAI's own server and for this machine, OPENAI_API_KEY.
     """
-    options |= {name: added_up(options[name]) for name in ("flows", "threats", "defenses", "seeds")}
+    options |= {name: added_up(f"--{name}", options[name]) for name in ("flows", "threats", "defenses", "seeds")}
     _need_models()
     from hartley.report.page import write_report
     from hartley.report.terminal import summary
@@ -112,11 +113,23 @@ def scan(plan_file: Path | None, out: Path, workers: int | None, only_estimate: 
             raise SystemExit(130) from None
     path = write_report(done.root)
     tell(summary(done.root))
+    for line in _other_numbers(done.cells()):
+        echo(line)
     if served and (spent := _spent(done.root, plan.endpoint)):
         echo(f"\n{spent}")
     echo(f"\nreport: {path}")
     if any(record["status"] in ("failed", "timed-out", "not measured") for record in done.cells()):
         raise SystemExit(1)
+
+
+def _other_numbers(cells: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A line for each threat and reason for which channels have another number of trials than --trials asks for."""
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for record in cells:
+        for flag in record["flags"]:
+            if flag["name"] == "trials":
+                found.setdefault((record["cell"]["threat"], flag["why"]), {})[flag["channel"]] = None
+    return [f"{threat} ({', '.join(channels)}): {why}" for (threat, why), channels in found.items()]
 
 
 def _estimate(plan: Plan, served: bool) -> None:

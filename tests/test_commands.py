@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -53,6 +54,24 @@ def test_an_empty_argument_is_an_error(name: str) -> None:
 
 
 def test_repeated_lists_add_up() -> None:
-    assert added_up(("a,b", "c")) == "a,b,c" and added_up(()) is None and added_up(("a",)) == "a"
-    lists = {param.opts[0] for name, param in options() if param.multiple and name == "scan"}
-    assert lists == {"--flows", "--threats", "--defenses", "--seeds"}
+    assert added_up("--x", ("a,b", "c")) == "a,b,c" and added_up("--x", ()) is None and added_up("--x", ("a",)) == "a"
+    lists = {(name, param.opts[0]) for name, param in options() if param.multiple}
+    assert lists == {
+        *(("scan", f"--{one}") for one in ("flows", "threats", "defenses", "seeds")),
+        *(("bits", f"--{one}") for one in ("x", "y", "as")),
+    }
+
+
+@pytest.mark.parametrize("given", [(",",), ("a", ", ,")])
+@pytest.mark.parametrize(("name", "param"), [one for one in ALL if one.values[1].multiple])
+def test_a_list_that_names_nothing_is_an_error(name: str, param: click.Option, given: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(main, [name, *arguments(name), *(word for one in given for word in (param.opts[0], one))])
+    assert done.exit_code == 2 and f"{param.opts[0]} names nothing" in done.output, done.output
+
+
+def test_columns_and_kinds_of_bits_add_up(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("a,b,c\n" + "".join(f"{n % 2},{n // 2 % 2},{n % 3}\n" for n in range(240)))
+    once = CliRunner().invoke(main, ["bits", str(table), "--x", "a,b", "--y", "c", "--as", "x=symbols,y=symbols"])
+    twice = ["bits", str(table), "--x", "a", "--x", "b", "--y", "c", "--as", "x=symbols", "--as", "y=symbols"]
+    assert CliRunner().invoke(main, twice).output == once.output and once.exit_code == 0, once.output

@@ -213,9 +213,11 @@ def costs(evidence: Evidence) -> list[dict[str, Any]]:
 
 
 def effort_numbers(budget: str, replaced: Mapping[str, int]) -> dict[str, int]:
-    """The budget's numbers, with a plan's own in their place."""
+    """The budget's numbers, with a plan's own in their place. Where trials are asked for, members and non-members are so many together."""
     numbers = {name: replaced.get(name, getattr(EFFORTS[budget], name)) for name in EFFORT_FIELDS}
-    return {**numbers, "exact": 1} if "trials" in replaced else numbers
+    if "trials" not in replaced:
+        return numbers
+    return {**numbers, "members": replaced.get("members", max(1, replaced["trials"] // 2)), "exact": 1}
 
 
 def one_line(error: BaseException) -> str:

@@ -7,7 +7,7 @@ import inspect
 import random
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from itertools import product
 
@@ -21,7 +21,7 @@ from hartley.bits.for_evidence import for_evidence
 from hartley.evidence import NONE, Evidence
 from hartley.runs import resolve
 from hartley.runs.cache import Cache
-from hartley.runs.execute import case_for
+from hartley.runs.execute import case_for, other_numbers
 from hartley.runs.parts import PARTS, recipe
 from hartley.runs.plan import NO_DEFENSE, Cell
 from hartley.runs.store import CACHE, Store
@@ -100,6 +100,12 @@ DRAWN = {("badclip", "image"), ("agent-smith", "edge"), ("prompt-infection", "ed
 """Channels whose adversary's symbols are not dealt out: one target, or what members happen to do."""
 SLOW = {("prompt-infection", "tool-allow-list"), ("prompt-infection", "flow-control"), ("prompt-infection", "quarantine")}
 """Pairs that take longest. Their threat meets another safeguard by default, and they other threats."""
+
+
+ASKED = 24
+COSTLY = {"badclip", "foot-in-the-door", "p2sql", "prompt-infection"}
+IN_GROUPS = {"agent-smith": set(CHANNELS["agent-smith"]), "spill-the-beans": {"records"}}
+"""Channels whose trials come in whole groups, so that their number is another one than what is asked for."""
 
 
 PAIRS = [
@@ -236,6 +242,15 @@ def test_every_defense_meets_every_threat_or_says_why_not(threat, guard, run, ba
         assert_counted(threat, table)
         if recipe(threat).level == "system":  # embeddings of a model take their time, and are measured once, without a defense
             assert_measured(table)
+
+
+@pytest.mark.parametrize("threat", [pytest.param(one, marks=pytest.mark.slow if one in COSTLY else ()) for one in THREATS])
+def test_the_trials_that_are_asked_for_are_run_in_every_arm_or_a_line_says_why_not(threat, run):
+    case, tables = run(threat, NO_DEFENSE, effort=replace(TINY[recipe(threat).level], trials=ASKED, members=ASKED // 2, exact=1))
+    said = {flag.channel for flag in other_numbers(case, tables)}
+    for table in tables:
+        counts = {len(table.of(arm)) for arm in table.arms}
+        assert (counts != {ASKED}) == (table.channel in said) == (table.channel in IN_GROUPS.get(threat, ())), (table.channel, counts)
 
 
 def assert_counted(threat, table):

@@ -12,6 +12,7 @@ from hartley.attacks.case import EFFORTS, Effort
 from hartley.cli import main
 from hartley.evidence import Evidence
 from hartley.runs.execute import effort_numbers, other_numbers
+from hartley.scan_command import _other_numbers
 
 
 def effort(trials: int, **more: int) -> Effort:
@@ -40,6 +41,10 @@ def test_without_it_a_threat_takes_what_it_can_afford(budget: str, share: float,
     assert plain == EFFORTS[budget] and plain.trials_for(share, fewest=fewest, most=most) == trials
 
 
+def test_members_and_non_members_are_as_many_as_asked_for_but_where_a_plan_says_itself_how_many() -> None:
+    assert (effort(24).members, effort(64).members, effort(24, members=20).members) == (12, 32, 20)
+
+
 def table(clean: int, attacked: int) -> Evidence:
     rows, none = clean + attacked, np.full(clean + attacked, -1)
     arm = np.repeat([0, 1], [clean, attacked])
@@ -51,6 +56,13 @@ def test_another_number_is_said(clean: int, attacked: int, said: str) -> None:
     found = other_numbers(SimpleNamespace(effort=effort(24)), [table(clean, attacked)])
     assert [flag.why.startswith(f"--trials asks for 24; this channel has {said} in an arm") for flag in found] == ([True] if said else [])
     assert not other_numbers(SimpleNamespace(effort=EFFORTS["quick"]), [table(clean, attacked)])
+
+
+def test_the_terminal_says_it_once_for_each_threat_and_reason() -> None:
+    flags = [{"channel": channel, "arm": "", "name": "trials", "why": "24 asked, 16 there"} for channel in ("edge", "answer")]
+    other = {"channel": "edge", "arm": "", "name": "server", "why": "adapted"}
+    cells = [{"cell": {"threat": "agent-smith"}, "flags": [*flags, other]}, {"cell": {"threat": "agent-smith"}, "flags": flags}]
+    assert _other_numbers(cells) == ["agent-smith (edge, answer): 24 asked, 16 there"]
 
 
 @pytest.mark.parametrize("asked", ["1", "0", "-1", "7", "1000000001", "many", ""])

@@ -37,7 +37,7 @@ def dojo_injection(case: Circumstances, dojo: Dojo, safeguard: str | None = None
     if safeguard is not None and safeguard not in GUARDS:
         raise Refused(f"{safeguard} does not stand around AgentDojo's tools; {' and '.join(GUARDS)} do")
     suite = dojo.suite
-    most = FEW if case.effort.name == "quick" else case.effort.trials
+    most = FEW if case.effort.name == "quick" and not case.effort.exact else case.effort.trials
     users, others = len(suite.users), len(suite.injections)
     pairs = sorted(dealt_pairs(case.random("pairs"), min(most, users * others), users, others))
     alone = [(user, NONE) for user in sorted({user for user, _ in pairs})]

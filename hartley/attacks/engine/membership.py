@@ -12,7 +12,8 @@ from hartley.bits.rates import Rate, auc, tpr_at_fpr
 from hartley.data.pairs import Data, Pairs
 from hartley.evidence import Evidence
 
-FEWEST = 40
+FEWEST, FEWEST_MEMBERS = 40, 9
+"""Pictures that an audience is made of at least, and the evaluated members that so many give."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hartley.attacks.case import SystemCase
 
@@ -14,8 +14,13 @@ PART = 16
 
 
 def in_parts(case: SystemCase, what: str, run: Callable[[Sequence[Asked]], Sequence[Got]], asked: Sequence[Asked]) -> list[Got]:
-    """What `run` gives for all of them, part by part where the policy is not our own, so that a long arm says where it is."""
-    size = max(1, len(asked)) if case.system.reference else PART
+    """What `run` gives for all of them, part by part where the policy is not our own, so that a long arm says where it is.
+
+    A part keeps a server as busy as `--concurrency` says, some times over.
+    """
+    policy: Any = case.system.policy
+    endpoint = getattr(getattr(policy, "policy", policy), "endpoint", None)
+    size = max(1, len(asked)) if case.system.reference else max(PART, 4 * endpoint.settings.concurrency if endpoint else 0)
     found: list[Got] = []
     case.progress(what, 0, len(asked))
     for start in range(0, len(asked), size):

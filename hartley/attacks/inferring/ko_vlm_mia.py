@@ -13,7 +13,7 @@ from torch.nn import functional
 from hartley.attacks.case import Case, Refused
 from hartley.attacks.engine.arms import note
 from hartley.attacks.engine.finetune import Recipe, finetune, restore, weights
-from hartley.attacks.engine.membership import Audience, guess, membership_rates, weakly_supervised
+from hartley.attacks.engine.membership import FEWEST_MEMBERS, Audience, guess, membership_rates, weakly_supervised
 from hartley.attacks.engine.readout import zero_shot
 from hartley.attacks.engine.reference import embed_images, embed_texts
 from hartley.attacks.engine.success import accuracy
@@ -42,7 +42,7 @@ def ko_vlm_mia(case: Case) -> tuple[Evidence, ...]:
         raise Refused("this target cannot be fine-tuned (capability train), so there are no known members")
     if case.defense is not None and (case.defense.stage == "training" or not case.defense.modalities & {"image", "embedding"}):
         raise Refused(f"{case.defense.id} acts on {case.defense.stage}; this threat asks a trained model about clean pairs")
-    audience = Audience.split(case.data, case.effort.members, case.generator("pairs"), case.generator("split"))
+    audience = Audience.split(case.data, max(case.effort.members, FEWEST_MEMBERS), case.generator("pairs"), case.generator("split"))
     victim = _victim(case, case.target, audience)
     systems: list[tuple[str, Encoder, Callable[[Encoder], Encoder], int]] = [
         ("clean", case.target, _plain, 1),

@@ -90,7 +90,7 @@ def _lookup(case: SystemCase, readers: Readers, records: Sequence[Record]) -> Ev
     def ask(reading: Reading, arm: str) -> Told:
         questions = [record.question for record in records]
         passages = [record.passages(record.question, arm) for record in records]
-        heard = told(case, LOOKUP, arm, reading(questions, passages))
+        heard = told(case, LOOKUP, arm, reading, questions, passages)
         given = [disclosed([answer or ""], [record.text])[0, 0] for answer, record in zip(heard.answers, records, strict=True)]
         return Told(heard.answers, {"score": np.array(given, np.float64)})
 
@@ -128,8 +128,8 @@ def _rank_gap(scores: NDArray[np.float64], member: NDArray[np.bool_]) -> float:
 
 def _answers(case: SystemCase, reading: Reading, records: Sequence[Record], wording: str, arm: str) -> Told:
     questions = [worded(record.text, wording) for record in records]
-    answers = reading(questions, [record.passages(question, arm) for record, question in zip(records, questions, strict=True)])
-    heard = told(case, ANSWER, arm, answers)
+    passages = [record.passages(question, arm) for record, question in zip(records, questions, strict=True)]
+    heard = told(case, ANSWER, arm, reading, questions, passages)
     symbols = answer_symbols([answer or "" for answer in heard.answers], [NO_YES] * len(records))
     return Told(heard.answers, {"score": SCORES[symbols]})
 

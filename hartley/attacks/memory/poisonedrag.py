@@ -127,14 +127,14 @@ def _planted(targets: Sequence[Target], style: Style, count: int) -> list[tuple[
 
 def _ask(case: SystemCase, channel: str, arm: str, reading: Reading, targets: Sequence[Target], texts: Sequence[tuple[str, ...]]) -> Told:
     retrieved = [target.retrieve(own) for target, own in zip(targets, texts, strict=True)]
-    answers = reading([target.question.text for target in targets], [one.passages for one in retrieved])
     numbers = {
         "planted_texts": np.array([float(len(own)) for own in texts]),
         "planted_retrieved": np.array([float(sum(one.planted)) for one in retrieved]),
         "planted_first_rank": np.array([one.first_rank for one in retrieved]),
         "index_recall": np.array([target.recall for target in targets]),
     }
-    return told(case, channel, arm, answers, numbers)
+    questions = [target.question.text for target in targets]
+    return told(case, channel, arm, reading, questions, [one.passages for one in retrieved], numbers)
 
 
 def _table(channel: str, arm: str, found: Told, targets: Sequence[Target]) -> Evidence:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hartley.attacks.case import Flag, Refused, SystemCase
+from hartley.attacks.engine.progress import in_parts
 from hartley.targets.endpoint.outcomes import NotMeasured
 from hartley.targets.memory.memory import Passage
 from hartley.targets.memory.reading import Reading
@@ -78,13 +79,24 @@ class Told:
 
 
 def told(
-    case: SystemCase, channel: str, arm: str, answers: Sequence[str | NotMeasured], numbers: Mapping[str, NDArray[np.float64]] | None = None
+    case: SystemCase,
+    channel: str,
+    arm: str,
+    reading: Reading,
+    questions: Sequence[str],
+    passages: Sequence[Sequence[Passage]],
+    numbers: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> Told:
-    """What was said. What an endpoint did not answer is flagged with its reason: such a trial is no success and no failure.
+    """What a reader says to each question with its passages, saying how far it is. What an endpoint did not answer is flagged with its
+    reason: such a trial is no success and no failure.
 
     Raises the first NotMeasured where there is no answer at all.
     """
-    case.progress(f"{channel}, {arm}", len(answers), len(answers))
+
+    def read(part: Sequence[tuple[str, Sequence[Passage]]]) -> list[str | NotMeasured]:
+        return [*reading([question for question, _ in part], [own for _, own in part])]
+
+    answers = in_parts(case, f"{channel}, {arm}", read, list(zip(questions, passages, strict=True)))
     missing = [answer for answer in answers if isinstance(answer, NotMeasured)]
     if missing and len(missing) == len(answers):
         raise missing[0]

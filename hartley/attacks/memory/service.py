@@ -52,7 +52,7 @@ def service(case: SystemCase, readers: Readers, asked: Sequence[Request]) -> Evi
 
 
 def _ask(case: SystemCase, reading: Reading, arm: str, asked: Sequence[Request]) -> Told:
-    return told(case, CHANNEL, arm, reading([one.question.text for one in asked], [one.passages for one in asked]))
+    return told(case, CHANNEL, arm, reading, [one.question.text for one in asked], [one.passages for one in asked])
 
 
 def _table(arm: str, found: Told, requested: Sequence[Request]) -> Evidence:

@@ -127,7 +127,7 @@ def _query(secret: Secret, prompt: str | None) -> str:
 def _ask(case: SystemCase, asked: Asked, arm: str, reading: Reading, prompt: str | None) -> Told:
     queries = [_query(secret, prompt) for secret in asked.secrets]
     passages = [secret.passages(query, asked.reader) for secret, query in zip(asked.secrets, queries, strict=True)]
-    heard = told(case, asked.channel, arm, reading(queries, passages))
+    heard = told(case, asked.channel, arm, reading, queries, passages)
     # What was not retrieved cannot be copied, so that only the passages need to be looked for.
     given = [disclosed([answer or ""], [one.entry.text for one in own]).sum() for answer, own in zip(heard.answers, passages, strict=True)]
     return Told(heard.answers, {"records_given": np.array(given, np.float64)})
@@ -179,7 +179,7 @@ def _records(case: SystemCase, readers: Readers, archives: Sequence[Archive], pr
             own = [_anchored(prompts[arm], anchor) for anchor in archive.anchors[:QUERIES]] if arm in prompts else plain
             queries += own
             passages += archive.memory.retrieve(own)
-        return told(case, RECORDS, arm, reading(queries, passages))
+        return told(case, RECORDS, arm, reading, queries, passages)
 
     heard = _arms(readers, ask, lambda arm, compute: told_once(case, f"{RECORDS}/{arm}", compute))
     return Evidence.concat([_given(case, arm, own, archives) for arm, own in heard.items()])

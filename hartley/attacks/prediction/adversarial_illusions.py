@@ -40,15 +40,20 @@ def adversarial_illusions(case: Case) -> tuple[Evidence, ...]:
     if applies(case, frozenset({"image"})):
         white = targeted_channel(case, pairs, Channel("image", Attack(PIXELS, Linf(16 / 255, "pixel"), gradient), _toward_text))
         queries = Attack(PIXELS, Linf(16 / 255, "pixel"), Square(QUERIES_A_STEP * case.effort.steps))
-        black = targeted_channel(case, pairs.take(range(len(pairs) // QUERY_SHARE)), Channel("image by queries", queries, _toward_text))
+        black = targeted_channel(case, _share(case, pairs, QUERY_SHARE), Channel("image by queries", queries, _toward_text))
         _black_beats_white(case, white, black)
         found += [white, black]
     if "audio" in carriers and pairs.audio is not None and applies(case, frozenset({"audio"})):
-        spoken = pairs.take(range(len(pairs) // AUDIO_SHARE))
-        found.append(targeted_channel(case, spoken, Channel("audio", Attack(WAVEFORM, Snr(30, "waveform"), gradient), _toward_text)))
+        speech = Channel("audio", Attack(WAVEFORM, Snr(30, "waveform"), gradient), _toward_text)
+        found.append(targeted_channel(case, _share(case, pairs, AUDIO_SHARE), speech))
     if not found:
         raise Refused("neither the target nor the data has speech, and the defense leaves pictures alone")
     return tuple(found)
+
+
+def _share(case: Case, pairs: Pairs, share: int) -> Pairs:
+    """One in so many pairs; all of them where the user has asked for so many trials."""
+    return pairs if case.effort.exact else pairs.take(range(len(pairs) // share))
 
 
 def rates(evidence: Evidence) -> tuple[Rate, ...]:
