@@ -84,7 +84,7 @@ def test_a_named_threat_stays_and_is_refused_by_its_cell() -> None:
         ({"target": SERVER, "timeout": 0.0}, "0.0"),
         ({"max_requests": 5}, "--max-requests is for a target behind a server"),
         ({"server_sampling": True}, "--server-sampling is for a target behind a server"),
-        ({"trials": 0}, "effort.trials takes a whole number above 0"),
+        ({"trials": 0}, "effort.trials takes a whole number from 2 to 1,000,000, got 0"),
     ],
 )
 def test_a_wrong_option_is_one_line(given: dict[str, Any], words: str) -> None:

@@ -22,6 +22,8 @@ NO_DEFENSE = "none"
 TOOL_PROTOCOLS = ("native", "json")
 BUDGETS = ("quick", "standard", "full")
 EFFORT_FIELDS = ("trials", "steps", "poison_pairs", "members", "epochs")
+LEAST_TRIALS, MOST_EFFORT = 2, 1_000_000
+"""Of one trial an arm nothing can be measured."""
 """Names of `hartley.attacks.case.EFFORTS` and of its fields, here so that reading a plan needs no torch; a test holds them equal."""
 PLAN_BYTES = 2**20
 AS_BEFORE = (("tool_protocol", "native"), ("competence_check", True))
@@ -262,8 +264,9 @@ def _effort(given: object) -> dict[str, int]:
     for name, number in given.items():
         if name not in EFFORT_FIELDS:
             raise unknown("key in the plan's effort", str(name), EFFORT_FIELDS)
-        if not _whole(number) or number <= 0:
-            raise InputError(f"plan: effort.{name} takes a whole number above 0, got {number!r}")
+        least = LEAST_TRIALS if name == "trials" else 1
+        if not _whole(number) or not least <= number <= MOST_EFFORT:
+            raise InputError(f"plan: effort.{name} takes a whole number from {least} to {MOST_EFFORT:,}, got {number!r}")
     return {name: int(given[name]) for name in EFFORT_FIELDS if name in given}
 
 

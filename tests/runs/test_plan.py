@@ -60,6 +60,8 @@ def test_defaults():
         ('endpoint = 3\nthreats = ["a"]', ["endpoint takes a table"]),
         ('threats = ["a"]\n[effort]\nsteps = 0', ["effort.steps", "0"]),
         ('threats = ["a"]\n[effort]\nsteps = true', ["effort.steps", "True"]),
+        ('threats = ["a"]\n[effort]\ntrials = 1', ["effort.trials takes a whole number from 2 to 1,000,000, got 1"]),
+        ('threats = ["a"]\n[effort]\ntrials = 1000000001', ["effort.trials", "1000000001"]),
         ("seeds = [1]", ["threats is missing"]),
         ("threats = []", ["threats is empty"]),
         ('threats = "sga"', ["threats takes a list"]),
