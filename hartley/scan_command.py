@@ -144,12 +144,16 @@ def _estimate(plan: Plan, served: bool) -> None:
 
 
 def _spent(root: Path, allowance: Allowance) -> str:
-    """What all scans into the folder have spent on the server."""
-    from hartley.runs.store import ENDPOINT, LEDGER
+    """What all scans into the folder have spent on the server. It stands in the run's log as well, below what was estimated."""
+    from hartley.runs.store import ENDPOINT, LEDGER, Store
     from hartley.targets.endpoint.budget import Budget
 
     ledger = root / ENDPOINT / LEDGER
-    return f"spent: {Budget(allowance.limits(), ledger).spent}" if ledger.is_file() else ""
+    if not ledger.is_file():
+        return ""
+    line = f"spent: {Budget(allowance.limits(), ledger).spent}"
+    Store(root).log(line)
+    return line
 
 
 def _plan(file: Path | None, options: dict[str, Any]) -> Plan:

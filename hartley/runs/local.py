@@ -141,6 +141,7 @@ class Scan:
         for note in (*context.notes, *(f"{cell.label} is measured again: {why}" for cell, why in damaged.items())):
             self.tell("note", why=note)
         for line in self.parts.forecast(self.plan, missing, self.out):
+            store.log(line)
             self.tell("note", why=line)
         while self.queue or any(hand.task for hand in self.hands):
             if self.ended:

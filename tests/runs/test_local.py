@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import signal
@@ -10,9 +11,11 @@ import pytest
 from run_fakes import DIE_AT, FAKES, MARKS
 
 from hartley.errors import InputError
+from hartley.runs.allowance import Allowance
 from hartley.runs.folder import Run
 from hartley.runs.local import Limits, run
 from hartley.runs.plan import Plan
+from hartley.scan_command import _spent
 
 HERE = Path(__file__).parent
 DRIVER = HERE / "run_driver.py"
@@ -64,6 +67,22 @@ def drive(out, workers, threats, *death, **kwargs):
         timeout=120,
         **kwargs,
     )
+
+
+def foretold(_plan, cells, _root):
+    return (f"estimate: about {len(cells)} requests",)
+
+
+def test_what_was_estimated_and_spent_stands_in_the_run(tmp_path):
+    out = run(plan("steady", defenses=()), tmp_path / "run", parts=dataclasses.replace(FAKES, forecast=foretold)).root
+    (out / "endpoint").mkdir()
+    (out / "endpoint" / "spent.json").write_text('{"requests": 3, "read": 40, "written": 5}')
+    said = _spent(out, Allowance())
+    assert said.startswith("spent: 3 requests, 40 tokens read, 5 written")
+    assert [line for line in (out / "log.txt").read_text().splitlines() if line.startswith(("estimate", "spent"))] == [
+        "estimate: about 1 requests",
+        said,
+    ]
 
 
 def test_one_and_two_workers_give_the_same_bytes(tmp_path, marks):

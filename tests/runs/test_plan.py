@@ -12,6 +12,7 @@ from hartley.attacks.case import EFFORTS, Effort
 from hartley.errors import InputError
 from hartley.runs import levels
 from hartley.runs.allowance import Allowance
+from hartley.runs.check import read_policy
 from hartley.runs.context import Context, code_fingerprint, versions
 from hartley.runs.plan import BUDGETS, EFFORT_FIELDS, Cell, Plan
 
@@ -259,3 +260,11 @@ def test_plans_and_readers_import_no_torch():
     modules = ", ".join(f"hartley.runs.{name}" for name in ("plan", "folder", "check", "export", "local", "terminal"))
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_mark_at_the_beginning_of_a_plan_or_a_policy_is_no_part_of_it(tmp_path, encoding):
+    plan, policy = tmp_path / "plan.toml", tmp_path / "policy.toml"
+    plan.write_text('threats = ["a"]\n', encoding=encoding)
+    policy.write_text('rules = ["success.high <= 1.0 under sga"]\n', encoding=encoding)
+    assert Plan.read(plan) == Plan(("a",)) and len(read_policy(policy)) == 1
