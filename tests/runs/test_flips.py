@@ -278,3 +278,12 @@ def test_results_of_before_there_were_digests_are_said_to_be_unverified(made: Pa
     assert said.startswith("unverified: 1 of 1 results")
     assert "Unverified: 1 of 1" in write_report(tmp_path / "run").read_text()
     assert "nverified" not in write_report(made, tmp_path / "other.html").read_text()
+
+
+@pytest.mark.parametrize("change", ["embedder = 'f'", "embedder = ''", "dimension = 1"])
+def test_hostile_5_what_all_entries_of_a_memory_share_is_held_against_their_sum(tmp_path: Path, change: str) -> None:
+    with Memory(tmp_path, dimension=2, embedder="e") as store:
+        store.add([Entry("a")], [[1.0, 0.0]])
+        store._base.execute(f"UPDATE description SET {change}")
+    with pytest.raises(InputError, match="damaged"):
+        Memory(tmp_path)
