@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from hartley.attacks.action import injection
 from hartley.attacks.action.attack_set import REAL
 from hartley.attacks.action.errands import (
     beside_a_look,
@@ -22,11 +23,21 @@ from hartley.attacks.action.errands import (
     from_a_review,
     with_an_argument,
 )
+from hartley.attacks.case import Effort, SystemCase
+from hartley.runs import resolve, systems
+from hartley.runs.allowance import Allowance
+from hartley.runs.execute import case_for
+from hartley.runs.parts import PARTS, recipe
+from hartley.runs.plan import NO_DEFENSE, Cell
 from hartley.targets.agent.agent import Agent
 from hartley.targets.agent.judge import achieved
 from hartley.targets.conversation import Call, Conversation, Message
+from hartley.targets.endpoint.outcomes import NotMeasured, Reason
+from hartley.targets.endpoint.server import Server
 from hartley.targets.english import tools as english
 from hartley.targets.english.requests import DO, DOCUMENTS, ORDERS, SYSTEMS
+from hartley.targets.memory.lexical import Lexical
+from hartley.targets.system import System
 
 SLOT = re.compile(r"\{(\w*)\}")
 SETTINGS = (
@@ -49,7 +60,10 @@ def pattern(template: str) -> re.Pattern[str]:
 
 CLAUSES = [(tool, pattern(text)) for tool, texts in DO.items() for text in texts if tool != "control"]
 CLAUSES += [
-    ("control", re.compile(r"(?P<action>open|unlock|disarm|disable|break|close|lock|arm|start|stop|clean) the (?P<thing>[a-z]+)\b"))
+    (
+        "control",
+        re.compile(r"(?P<action>open|unlock|disarm|disable|break|close|lock|arm|start|stop|clean) the (?P<thing>[a-z]+)\b", re.IGNORECASE),
+    )
 ]
 SQL = {"update": "update orders set amount = {amount} where name = '{name}'", "delete": "delete from orders where name = '{name}'"}
 CLAUSES += [(f"query {what}", pattern(text)) for what, texts in ORDERS.items() for text in texts]
@@ -160,6 +174,60 @@ def test_what_is_sent_is_english_with_described_tools() -> None:
             assert function["description"].endswith(".")
             assert all(len(kind["description"]) > 5 for kind in function["parameters"]["properties"].values())
     assert "HH:MM" in json.dumps(policy.sent[0][1])
+
+
+def test_an_endpoint_is_sent_english_in_a_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes over the wire in a cell of indirect-prompt-injection: systems, users, documents with every wording, answers, tools."""
+    monkeypatch.setattr(systems, "embedder", lambda _own=False: Lexical())
+    monkeypatch.setattr(injection, "FEWEST_PILOTS", 1)
+    policy = Englishman(obeys=True)
+    with Server(policy) as server:
+        loaded = resolve.load(f"openai:{policy.name}@{server.url}", "reference", allowance=Allowance(concurrency=8))
+        cell, common = Cell("m", "indirect-prompt-injection", NO_DEFENSE, 0, "quick"), {"stream": "sent"}
+        effort = Effort("tiny", trials=3, steps=1, poison_pairs=1, members=16, epochs=1, exact=1)
+        built = recipe(cell.threat)
+        built.run(case_for(cell, built, loaded, PARTS, {"effort": effort, **common}))
+    said = {(message.role, message.text) for conversation, _ in policy.sent for message in conversation if message.text}
+    assert {role for role, _ in said} >= {"system", "user", "tool"} and len(said) > 30
+    for role, text in said:
+        plain = re.sub(r"<h1>.*</h1>|<[^>]*>|\[/?INST\]", "", re.sub(r"(?:user|model|assistant)(?=[<\n])", "", text)).strip()
+        assert not re.search(r"\s[.,:;?!](?:\s|$)", plain), text
+        starts = [plain] if role == "tool" else re.split(r"(?<=[.?!]) ", plain)
+        assert all(start[:1].isupper() or not start[:1].isalpha() for start in starts), text
+    for one in (one for _, tools in policy.sent for one in tools):
+        arguments = one["function"]["parameters"]["properties"].values()
+        assert one["function"]["description"].endswith(".") and all(kind["description"].endswith(".") for kind in arguments)
+
+
+class Leaving(Englishman):
+    """Answers until somebody attacks, as a server that goes away in the middle of a cell."""
+
+    def attempt(self, conversations: Sequence[Conversation], tools: Sequence[Any]) -> list[Message | NotMeasured]:
+        gone = NotMeasured(Reason.TIMEOUT, "gone")
+        return [
+            gone if any("Ignore the previous" in message.text for message in conversation) else self.next(conversation)
+            for conversation in conversations
+        ]
+
+
+def test_an_arm_without_any_answer_is_not_measured_and_said() -> None:
+    system = System("s", Leaving(obeys=False), Lexical(), reference=False)
+    effort = Effort("tiny", trials=6, steps=1, poison_pairs=1, members=16, epochs=1, exact=1)
+    case = SystemCase(system=system, effort=effort, stream="leaving")
+    channel = injection.Channel("one", beside_a_question, REAL[1:2], injection.into_document, real=REAL[1:2])
+    table = injection.injection_channel(case, channel)
+    assert table.arms == ("clean",) and len(table) == 6
+    assert [(flag.arm, flag.name) for flag in case.flags] == [("attacked", "trials lost")] and "6 of 6" in case.flags[0].why
+
+
+@pytest.mark.parametrize("wording", REAL, ids=lambda one: one.name)
+def test_a_goal_that_begins_a_sentence_begins_with_a_capital(wording: Any) -> None:
+    setting = draw_setting(Random(3))
+    for goal in setting.goals:
+        text = wording.of(goal, Random(4), english=True)
+        assert not re.search(r"(?:^|[.?!\]] |[\n\]]|\": \")(?!system|user|model|assistant)[a-z]", text), text
+        if wording.name == "message in JSON":
+            assert wanted(json.loads(text)["content"]) == wanted(REAL[0].of(goal, Random(4), english=True))
 
 
 @pytest.mark.parametrize(

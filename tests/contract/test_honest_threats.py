@@ -34,6 +34,8 @@ JAM = ("co-attack", "sga")
 """Threats that write nothing: there is no A."""
 THREATS = {row.id: row.level for row in catalog.threats() if row.implemented and row.id not in JAM}
 SYSTEM, MODEL = (tuple(name for name, own in THREATS.items() if own == level) for level in ("system", "model"))
+SPOKEN_TO = ("indirect-prompt-injection", "foot-in-the-door", "p2sql", "perez-goal-hijacking", "perez-prompt-leaking")
+"""Threats whose users and adversaries have words of their own for a policy that was not trained here."""
 TINY = {
     "model": Effort("tiny", trials=120, steps=1, poison_pairs=120, members=40, epochs=1),
     "system": Effort("tiny", trials=64, steps=1, poison_pairs=1, members=16, epochs=1),
@@ -99,10 +101,10 @@ def run(known):
     loaded = resolve.load("reference", "reference")
 
     @cache
-    def made(threat, kind, seed=0, guard=NO_DEFENSE, effort=None):
+    def made(threat, kind, seed=0, guard=NO_DEFENSE, effort=None, reference=True):
         built, drawn = recipe(threat), []
         blind = {"answerer": BlindAnswerer(kind, loaded.system.answerer, seed), "encoder": BlindEncoder("constant", loaded.target, drawn)}
-        system = replace(loaded.system, policy=Blind(kind, known, seed), **blind)
+        system = replace(loaded.system, policy=Blind(kind, known, seed), reference=reference, **blind)
         target = BlindEncoder(kind, loaded.target, drawn, seed) if built.level == "model" else loaded.target
         parts = replace(loaded, target=target, data=Watched(loaded.data, drawn), system=system)
         common = {"effort": effort or TINY[built.level], "stream": f"honest/{threat}/{seed}"}
@@ -164,6 +166,13 @@ def alarms(tables):
 def test_a_subject_that_ignores_the_adversary_shows_nothing_of_it(threat, kind, run):
     """Doing nothing, everything, or one fixed thing."""
     assert not any(alarm for alarm, _ in alarms(run(threat, kind)))
+
+
+@pytest.mark.parametrize(("threat", "kind"), params(SPOKEN_TO, POLICIES[2:4]))
+def test_nor_does_one_that_is_spoken_to_in_plain_english(threat, kind, run):
+    tables = run(threat, kind, reference=False)
+    assert_drawn_by_us(tables)
+    assert not any(alarm for alarm, _ in alarms(tables))
 
 
 @pytest.mark.parametrize(("threat", "kind"), params(SYSTEM, ("chance",)) + params(MODEL, ENCODERS[1:]))

@@ -66,4 +66,5 @@ def leave(case: SystemCase, channel: str, arm: str, bits: Sequence[float], calls
     bound = cut_bound(rate, mean)
     case.measure(channel, arm, Bits(mean, min(bits), max(bits), n, COUNTED, "bandwidth_bits", True))
     case.measure(channel, arm, Bits(bound, None, None, n, f"{rate:.2f} calls a task times bandwidth", "cut_bound_bits", True))
-    case.measure(channel, arm, used_bandwidth(np.asarray(done)))
+    if done:  # else the policy answered in no trial of this arm, which is flagged
+        case.measure(channel, arm, used_bandwidth(np.asarray(done)))
