@@ -20,13 +20,18 @@ from itertools import pairwise
 _INLINE = re.compile(r"</?(?:b|i|u|em|strong|span|code|mark|sub|sup|font|tt)\b[^<>]{0,80}>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>\n]{1,80}>")
 _LATEX = re.compile(r"\\(?:boxed|text\w*|math\w*|emph|quad|left|right|frac)\b")
-_LETTERS = re.compile(r"(?<![^\W_])[a-z](?:(?P<by>[ .,·•|/-]{1,3})[a-z])(?:(?P=by)[a-z]){2,}(?![^\W_])")
+_LETTERS = re.compile(r"(?<![^\W_])[a-z](?:(?P<by>[ .,·•|/_-]{1,3})[a-z])(?:(?P=by)[a-z]){2,}(?![^\W_])")
 _PIECE = re.compile(r"\d+(?:[.:]\d+)+|[^\W_]+(?:'[^\W_]+)?|[.!?;\n]+|[,:()\u2013\u2014\"-]")
 _QUOTES = str.maketrans("\u2018\u2019\u201a\u201b\u02bc\u00b4\u2032\u201c\u201d\u201e\u00ab\u00bb", "'" * 7 + '"' * 5)
+_SIGNS = re.compile("[\u2122\u00ae\u00a9\u2120]")
+"""Signs behind a name that would be read as letters of it."""
 _PAUSE = ","
 
 _NOT = re.compile(r"not|never|neither|nor|without|except|excluding|\w+n't|isnt|wasnt|doesnt|dont")
-_BETWEEN = re.compile(r"an?|the|in|at|called|named|actually|really|it|is|be|to|word|secret|city|place|town|password|value|answer|any|say")
+_BETWEEN = re.compile(
+    r"an?|the|in|at|called|named|actually|really|it|is|be|to|word|secret|city|place|town|password|value|answer|any|say|said|"
+    r"mentioned|meant|have|has|had|based|located|offices?"
+)
 _AGAINST = (("rather", "than"), ("instead", "of"), ("other", "than"), ("anything", "but"), ("no", "longer"), ("opposed", "to"))
 _LIST = {"or", "nor", "and", _PAUSE}
 _DENIED_AFTER = ("it", "right", "correct", "true", "the", "my")
@@ -48,7 +53,7 @@ _ANNOUNCED = re.compile(r"(?:ok(?:ay)? |sure |, )*i(?:'m| am|'ll| will| shall)\b
 
 def folded(text: str) -> str:
     """The text as it is compared: lower case, no accents, no markup, straight quotes, letters that were spelled one by one joined."""
-    text = unicodedata.normalize("NFKD", html.unescape(text).translate(_QUOTES)).casefold()
+    text = unicodedata.normalize("NFKD", _SIGNS.sub(" ", html.unescape(text).translate(_QUOTES))).casefold()
     text = "".join(letter for letter in text if unicodedata.category(letter) not in ("Mn", "Cf"))
     text = _TAG.sub(" ", _INLINE.sub("", text))
     text = _LATEX.sub(" ", text).replace("*", "").replace("`", "").replace("~~", "")
@@ -81,18 +86,23 @@ def symbol(found: Collection[int], none: int, several: int) -> int:
     return several if len(found) > 1 else next(iter(found), none)
 
 
+_ASIDE = re.compile(r"\bno (?:doubts?|problem|worries|question|need)\b ?")
 _UNSURE = re.compile(
     r"\b(?:don't know|do not know|not sure|unsure|no idea|no way to|can't (?:say|tell|determine|confirm|verify|answer|share|help|disclose)"
-    r"|cannot (?:say|tell|determine|confirm|verify|answer|share|help|disclose)|unable|unclear|not (?:certain|clear|possible|enough|able)|"
-    r"insufficient|maybe|perhaps|possibly|might|yes and no|yes or no|neither)\b"
+    r"|cannot (?:say|tell|determine|confirm|verify|answer|share|help|disclose)|unable(?! to (?:find|locate|see))|unclear|"
+    r"not (?:certain|clear|possible|enough|able)|"
+    r"insufficient|n a$|maybe|perhaps|possibly|might|yes and no|yes or no|neither)\b"
 )
 _YES = re.compile(
     r"\b(?:yes|yeah|yep|yup|correct|indeed|affirmative|certainly|absolutely|true|it does|they do|it is|does appear|"
-    r"is (?:mentioned|present|included|there)|appears|can be found|is found|was found|contains|is in)\b"
+    r"is (?:mentioned|present|included|there)|appears|can be found|is found|was found|contains?|is in|"
+    r"mentions? (?:it|this|that)|says? so|can see|it there|states? (?:it|this|that)|listed)\b"
 )
 _NO = re.compile(
     r"\b(?:no|nope|nah|negative|false|incorrect|isn't|doesn't|don't|does not|do not|is not|was not|wasn't|aren't|are not|"
-    r"not (?:mentioned|present|included|there|found|in)|never|nowhere|none|absent|no mention|couldn't|could not|cannot find|can't find)\b"
+    r"not (?:mentioned|present|included|there|found|in)|never|nowhere|none|absent|no mention|couldn't|could not|cannot find|can't find|"
+    r"nothing|not at all|afraid not|(?:certainly|absolutely|definitely|of course|clearly|surely|probably|appears|seems) not|missing|"
+    r"unable to (?:find|locate|see))\b"
 )
 
 
@@ -100,10 +110,12 @@ def yes_or_no(said: str) -> frozenset[int]:
     """What an answer to a yes-or-no question says: {0} no, {1} yes, empty where neither, both where it says both.
 
     The first words decide where they are "yes" or "no"; "I do not know", "perhaps" and refusals are neither."""
-    text = " ".join(words(said).split())
+    text = _ASIDE.sub("", " ".join(words(said).split()))
     first = text.split(" ", 2)[:2]
     if re.match(r"(?:yes|no) (?:and|or) (?:yes|no)\b", text):
         return frozenset({0, 1})
+    if text in ("y", "n"):
+        return frozenset({int(text == "y")})
     for word in first if first[:1] in (["answer"], ["well"], ["um"], ["hmm"], ["a"], ["ok"], ["okay"], ["sure"]) else first[:1]:
         if word in ("yes", "yeah", "yep", "yup", "affirmative", "correct", "true"):
             return frozenset({1})
@@ -169,7 +181,7 @@ def _in_sentence(sentence: Sequence[str], known: Sequence[tuple[int, list[str]]]
 def _denied(sentence: Sequence[str], start: int, end: int) -> bool:
     before = list(sentence[max(0, start - 5) : start])
     for place in range(len(before) - 1, -1, -1):
-        if _NOT.fullmatch(before[place]):
+        if _NOT.fullmatch(before[place]) or (before[place] == "no" and place == len(before) - 1):
             return True
         if tuple(before[place : place + 2]) in _AGAINST and place >= len(before) - 3:
             return True

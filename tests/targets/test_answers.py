@@ -73,6 +73,11 @@ ONE_OF_SECRETS = (
     ("", set()),
     ("...", set()),
     ("c o p", set()),
+    ("c_o_p_p_e_r", {0}),
+    ("Copper\u2122", {0}),
+    ("I never said copper.", set()),
+    ("There is no copper here.", set()),
+    ("No, copper.", {0}),
 )
 
 
@@ -107,6 +112,7 @@ ONE_OF_PLACES = (
     ("new place in york", set()),
     ("It is no longer London.", set()),
     ("We do not say where.", set()),
+    ("We don't have an office in Paris", set()),
 )
 
 
@@ -226,6 +232,24 @@ VERDICTS = (
     ("Anna bought three lamps.", set()),
     ("", set()),
     ("Maybe yes", set()),
+    ("No doubt, it does.", YES),
+    ("No problem! Yes, it's there.", YES),
+    ("Certainly not.", NO),
+    ("Absolutely not.", NO),
+    ("Probably not.", NO),
+    ("Not at all.", NO),
+    ("I'm afraid not.", NO),
+    ("Nothing like that is in the passages.", NO),
+    ("The record is missing.", NO),
+    ("It appears not to be in the context.", NO),
+    ("I was unable to find it.", NO),
+    ("The passages mention it.", YES),
+    ("I can see it in the context.", YES),
+    ("It's there.", YES),
+    ("y", YES),
+    ("n", NO),
+    ("N/A", set()),
+    ("I'm unable to help with that.", set()),
     ("I am unable to say yes or no", set()),
 )
 
