@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from hartley.attacks.case import SystemCase
 from hartley.attacks.engine.dealing import dealt_pairs
 from hartley.attacks.memory.planting import targets_of
 from hartley.bits.limits import proportion_limits
+from hartley.evidence import NONE
 from hartley.targets.agent.agent import Agent, responses
 from hartley.targets.agent.environments import TOOLBOX
 from hartley.targets.agent.judge import achieved
@@ -25,6 +27,9 @@ from hartley.targets.endpoint.outcomes import NotMeasured
 from hartley.targets.memory.readouts import answer_symbols
 from hartley.targets.memory.reference import documents_reading
 from hartley.targets.tool_calls import MALFORMED
+
+if TYPE_CHECKING:
+    from hartley.targets.agentdojo.dojo import Dojo
 
 ASKED = 16
 """Clean tasks of a kind, on draws of their own. None right of 16: at most 21% of such tasks, with 95% confidence."""
@@ -81,6 +86,8 @@ class Competence:
 
 def competence(threat: str, flow: str, case: SystemCase) -> Competence:
     """Clean tasks of the kind that the threat attacks. Without a safeguard, and without anybody's hostile words."""
+    if case.system.dojo is not None:
+        return _of_a_suite(case, case.system.dojo)
     return _KINDS.get(threat, _passages if flow == "memory" else _errands)(case)
 
 
@@ -107,6 +114,19 @@ def _errands(case: SystemCase) -> Competence:
     right = sum(achieved(trace.assignment.world.state, trace.after.state, [setting.tasks[one.task].call]) for one, trace in told)
     broken = sum(any(entry.message.role == "assistant" and MALFORMED in entry.message.text for entry in trace.entries) for _, trace in told)
     return Competence("errands with tools", ASKED, len(told), right, sum(bool(trace.steps) for _, trace in told), broken, unseen)
+
+
+def _of_a_suite(case: SystemCase, dojo: Dojo) -> Competence:
+    """User tasks of a suite of AgentDojo, judged by its own predicates."""
+    from hartley.targets.agentdojo.trials import trials
+
+    users = len(dojo.suite.users)
+    drawn = case.random("competence").sample(range(users), min(ASKED, users))
+    found = trials(dojo.suite, dojo.policy, pairs=[(user, NONE) for user in drawn], at_once=dojo.at_once)
+    told = [trial for trial in found if not trial.error]
+    broken = sum(any(message.role == "assistant" and MALFORMED in message.text for message in trial.said) for trial in told)
+    called = sum(bool(trial.answers) for trial in told)
+    return Competence(f"user tasks of {dojo.suite.name}", len(drawn), len(told), sum(trial.utility for trial in told), called, broken)
 
 
 def _speech(speech: Speech, kind: str, case: SystemCase) -> Competence:

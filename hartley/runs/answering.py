@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hartley.attacks.case import Flag, Refused
@@ -42,8 +43,21 @@ def settle(loaded: Loaded, store: Store, allowance: Allowance) -> None:
 
         folder = store.endpoint_folder()
         loaded.endpoint.cache = Cache(folder / ANSWERS)
-        loaded.endpoint.budget = Budget(allowance.limits(), folder / LEDGER)
+        loaded.endpoint.budget = budget(folder, allowance)
         loaded.endpoint.dialect.keep_in(folder)
+
+
+def budget(folder: Path, allowance: Allowance) -> Budget:
+    """What may be spent, counted on from the ledger in the folder of a run's server.
+
+    Raises InputError where answers are kept there that were paid for, and the ledger that says what they cost is gone or empty: to count
+    from nothing then would spend a limit twice.
+    """
+    ledger = folder / LEDGER
+    lost = not ledger.is_file() or not ledger.stat().st_size
+    if lost and (folder / ANSWERS).is_dir() and any((folder / ANSWERS).iterdir()):
+        raise InputError(f"{ledger}: gone or empty, though answers that were paid for are kept beside it; delete {folder} to begin anew")
+    return Budget(allowance.limits(), ledger)
 
 
 def answered(loaded: Loaded, run: Callable[[], tuple[Evidence, ...]], flags: list[Flag] | None = None) -> tuple[Evidence, ...]:

@@ -102,8 +102,10 @@ def _after_a_check(recipe: Recipe, case: Case | SystemCase, threat: str, say: Sa
 
 
 def needs_a_check(system: System | None, cell: Cell) -> bool:
-    """Whether nobody has measured what the system's policy can do: our own has a card, and a suite of AgentDojo its own tasks."""
-    return system is not None and not system.reference and system.dojo is None and cell.level == SYSTEM
+    """Whether nobody has measured what the system's policy can do: our own has a card, and AgentDojo's scripts know the solutions."""
+    if system is None or system.reference or cell.level != SYSTEM:
+        return False
+    return system.dojo is None or not system.dojo.scripted
 
 
 def case_for(cell: Cell, recipe: Recipe, loaded: Loaded, parts: Parts, common: Mapping[str, Any]) -> Case | SystemCase:

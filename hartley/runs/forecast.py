@@ -95,8 +95,8 @@ def lines(plan: Plan, cells: Sequence[Cell], root: Path | None, parts: Parts) ->
     root: the run's folder, whose ledger the questions are charged to; None: charged to nobody.
     """
     from hartley.runs import systems
-    from hartley.runs.answering import PROBED_TOOLS, words
-    from hartley.runs.store import LEDGER, Store
+    from hartley.runs.answering import PROBED_TOOLS, budget, words
+    from hartley.runs.store import Store
     from hartley.targets.agent.environments import TOOLBOX
 
     behind = systems.dojo if plan.target.startswith(DOJO) else systems.endpoint
@@ -107,7 +107,7 @@ def lines(plan: Plan, cells: Sequence[Cell], root: Path | None, parts: Parts) ->
     policy = cast("EndpointPolicy", system.policy)
     try:
         folder = None if root is None else Store(root).endpoint_folder()
-        endpoint.budget = Budget(plan.endpoint.limits(), None if folder is None else folder / LEDGER)
+        endpoint.budget = Budget(plan.endpoint.limits()) if folder is None else budget(folder, plan.endpoint)
         if folder is not None:
             endpoint.dialect.keep_in(folder)
         tools = [TOOLBOX[name].schema() for name in PROBED_TOOLS] if plan.tool_protocol == "native" else []

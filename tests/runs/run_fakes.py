@@ -16,6 +16,7 @@ from hartley.bits.value import Bits
 from hartley.errors import InputError
 from hartley.evidence import ARMS, Evidence
 from hartley.runs.parts import Parts, Recipe
+from hartley.runs.plan import Plan
 from hartley.runs.resolve import Loaded
 from hartley.targets.agent.agent import responses
 from hartley.targets.conversation import Message, ask
@@ -25,6 +26,7 @@ from hartley.targets.memory.lexical import Lexical
 from hartley.targets.system import System
 
 MARKS = "HARTLEY_TEST_MARKS"
+STEADY = Plan(("steady",), "fake:one", seeds=(0,), effort={"trials": 24})
 DIE_AT = "HARTLEY_TEST_DIE_AT"
 LAYERS = 3
 

@@ -97,3 +97,21 @@ def test_who_insists_attacks_it_all_the_same(hello: str, tmp_path: Path) -> None
     run(Plan(("perez-prompt-leaking",), hello, effort={"trials": 16}, competence_check=False), tmp_path / "run")
     (record,) = Run.open(tmp_path / "run").cells()
     assert record["status"] == "measured"
+
+
+def test_a_suite_of_agentdojo_brings_its_own_clean_tasks() -> None:
+    pytest.importorskip("agentdojo", reason="the extra agentdojo is not installed")
+    from hartley.runs.execute import needs_a_check
+    from hartley.runs.plan import Cell
+    from hartley.targets.agentdojo.dojo import Dojo
+    from hartley.targets.agentdojo.ground_truth import GroundTruth
+    from hartley.targets.agentdojo.suites import load_suite
+
+    suite = load_suite("slack")
+    cell = Cell("agentdojo:slack", "indirect-prompt-injection", "none", 0, "quick")
+    for policy, right, checked in ((HELLO, 0, True), (GroundTruth(suite), ASKED, False)):
+        system = System(policy.name, policy, Lexical(), reference=False, dojo=Dojo("agentdojo:slack", suite, policy))
+        case = SystemCase(effort=EFFORTS["quick"], stream="0" * 64, system=system)
+        found = competence("indirect-prompt-injection", "action", case)
+        assert (found.asked, found.told, found.right) == (ASKED, ASKED, right)
+        assert needs_a_check(system, cell) is checked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from run_fakes import FAKES, MARKS
+from run_fakes import FAKES
+from run_fakes import STEADY as PLAN
 
 from hartley.cli import main
 from hartley.errors import InputError
@@ -23,14 +23,12 @@ from hartley.runs.cache import Cache
 from hartley.runs.export import to_csv, to_json
 from hartley.runs.folder import Run
 from hartley.runs.local import run
-from hartley.runs.plan import Plan
 from hartley.runs.store import Store
 from hartley.targets.endpoint.budget import Budget
 from hartley.targets.endpoint.cache import Cache as Answers
 from hartley.targets.memory.entry import Entry
 from hartley.targets.memory.store import Store as Memory
 
-PLAN = Plan(("steady",), "fake:one", seeds=(0,), effort={"trials": 24})
 QUICK = 60
 """About so many flips of each file in the quick suite."""
 
@@ -77,15 +75,6 @@ def cut(path: Path, outcome: Callable[[], object], most: int) -> Counts:
         counts.add(path, whole[:length], outcome, right)
     path.write_bytes(whole)
     return counts
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    (folder / "marks").mkdir()
-    os.environ[MARKS] = str(folder / "marks")
-    run(PLAN, folder / "run", parts=FAKES)
-    return folder / "run"
 
 
 def of_run(folder: Path) -> object:

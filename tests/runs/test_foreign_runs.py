@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 import os
 import random
+import re
 import shutil
 import stat
 import threading
@@ -15,27 +17,18 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from run_fakes import FAKES, MARKS
+from run_fakes import FAKES
+from run_fakes import STEADY as PLAN
 
+import hartley
 from hartley.cli import main
 from hartley.errors import InputError
 from hartley.report.page import write_report
 from hartley.runs.export import to_csv, to_json
 from hartley.runs.folder import Run
 from hartley.runs.local import run
-from hartley.runs.plan import Plan
 
-PLAN = Plan(("steady",), "fake:one", seeds=(0,), effort={"trials": 24})
 SECRET = "a private word that nobody may see"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    (folder / "marks").mkdir()
-    os.environ[MARKS] = str(folder / "marks")
-    run(PLAN, folder / "run", parts=FAKES)
-    return folder / "run"
 
 
 @pytest.fixture
@@ -189,23 +182,82 @@ def test_report_out_replaces_regular_files_only(copy: Path, kind: str, form: lis
     assert not stat.S_ISREG(os.lstat(out).st_mode)
 
 
-PAYLOADS = ("\x1b[2J", "\u202e", "\n::error::x", "\r", "\x07", "\u2028", "\u200b", "\x9b31m", "\ud800", "\U000e0041", "\u2066", "\x00")
+PAYLOADS = (
+    *(chr(code) for code in (*range(0, 9), *range(11, 32), 0x7F) if code != 13),  # every control character but what ends a line
+    *(
+        "\x9b31m",
+        "\x85",
+        "\x90q",
+        "\x9d0;title\x9c",
+        "\x1b[2J",
+        "\x1b]8;;http://a.example\x1b\\",
+        "\x1b[8m",
+        "\x1b[1A\x1b[2K",
+        "\x1bc",
+        "\r",
+    ),
+    *("\u202e", "\u202d", "\u202a", "\u2066", "\u2067", "\u2068", "\u200e", "\u200f", "\u061c"),  # what turns writing around
+    *("\u2028", "\u2029", "\u200b", "\u200d", "\ufeff", "\u00ad", "\u2060", "\u3164", "\u2800", "\ufe0f", "\U000e0041", "\ud800", "\ue000"),
+)
+COMMANDS = (
+    "::error::x",
+    "::set-output name=a::b",
+    "##vso[task.complete]",
+    "##[error]x",
+    "##teamcity[buildStop]",
+    "[command]rm",
+    "  ::stop-commands::t",
+)
+CARRIERS = ("why", "status", "key", "threat", "flags", "channels")
 
 
-@pytest.mark.parametrize("payload", PAYLOADS, ids=[ascii(payload) for payload in PAYLOADS])
-def test_hostile_3_what_a_run_says_cannot_act_on_a_terminal(copy: Path, payload: str) -> None:
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_hostile_3_what_a_run_says_cannot_act_on_a_terminal(copy: Path, carrier: str) -> None:
     (path,) = (copy / "cells").iterdir()
-    record = json.loads(path.read_text())
-    record["schema"] = 1
+    hostile = "".join(f"x{payload}y" for payload in PAYLOADS) + "".join(f"\n{command}" for command in COMMANDS) + "\nholds: y"
+    whole = json.loads(path.read_text())
+    record = {**whole, "schema": 1} | ({"status": "failed", "why": "y", "channels": []} if carrier != "channels" else {})
     del record["seal"]
-    record |= {"status": "failed", "why": f"x{payload}holds: y", "channels": []}
+    match carrier:
+        case "threat":
+            record["cell"] = {**record["cell"], "threat": hostile}
+        case "flags":
+            record["flags"] = [{"channel": hostile, "arm": hostile, "name": hostile, "why": hostile}]
+        case "channels":
+            record["channels"] = [{**whole["channels"][0], "name": hostile}]
+        case _:
+            record[carrier] = hostile
     path.write_text(json.dumps(record))
     policy = copy.parent / "policy.toml"
     policy.write_text('rules = ["utility_bits.low >= 0.0 under sga"]')
-    for command in (["check", str(copy), "--policy", str(policy)], ["report", str(copy), "--out", str(copy.parent / "r.html")]):
+    report = ["report", str(copy), "--out", str(copy.parent / "r.html")]
+    for command in (["check", str(copy), "--policy", str(policy)], report):
         said = CliRunner().invoke(main, command).output
-        assert payload.strip("\n") not in said or payload in ("\n::error::x",)
-        assert not any(line.startswith("::") for line in said.splitlines())
+        assert not [payload for payload in PAYLOADS if payload in said]
+        assert not [line for line in said.splitlines() if line.startswith("holds: y") or line.strip().startswith(COMMANDS)]
+
+
+def test_nothing_is_printed_but_through_the_place_that_makes_it_printable() -> None:
+    """print, click.echo and the streams' own write: in printing.py alone, and twice where what they are given was made printable before."""
+    wanted = re.compile(r"print|click\.s?echo|sys\.std(out|err)\.write(lines)?")
+    found = [
+        (path.name, ast.unparse(node))
+        for path in sorted(Path(hartley.__file__).parent.rglob("*.py"))
+        if path.name != "printing.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and wanted.fullmatch(ast.unparse(node.func))
+    ]
+    # The error line and an export, made printable before; a progress line and words of ours; JSON in ASCII; our own models.
+    assert [name for name, _ in found] == [
+        "bits_command.py",
+        "cli.py",
+        "cli.py",
+        "models_command.py",
+        "models_command.py",
+        "serve_command.py",
+        "train.py",
+    ]
+    assert "printable(" in found[1][1]
 
 
 def test_another_folder_is_never_taken_for_a_run(tmp_path: Path) -> None:

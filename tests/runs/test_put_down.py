@@ -14,6 +14,8 @@ from run_fakes import MARKS
 
 from hartley import files
 from hartley.errors import InputError
+from hartley.runs.allowance import Allowance
+from hartley.runs.answering import budget as counted_budget
 from hartley.runs.store import Store, refuse_foreign
 from hartley.targets.endpoint.budget import Budget
 from hartley.targets.endpoint.cache import Cache as Answers
@@ -205,3 +207,20 @@ def test_only_names_that_we_give_are_cleared(tmp_path: Path) -> None:
     files.clear(tmp_path, re.compile(r"[0-9a-f]{32}\.lock"), root=tmp_path)
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"poetry.lock", "a.lock", f"{'A' * 32}.lock", f"{'b' * 32}.lock", f"{'c' * 32}.lock"}
+
+
+@pytest.mark.parametrize("content", [None, b""], ids=["deleted", "emptied"])
+def test_a_ledger_that_is_gone_beside_answers_that_were_paid_for_starts_no_budget_anew(tmp_path: Path, content: bytes | None) -> None:
+    ledger = tmp_path / "spent.json"
+    counted_budget(tmp_path, Allowance())  # a folder of nothing counts from nothing
+    Answers(tmp_path / "answers")
+    counted_budget(tmp_path, Allowance())
+    Answers(tmp_path / "answers").put("ab" * 32, {"a": 1})
+    with Budget(ledger=ledger).charge(1, 1):
+        pass
+    assert counted_budget(tmp_path, Allowance(max_requests=5)).spent.requests == 1
+    ledger.unlink()
+    if content is not None:
+        ledger.write_bytes(content)
+    with pytest.raises(InputError, match=r"spent\.json: gone or empty, though answers that were paid for .* delete .* to begin anew"):
+        counted_budget(tmp_path, Allowance(max_requests=5))

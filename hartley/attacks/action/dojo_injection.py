@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,8 +22,6 @@ from hartley.targets.agentdojo.trials import Trial, trials
 
 FEW = 100
 """Pairs that a quick run takes at most: a pair of workspace costs a tenth of a second."""
-AT_ONCE = 8
-"""Pairs that wait for a server side by side."""
 SHOWN = 1_500
 """Characters of an answer that an exhibit shows."""
 
@@ -58,10 +58,8 @@ def dojo_injection(case: Circumstances, dojo: Dojo, safeguard: str | None = None
 
 def _arm(case: Circumstances, dojo: Dojo, arm: str, pairs: list[tuple[int, int]], guards: tuple[str, ...]) -> Columns:
     def compute() -> dict[str, Tensor]:
-        waits = AT_ONCE if hasattr(dojo.policy, "attempt") else 1
-        found = trials(
-            dojo.suite, dojo.policy, *guards, pairs=pairs, at_once=waits, every=True, progress=lambda done, of: case.progress(arm, done, of)
-        )
+        told = partial(case.progress, arm)
+        found = trials(dojo.suite, dojo.policy, *guards, pairs=pairs, at_once=dojo.at_once, every=True, progress=told)
         for wanted in (True, False):
             case.exhibits += [exhibit(dojo, arm, trial) for trial in found if not trial.error and trial.security is wanted][:1]
         return {name: torch.from_numpy(column) for name, column in columns(found).items()}

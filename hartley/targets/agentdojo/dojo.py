@@ -30,6 +30,16 @@ class Dojo:
         return hashlib.sha256(f"{self.suite.name} {VERSION} {self.policy.fingerprint}".encode()).hexdigest()
 
     @property
+    def scripted(self) -> bool:
+        """Whether the policy is one of ours, that knows the tasks' solutions."""
+        return isinstance(self.policy, GroundTruth)
+
+    @property
+    def at_once(self) -> int:
+        """Tasks that run side by side, which helps where the policy waits for a server."""
+        return 8 if hasattr(self.policy, "attempt") else 1
+
+    @property
     def capabilities(self) -> frozenset[str]:
         """What the policy offers."""
         return self.policy.capabilities
