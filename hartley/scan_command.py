@@ -20,18 +20,6 @@ if TYPE_CHECKING:
 
 ENDPOINT_CELL_SECONDS = 4 * 3600.0
 """A cell that waits for a server takes as long as the server does; its answers are kept, so that nothing is asked twice."""
-QUICKLY = {
-    **dict.fromkeys(("co-attack", "sga", "crossfire", "p2sql", "foot-in-the-door", "perez-goal-hijacking", "perez-prompt-leaking"), ()),
-    **dict.fromkeys(("agent-smith", "spill-the-beans", "anderson-rag-mia"), ()),
-    "adversarial-illusions": ("bit-reduction",),
-    "badclip": ("embedding-noise",),
-    "ko-vlm-mia": ("embedding-noise",),
-    "indirect-prompt-injection": ("tool-allow-list", "flow-control"),
-    "prompt-infection": ("quarantine",),
-    "poisonedrag": ("spotlighting", "retrieval-isolation"),
-}
-"""What the quick scan of the reference family measures under which defenses: one threat a flow, so that it ends in three minutes
-(a filter of training pairs trains six models). Naming threats, defenses or flows measures all pairs of them."""
 ESCAPING = "special-token-escaping"
 ALLOWED = ("max_requests", "max_tokens", "max_money", "concurrency", "timeout", "prices", "server_sampling")
 
@@ -196,8 +184,12 @@ def _from_options(options: dict[str, Any]) -> Plan:
     defenses = () if options["defenses"] == NO_DEFENSE else _names(options["defenses"]) or fitting
     quick = (options["budget"] or "quick") == "quick" and target == resolve.REFERENCE_TARGET
     shortened = quick and not (options["flows"] or options["threats"] or options["defenses"])
-    if shortened:
-        defenses = tuple(name for name in defenses if any(name in QUICKLY.get(threat, defenses) for threat in threats))
+    quickly: dict[str, tuple[str, ...]] = {}
+    if shortened:  # so that it ends in three minutes: each recipe says whether and under which defenses it is measured
+        recipes = {name: catalog.threat(name).recipe for name in threats}
+        quickly = {name: recipe.quick for name, recipe in recipes.items() if recipe and recipe.quick is not None}
+        threats = tuple(quickly)
+        defenses = tuple(name for name in defenses if any(name in met for met in quickly.values()))
     try:
         seeds = tuple(int(text) for text in _names(options["seeds"])) or (0,)
     except ValueError:
@@ -207,7 +199,7 @@ def _from_options(options: dict[str, Any]) -> Plan:
         target=target,
         data=data or resolve.REFERENCE_DATA,
         defenses=defenses,
-        only={threat: QUICKLY[threat] for threat in threats if threat in QUICKLY} if shortened else {},
+        only=quickly,
         seeds=seeds,
         budget=options["budget"] or "quick",
         tool_protocol=options["tool_protocol"] or "native",
@@ -231,8 +223,9 @@ def _threats(options: dict[str, Any], target: str, there: frozenset[str]) -> tup
     for flow in flows:
         if flow not in FLOWS:
             raise unknown("flow", flow, FLOWS)
-    ready = [row for row in catalog.threats() if row.implemented and row.flow in (flows or FLOWS)]
-    found = tuple(row.id for row in ready if row.level in there and (row.id in resolve.DOJO_THREATS or not target.startswith(resolve.DOJO)))
+    suite = target.startswith(resolve.DOJO)
+    ready = [row for row in catalog.threats() if row.recipe and row.flow in (flows or FLOWS) and (row.recipe.agentdojo or not suite)]
+    found = tuple(row.id for row in ready if row.level in there)
     if not found:
         what = f" of the flow{'s' if len(flows) > 1 else ''} {', '.join(flows)}" if flows else ""
         having = " and ".join(sorted({row.flow for row in catalog.threats() if row.implemented and row.level in there})) or "none"

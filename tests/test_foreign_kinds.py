@@ -30,7 +30,7 @@ from hartley.targets.memory.entry import Entry
 from hartley.targets.memory.store import Store as Memory
 
 PLAN = Plan(("sga",), seeds=(0, 1, 2), effort={"trials": 40})
-CONTEXT = Context("t", "d", {"trials": 10}, "code", versions(), "target", "data")
+CONTEXT = Context("t", "d", {"trials": 10}, {"": "code"}, versions(), "target", "data")
 POLICY = 'rules = ["utility_bits.low >= 0.0 under any"]'
 
 

@@ -52,7 +52,7 @@ SPECIAL = [
 ]  # fmt: skip
 TOOLS = [described(TOOLBOX[name].schema()) for name in ("pay", "grip", "balance")]
 PLAN = Plan(("sga", "crossfire"), defenses=("jpeg",), effort={"trials": 40}, only={"sga": ("jpeg",)})
-CONTEXT = Context("t", "d", {"trials": 10}, "code", versions(), "target", "data")
+CONTEXT = Context("t", "d", {"trials": 10}, {"": "code"}, versions(), "target", "data")
 
 
 def mutated(whole: bytes, draw: random.Random) -> bytes:

@@ -1,6 +1,6 @@
 """Builds the catalog from its CSV files, checking every cell and every reference from one file to another.
 
-Nothing is imported to find out what is implemented: a threat is, exactly when the file of its recipe exists.
+Nothing is imported to find out what is implemented: a threat is, exactly when there is a recipe, whose source says the rest.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from hartley.catalog.recipes import declared
 from hartley.catalog.records import Catalog, CrosswalkRow, DefenseRow, Link, Model, Threat
 from hartley.catalog.rows import Row, read
 from hartley.errors import InputError
@@ -31,7 +32,6 @@ MODALITIES = ("text", "image", "audio")
 KNOWLEDGE = ("white", "grey", "black")
 NEEDS = ("grad", "hidden", "logprob", "score", "text", "train")
 """The capabilities of hartley.targets.protocols, spelled again because that module imports torch; a test holds them equal."""
-FIDELITIES = ("faithful", "reduced", "analogue")
 GOALS = (
     *("Adversarial", "Jailbreak", "Transferability", "Latency", "Backdoor", "Data Poisoning", "Attack Efficiency"),
     *("Membership Inference", "Data Extraction", "Prompt Stealing", "Manipulated Behavior", "Prompt Leaking", "Goal Hijacking"),
@@ -99,24 +99,17 @@ def _threats(folder: Path, package: Path) -> dict[str, Threat]:
     if missing := [name for name in rows if name not in needs]:
         raise InputError(f"requirements.csv, column id: no row for {', '.join(missing)}; accepted: one row for each threat")
     claims = _beside(folder, "claims.csv", ("id", "claimed"), rows)
-    fidelity = _beside(folder, "fidelity.csv", ("id", "fidelity", "left_out"), rows)
     notes = _beside(folder, "notes.csv", ("id", "note"), rows)
     crosswalk = _crosswalk(folder, rows)
 
     threats = {}
     for name, row in rows.items():
-        implemented = (package / "attacks" / row.cells["flow"] / f"{name.replace('-', '_')}.py").is_file()
-        described = fidelity.get(name) if implemented else None
-        if implemented and described is None:
-            raise InputError(f"fidelity.csv, column id: no row for {name!r}, which has a recipe; accepted: one row for each recipe")
         threats[name] = Threat(
             sok_ref=row.natural("sok_ref"),
             **{column: row.text(column) for column in THREAT_COLUMNS if column != "sok_ref"},  # type: ignore[arg-type]  # cells are checked
             needs=frozenset(needs[name].some_of("needs", NEEDS)),
             claimed=claims[name].text("claimed") if name in claims else None,
-            implemented=implemented,
-            fidelity=described.one_of("fidelity", FIDELITIES) if described else None,
-            left_out=described.text("left_out") if described else None,
+            recipe=declared(package, row.cells["flow"], name),
             note=notes[name].text("note") if name in notes else None,
             crosswalk=tuple(entry for entry in crosswalk if _matching(entry.applies_to, {name: row})),
         )
@@ -145,8 +138,6 @@ def _beside(folder: Path, file: str, columns: tuple[str, ...], threats: Mapping[
             raise row.wrong("id", "the id of a threat in threats.csv")
         for column in columns:
             row.text(column)
-        if "fidelity" in columns:
-            row.one_of("fidelity", FIDELITIES)
     return rows
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from hartley.catalog.recipes import Declared
+
 Cell = Literal["yes", "partly", "no", "n/a"]
 """A cell of the taxonomy's table. yes: manipulated or exploited (full circle). partly: half circle. n/a: a dash."""
 
@@ -34,7 +36,7 @@ class Threat:
 
     The columns of the table keep their names and their words. `needs` is the least that the mechanism asks of the model
     it works on, the target itself or the surrogate that a plan names. `claimed` is the paper's result on the paper's
-    model, where it was checked; None: not checked. `fidelity` and `left_out` describe the recipe; None without one.
+    model, where it was checked; None: not checked. `recipe` is what the recipe declares; None without one.
     """
 
     id: str
@@ -67,11 +69,24 @@ class Threat:
     reference: str
     needs: frozenset[str]
     claimed: str | None
-    implemented: bool
-    fidelity: str | None
-    left_out: str | None
+    recipe: Declared | None
     note: str | None
     crosswalk: tuple[CrosswalkRow, ...]
+
+    @property
+    def implemented(self) -> bool:
+        """Whether there is a recipe."""
+        return self.recipe is not None
+
+    @property
+    def fidelity(self) -> str | None:
+        """How much of the paper's mechanism the recipe is; None without one."""
+        return None if self.recipe is None else self.recipe.fidelity
+
+    @property
+    def left_out(self) -> str | None:
+        """What the recipe leaves out; None without one."""
+        return None if self.recipe is None else self.recipe.left_out
 
     @property
     def status(self) -> str:

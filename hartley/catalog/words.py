@@ -14,8 +14,9 @@ GAP = "  "
 
 def as_json(record: Record) -> dict[str, object]:
     """All fields of a record as JSON values, with its status; sets come sorted."""
-    values: dict[str, object] = {field.name: getattr(record, field.name) for field in fields(record)}
+    values: dict[str, object] = {field.name: getattr(record, field.name) for field in fields(record) if field.name != "recipe"}
     if isinstance(record, Threat):
+        values |= {"implemented": record.implemented, "fidelity": record.fidelity, "left_out": record.left_out}
         values["needs"] = sorted(record.needs)
         values["crosswalk"] = [
             {

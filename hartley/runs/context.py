@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import hartley
 from hartley.errors import InputError
 from hartley.runs.levels import MODEL, SYSTEM
 
-PACKAGE = Path(hartley.__file__).parent
-SOURCES = ("attacks", "bits", "data", "defenses", "targets")
-SOURCE_FILES = (
-    "evidence.py",
-    *(f"runs/{name}.py" for name in ("answering", "cache", "execute", "media", "resolve", "systems", "worker")),
-)
-"""The sources whose text decides a result. Catalog, report and command line may change without a new measurement."""
 VERSIONS = ("hartley", "numpy", "torch", "transformers")
 
 
@@ -33,14 +23,15 @@ class Context:
     target, data   fingerprints of the model and of what it is measured on; system: of what the system-level threats run against.
     target_name, data_name, notes   for people; not part of a key.
     effort         the numbers behind the budget's name (trials, steps, ...).
-    code           sha256 over the package's own sources that decide results.
+    code           by threat and by defense, sha256 over the sources that decide its results (`hartley.runs.sources`); in runs of
+                   before, under "", one over all of the package.
     versions       of hartley, numpy, torch and transformers.
     """
 
     target: str
     data: str
     effort: Mapping[str, int]
-    code: str
+    code: Mapping[str, str]
     versions: Mapping[str, str]
     target_name: str = ""
     data_name: str = ""
@@ -55,12 +46,16 @@ class Context:
         model = {"target": self.target, "data": self.data}
         return {**model, "system": self.system} if self.system and level != MODEL else model
 
-    def decisive(self, level: str = "") -> dict[str, Any]:
-        """The part that goes into the key of a cell whose threat is of that level, as plain JSON."""
+    def code_for(self, *names: str) -> str | dict[str, str]:
+        """The code behind a threat's results, and a defense's."""
+        return self.code[""] if "" in self.code else {name: self.code[name] for name in names if name in self.code}
+
+    def decisive(self, level: str, *names: str) -> dict[str, Any]:
+        """The part that goes into the key of a cell of this threat and defense, the threat of that level, as plain JSON."""
         return {
             **self.measured(level),
             "effort": dict(self.effort),
-            "code": self.code,
+            "code": self.code_for(*names),
             "versions": dict(self.versions),
         }
 
@@ -71,7 +66,7 @@ class Context:
             "python": platform.python_version(),
             "platform": platform.platform(),
             "cores": os.cpu_count() or 1,
-            "code": self.code,
+            "code": self.code.get("", dict(self.code)),
             "effort": dict(self.effort),
             "target": {"name": self.target_name, "fingerprint": self.target},
             "data": {"name": self.data_name, "fingerprint": self.data},
@@ -87,7 +82,7 @@ class Context:
                 target=record["target"]["fingerprint"],
                 data=record["data"]["fingerprint"],
                 effort={str(name): int(number) for name, number in record["effort"].items()},
-                code=record["code"],
+                code={"": record["code"]} if isinstance(record["code"], str) else dict(record["code"]),
                 versions={name: record[name] for name in VERSIONS},
                 target_name=record["target"]["name"],
                 data_name=record["data"]["name"],
@@ -99,7 +94,8 @@ class Context:
         texts = (
             context.target,
             context.data,
-            context.code,
+            *context.code,
+            *context.code.values(),
             context.target_name,
             context.data_name,
             context.system,
@@ -120,16 +116,3 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[name] = "none"
     return found
-
-
-@lru_cache(maxsize=1)
-def code_fingerprint() -> str:
-    """sha256 over the text of every source that decides a result, with its path inside the package."""
-    files = [path for folder in SOURCES for path in (PACKAGE / folder).rglob("*.py")]
-    files += [PACKAGE / name for name in SOURCE_FILES if (PACKAGE / name).is_file()]
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        text = path.read_bytes()
-        digest.update(f"{path.relative_to(PACKAGE).as_posix()}\0{len(text)}\0".encode())
-        digest.update(text)
-    return digest.hexdigest()

@@ -13,6 +13,7 @@ import torch
 
 from hartley.attacks.case import EFFORTS, Case, Circumstances, Effort, Flag, Refused, SystemCase
 from hartley.attacks.competence import once
+from hartley.attacks.recipe import Recipe
 from hartley.bits.value import Bits
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.evidence import ARMS, Evidence
@@ -22,9 +23,9 @@ from hartley.runs.cache import Cache
 from hartley.runs.context import Context
 from hartley.runs.folder import SCHEMA, empty_result
 from hartley.runs.levels import SYSTEM
-from hartley.runs.parts import PARTS, Parts, Recipe
+from hartley.runs.parts import PARTS, Parts
 from hartley.runs.plan import EFFORT_FIELDS, NO_DEFENSE, Cell
-from hartley.runs.resolve import DOJO_THREATS, Loaded
+from hartley.runs.resolve import Loaded
 from hartley.runs.store import Store, slug
 from hartley.targets.system import System
 
@@ -77,10 +78,8 @@ def execute(
             "progress": progress,
         }
         case = case_for(cell, recipe, loaded, parts, common)
-        checked = checks_competence and needs_a_check(loaded.system, cell)
-        tables = answered(
-            loaded, partial(_after_a_check, recipe, case, cell.threat, say) if checked else partial(recipe.run, case), case.flags
-        )
+        checked = checks_competence and needs_a_check(loaded.system, recipe)
+        tables = answered(loaded, partial(_after_a_check, recipe, case, say) if checked else partial(recipe.run, case), case.flags)
     except Refused as refusal:
         result = empty_result(cell, key, "refused", one_line(refusal))
     else:
@@ -89,11 +88,11 @@ def execute(
     return result
 
 
-def _after_a_check(recipe: Recipe, case: Case | SystemCase, threat: str, say: Say) -> tuple[Evidence, ...]:
+def _after_a_check(recipe: Recipe, case: Case | SystemCase, say: Say) -> tuple[Evidence, ...]:
     """The recipe's tables. A policy that is not our own is first given clean tasks of the kind that the threat attacks: where it does
     none, no attack is paid for. Raises Silent then, and says what it found."""
-    assert isinstance(case, SystemCase)
-    found = once(case, threat)
+    assert isinstance(case, SystemCase) and recipe.clean_tasks is not None
+    found = once(case, recipe.clean_tasks)
     say(f"competence, {found.line}")
     if found.hopeless:
         raise Silent(found.verdict, answered=True)
@@ -101,9 +100,9 @@ def _after_a_check(recipe: Recipe, case: Case | SystemCase, threat: str, say: Sa
     return recipe.run(case)
 
 
-def needs_a_check(system: System | None, cell: Cell) -> bool:
+def needs_a_check(system: System | None, recipe: Recipe) -> bool:
     """Whether nobody has measured what the system's policy can do: our own has a card, and AgentDojo's scripts know the solutions."""
-    if system is None or system.reference or cell.level != SYSTEM:
+    if system is None or system.reference or recipe.clean_tasks is None:
         return False
     return system.dojo is None or not system.dojo.scripted
 
@@ -111,12 +110,12 @@ def needs_a_check(system: System | None, cell: Cell) -> bool:
 def case_for(cell: Cell, recipe: Recipe, loaded: Loaded, parts: Parts, common: Mapping[str, Any]) -> Case | SystemCase:
     """The case of the threat's own level. Raises Refused where the target has no such level or lacks what the threat needs."""
     defense = None if cell.defense == NO_DEFENSE else parts.defense(cell.defense)
-    if recipe.level == "system":
+    if recipe.level == SYSTEM:
         if loaded.system is None:
             raise Refused(f"{cell.threat} attacks an agent, a society or a memory; {cell.target} is a model alone")
         refuse_incapable(cell, recipe, loaded.system.name, loaded.system.capabilities)
-        if loaded.system.dojo is not None and cell.threat not in DOJO_THREATS:
-            raise Refused(f"{cell.threat} needs an environment of ours; a suite of AgentDojo takes {', '.join(DOJO_THREATS)}")
+        if loaded.system.dojo is not None and not recipe.agentdojo:
+            raise Refused(f"{cell.threat} needs an environment of ours, and {cell.target} is a suite of AgentDojo")
         if defense is not None and not isinstance(defense, Safeguard):
             raise Refused(f"{cell.defense} wraps a model, and {cell.threat} attacks the system around one")
         return SystemCase(system=loaded.system, safeguard=defense, **common)

@@ -35,6 +35,9 @@ STEPS, LEAST_STEPS, MOST_STEPS = 5.0, 3.0, 8.0
 """Requests that an agent with tools takes on a task: looking, reading, acting, its closing words, and what an injection adds."""
 GROWTH = 1.2
 """How much longer an agent's average request is than its first, since every step adds to the conversation."""
+OTHER_ANSWERS = 0.8, 1.4
+"""How many requests a scan takes beside its rehearsal, at least and at most: what a policy answers decides which wording is chosen, what
+is retrieved, and what need not be asked again. Ten scans of our agent behind a server took .86 to 1.30 times as many."""
 REHEARSED_TRIALS = 100
 REHEARSAL_SECONDS = 30.0
 DEFENDED_SHARE = 1.5
@@ -187,8 +190,8 @@ def _rehearsed(cell: Cell, system: System, effort: Mapping[str, int], cached: Ca
     try:
         recipe = parts.recipe(cell.threat)
         case = case_for(cell, recipe, Loaded(None, None, system=system), parts, common)
-        if check and isinstance(case, SystemCase) and needs_a_check(case.system, cell):
-            once(case, cell.threat)
+        if check and isinstance(case, SystemCase) and recipe.clean_tasks is not None and needs_a_check(case.system, recipe):
+            once(case, recipe.clean_tasks)
         recipe.run(case)
     except (Refused, InputError):
         return True  # it will be refused in the scan as well, and costs what was counted until then
@@ -223,10 +226,13 @@ def costs(endpoint: Endpoint, rehearsal: Rehearsal, seconds: float) -> Estimate:
     seen = endpoint.latencies()[-at_once:]  # the very first ones are those of a server that wakes up
     middle = max(statistics.median(seen), 1e-9)
     quick, slow = min(0.8, min(seen) / middle), max(1.25, max(seen) / middle)
-    least, most = min(rehearsal.least or rehearsal.requests, rehearsal.requests), max(rehearsal.most, rehearsal.requests)
+    fewer, more = OTHER_ANSWERS
+    least = math.ceil(fewer * min(rehearsal.least or rehearsal.requests, rehearsal.requests))
+    most = math.ceil(more * max(rehearsal.most, rehearsal.requests))
     times = math.ceil(least / at_once) * seconds * quick, math.ceil(most / at_once) * seconds * slow
-    steps = f" {LEAST_STEPS:g} to {MOST_STEPS:g} steps a task and" if least < most else ""
-    return replace(found, range=Range((least, most), times, f"by{steps} the quickest and slowest of {len(seen)} answers just now"))
+    steps = f"{LEAST_STEPS:g} to {MOST_STEPS:g} steps a task, " if rehearsal.least < rehearsal.most else ""
+    rests_on = f"by {steps}what other answers make of it, and the quickest and slowest of {len(seen)} answers just now"
+    return replace(found, range=Range((least, most), times, rests_on))
 
 
 def _beyond(allowance: Allowance, found: Estimate, budget: Budget) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hartley.errors import InputError
-from hartley.runs.context import Context, code_fingerprint, versions
+from hartley.runs.context import Context, versions
 from hartley.runs.crew import Hand, Task, dismiss, hire, interruptible
 from hartley.runs.events import Event, Kind, Watcher, unwatched
 from hartley.runs.folder import FINAL, NOT_MEASURED, Run, empty_result
@@ -114,13 +114,14 @@ class Scan:
 
     def loaded(self) -> Context:
         """Waits for the first worker that has its target, and gives what that decides."""
+        code = self.parts.code(self.plan)  # while the workers load
         while self.facts is None:
             self.turn()
         return Context(
             target=self.facts["target"]["fingerprint"],
             data=self.facts["data"]["fingerprint"],
             effort=self.facts["effort"],
-            code=code_fingerprint(),
+            code=code,
             versions=versions(),
             target_name=self.facts["target"]["name"],
             data_name=self.facts["data"]["name"],

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from hartley.bits.value import Bits
+from hartley.errors import InputError
 from hartley.evidence import Evidence
 from hartley.runs import resolve
 from hartley.runs.plan import Cell, Plan
@@ -16,25 +17,14 @@ from hartley.runs.resolve import Loaded, check_names
 from hartley.runs.rows import Catalog
 
 if TYPE_CHECKING:
+    from hartley.attacks.recipe import Recipe
     from hartley.defenses.model.defense import Defense
     from hartley.defenses.system.safeguard import Safeguard
 
 
-class Rate(Protocol):
-    """A success rate or accuracy with its interval, as `rates` of a recipe gives it."""
-
-    def to_json(self) -> dict[str, Any]: ...
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A threat made runnable: its function of a `Case` or, at the system level, a `SystemCase`; how its success is counted;
-    the capabilities it needs; and its level."""
-
-    run: Callable[[Any], tuple[Evidence, ...]]
-    rates: Callable[[Evidence], tuple[Rate, ...]]
-    needs: frozenset[str]
-    level: str = "model"
+def undated(_plan: Plan) -> dict[str, str]:
+    """Parts whose code never changes."""
+    return {}
 
 
 def free(_plan: Plan, _cells: Sequence[Cell], _root: Path | None) -> tuple[str, ...]:
@@ -51,6 +41,7 @@ class Parts:
     recipe     threat id to Recipe. defense: defense id to what the module calls DEFENSE.
     measures   a table to (arm, Bits) pairs.
     catalog    gives the catalog that plans are held against.
+    code       by each threat and defense of a plan, a hash of the sources that decide its results.
     forecast   what the plan's cells that are still to be measured will cost, in lines for people; none where nothing costs anything.
     """
 
@@ -61,6 +52,7 @@ class Parts:
     measures: Callable[[Evidence], tuple[tuple[str, Bits], ...]]
     catalog: Callable[[], Catalog]
     forecast: Callable[[Plan, Sequence[Cell], Path | None], tuple[str, ...]] = free
+    code: Callable[[Plan], Mapping[str, str]] = undated
 
 
 def load(plan: Plan, checked: bool) -> Loaded:
@@ -85,13 +77,14 @@ def catalog() -> Catalog:
 
 
 def recipe(threat_id: str) -> Recipe:
-    """The recipe in hartley/attacks/FLOW/ID.py. Raises InputError for an id that the catalog does not know."""
+    """The threat's recipe. Raises InputError for an id that the catalog does not know, and for a threat without one."""
     from hartley.catalog import threat
 
     row = threat(threat_id)
-    name = row.id.replace("-", "_")
-    module = importlib.import_module(f"hartley.attacks.{row.flow}.{name}")
-    return Recipe(getattr(module, name), module.rates, frozenset(row.needs), row.level)
+    if row.recipe is None:
+        raise InputError(f"threat {threat_id!r} has no recipe yet; `hartley list --status implemented` names those that have")
+    found: Recipe = importlib.import_module(row.recipe.module).RECIPE
+    return replace(found, needs=row.needs, level=row.level)
 
 
 def defense(defense_id: str) -> Defense | Safeguard:
@@ -99,7 +92,7 @@ def defense(defense_id: str) -> Defense | Safeguard:
     from hartley import catalog as package
 
     row = package.defense(defense_id)
-    module = importlib.import_module(f"hartley.defenses.{row.level}.{row.id.replace('-', '_')}")
+    module = importlib.import_module(_defense_module(row.level, row.id))
     found: Defense | Safeguard = module.DEFENSE
     return found
 
@@ -112,4 +105,18 @@ def measures(evidence: Evidence) -> tuple[tuple[str, Bits], ...]:
     return found
 
 
-PARTS = Parts(check_names, load, recipe, defense, measures, catalog, forecast)
+def _defense_module(level: str, defense_id: str) -> str:
+    return f"hartley.defenses.{level}.{defense_id.replace('-', '_')}"
+
+
+def code(plan: Plan) -> dict[str, str]:
+    """By threat and defense, the hash of the sources that decide its results."""
+    from hartley import catalog as package
+    from hartley.runs.sources import MEASURING, code_of
+
+    recipes = {name: package.threat(name).recipe for name in plan.threats}
+    threats = {name: code_of(*MEASURING, *((found.module,) if found else ())) for name, found in recipes.items()}
+    return threats | {name: code_of(_defense_module(package.defense(name).level, name)) for name in plan.defenses}
+
+
+PARTS = Parts(check_names, load, recipe, defense, measures, catalog, forecast, code)

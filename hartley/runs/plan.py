@@ -57,7 +57,9 @@ class Cell:
 
     def key(self, context: Context) -> str:
         """32 hexadecimal digits: a hash of everything that decides the result."""
-        return digest({"threat": self.threat, "defense": self.defense, "seed": self.seed, **context.decisive(self.level)})[:32]
+        return digest(
+            {"threat": self.threat, "defense": self.defense, "seed": self.seed, **context.decisive(self.level, self.threat, self.defense)}
+        )[:32]
 
     def stream(self, context: Context) -> str:
         """What seeds every draw: target, data, threat, seed and effort.
@@ -69,8 +71,8 @@ class Cell:
         return digest({"threat": self.threat, "seed": self.seed, **parts})
 
     def shelf(self, context: Context) -> str:
-        """The prefix of this cell's cache entries: the stream, the code and the versions."""
-        return digest({"stream": self.stream(context), "code": context.code, "versions": dict(context.versions)})
+        """The prefix of this cell's cache entries: the stream, the threat's code and the versions."""
+        return digest({"stream": self.stream(context), "code": context.code_for(self.threat), "versions": dict(context.versions)})
 
 
 @dataclass(frozen=True)

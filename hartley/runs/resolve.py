@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 REFERENCE_TARGET = "reference"
 REFERENCE_DATA = "reference"
 DOJO = "agentdojo:"
-DOJO_THREATS = ("indirect-prompt-injection",)
-"""What a suite of AgentDojo can be attacked with."""
 UNSEEN = "what a server does behind its name, nobody sees"
 POLICY_KINDS = frozenset({"llama"})
 """model_type in the config.json of folders that hold a policy, and no encoder."""

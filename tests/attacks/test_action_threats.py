@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from random import Random
 
 import numpy as np
@@ -34,6 +33,7 @@ from hartley.attacks.exhibit import BLOCKED, FATES
 from hartley.defenses.system import flow_control, retrieval_isolation
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.evidence import NONE, Evidence
+from hartley.runs.parts import recipe
 from hartley.targets import load
 from hartley.targets.agent.environments import TOOLBOX
 from hartley.targets.agent.judge import achieved, after
@@ -63,11 +63,10 @@ def system() -> System:
 
 def run(system: System, threat: str, safeguard: Safeguard | None = None) -> tuple[SystemCase, tuple[Evidence, ...]]:
     case = SystemCase(system=system, safeguard=safeguard, effort=TINY, stream=f"contract/{threat}")
-    name = threat.replace("-", "_")
-    module = importlib.import_module(f"hartley.attacks.action.{name}")
-    tables = getattr(module, name)(case)
+    found = recipe(threat)
+    tables = found.run(case)
     for table in tables:
-        assert module.rates(table), table.channel
+        assert found.rates(table), table.channel
     return case, tables
 
 

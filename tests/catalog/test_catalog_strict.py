@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from hartley.catalog.load import HERE, PACKAGE, load
+from hartley.catalog.recipes import Declared
+from hartley.catalog.records import Threat
 from hartley.errors import InputError
 
 
@@ -73,8 +75,6 @@ def test_a_faithful_copy_loads_equal(folder: Path) -> None:
         ("requirements.csv", "sga", "id", "sgb"),
         ("claims.csv", "carlini-aligned", "claimed", ""),
         ("claims.csv", "carlini-aligned", "id", "carlini"),
-        ("fidelity.csv", "sga", "fidelity", "exact"),
-        ("fidelity.csv", "sga", "left_out", ""),
         ("notes.csv", "badclip", "id", "goodclip"),
         ("crosswalk.csv", "transferability", "applies_to", "goal=Transfer"),
         ("crosswalk.csv", "transferability", "applies_to", "flow=prediction"),
@@ -129,13 +129,46 @@ def test_a_threat_without_needs_is_refused(folder: Path) -> None:
         load(folder)
 
 
-def test_a_recipe_without_fidelity_is_refused(folder: Path, tmp_path: Path) -> None:
-    package = tmp_path / "package"
+WHOLE = '''
+def vlattack(case):
+    """Claim: c. Does: d.
+    Left out: much, and
+    more: a part.
+    Bends: N.
+    """
+RECIPE = Recipe(vlattack, rates, fidelity="reduced", channels={}, quick=("jpeg",))
+'''
+
+
+def _with_a_recipe(folder: Path, package: Path, source: str) -> Threat:
     recipe = package / "attacks" / "prediction" / "vlattack.py"
     recipe.parent.mkdir(parents=True)
-    recipe.touch()
-    with pytest.raises(InputError, match=r"^fidelity.csv, column id: no row for 'vlattack', which has a recipe"):
-        load(folder, package)
+    recipe.write_text(source)
+    return load(folder, package).threats[0]
+
+
+def test_what_a_recipe_declares_is_read_from_its_source(folder: Path, tmp_path: Path) -> None:
+    row = _with_a_recipe(folder, tmp_path / "package", WHOLE)
+    assert row.recipe == Declared("package.attacks.prediction.vlattack", "reduced", "Much, and more: a part.", ("jpeg",))
+    assert (row.status, row.fidelity, row.left_out) == ("implemented", "reduced", "Much, and more: a part.")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        (WHOLE, "", "declares no recipe"),
+        ("RECIPE = ", "OTHER = ", "declares no recipe"),
+        ("vlattack, rates, ", "", "declares no recipe"),
+        ('"reduced"', '"exact"', "fidelity of its recipe is 'exact'; it takes faithful, reduced, analogue"),
+        ('fidelity="reduced", ', "", "fidelity of its recipe is None"),
+        ('"reduced"', "FIDELITY", "fidelity of its recipe is FIDELITY; it takes a literal"),
+        ('("jpeg",)', "QUICK", "quick of its recipe is QUICK; it takes a literal"),
+        ("Left out", "Without", "the docstring of vlattack does not say what is left out"),
+    ],
+)
+def test_a_recipe_that_does_not_say_what_it_is_is_refused(folder: Path, tmp_path: Path, before: str, after: str, why: str) -> None:
+    with pytest.raises(InputError, match=re.escape(f"vlattack.py: {why}")):
+        _with_a_recipe(folder, tmp_path / "package", WHOLE.replace(before, after))
 
 
 def test_without_recipes_nothing_is_implemented(folder: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from hartley.runs.store import sealed
 
 DEFENSES = ("bit-reduction", "jpeg", "alignment-filter", "embedding-noise")
 CONTEXT = Context(
-    target=hashlib.sha256(b"target").hexdigest(), data=hashlib.sha256(b"data").hexdigest(), effort={"trials": 400}, code="c" * 64,
+    target=hashlib.sha256(b"target").hexdigest(), data=hashlib.sha256(b"data").hexdigest(), effort={"trials": 400}, code={"": "c" * 64},
     versions={"hartley": "0.1.0", "numpy": "2.3.1", "torch": "2.13.0", "transformers": "5.23.0"},
     target_name="reference:encoder", data_name="reference", system="s" * 64,
 )  # fmt: skip

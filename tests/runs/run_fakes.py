@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from hartley.attacks.case import Case, Curve, Exhibit, Flag, Refused
+from hartley.attacks.recipe import Recipe
 from hartley.bits.value import Bits
 from hartley.errors import InputError
 from hartley.evidence import ARMS, Evidence
-from hartley.runs.parts import Parts, Recipe
+from hartley.runs.parts import Parts
 from hartley.runs.plan import Plan
 from hartley.runs.resolve import Loaded
 from hartley.targets.agent.agent import responses
@@ -271,8 +272,8 @@ def rates(evidence):
 
 def recipe(threat):
     if threat.startswith("asks"):
-        return Recipe(RECIPES[threat], rates, frozenset({"text"}), "system")
-    return Recipe(RECIPES[threat], rates, frozenset({"grad"} if threat == "white-box" else {"score"}))
+        return Recipe(RECIPES[threat], rates, "faithful", {}, needs=frozenset({"text"}), level="system")
+    return Recipe(RECIPES[threat], rates, "faithful", {}, needs=frozenset({"grad"} if threat == "white-box" else {"score"}))
 
 
 def defense(name):

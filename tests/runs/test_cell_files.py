@@ -68,7 +68,7 @@ def test_exhibits_with_half_of_a_pair_are_refused():
 
 @pytest.fixture
 def store(tmp_path):
-    return Store.prepare(tmp_path, Plan(("sga",)), Context("t", "d", {}, "c", versions()))
+    return Store.prepare(tmp_path, Plan(("sga",)), Context("t", "d", {}, {"": "c"}, versions()))
 
 
 def test_cache_gives_the_same_bits_and_random_state_whoever_comes_first(store):

@@ -10,11 +10,12 @@ import pytest
 
 from hartley import catalog
 from hartley.attacks.case import EFFORTS, SystemCase
-from hartley.attacks.competence import ASKED, Competence, competence
+from hartley.attacks.competence import ASKED, Competence
 from hartley.report.terminal import summary
 from hartley.runs import check
 from hartley.runs.folder import NOT_MEASURED, Run
 from hartley.runs.local import run
+from hartley.runs.parts import recipe
 from hartley.runs.plan import Plan
 from hartley.targets.conversation import Call, Conversation, Message
 from hartley.targets.endpoint.server import Server
@@ -46,10 +47,16 @@ def case_of(policy: Any) -> SystemCase:
     return SystemCase(effort=EFFORTS["quick"], stream="0" * 64, system=System(policy.name, policy, Lexical(), reference=False))
 
 
+def tried(threat: str, case: SystemCase) -> Competence:
+    tasks = recipe(threat).clean_tasks
+    assert tasks is not None
+    return tasks(case)
+
+
 @pytest.mark.parametrize("threat", THREATS)
 @pytest.mark.parametrize("policy", [HELLO, BROKEN, LOOKS], ids=lambda policy: policy.name)
 def test_who_does_no_task_is_found_out_and_told_how(policy: Says, threat: str) -> None:
-    found = competence(threat, catalog.threat(threat).flow, case_of(policy))
+    found = tried(threat, case_of(policy))
     assert (found.asked, found.told, found.right) == (ASKED, ASKED, 0) and found.hopeless
     assert found.verdict.startswith("this model cannot do the tasks")
     if threat == "indirect-prompt-injection":
@@ -102,16 +109,14 @@ def test_who_insists_attacks_it_all_the_same(hello: str, tmp_path: Path) -> None
 def test_a_suite_of_agentdojo_brings_its_own_clean_tasks() -> None:
     pytest.importorskip("agentdojo", reason="the extra agentdojo is not installed")
     from hartley.runs.execute import needs_a_check
-    from hartley.runs.plan import Cell
     from hartley.targets.agentdojo.dojo import Dojo
     from hartley.targets.agentdojo.ground_truth import GroundTruth
     from hartley.targets.agentdojo.suites import load_suite
 
     suite = load_suite("slack")
-    cell = Cell("agentdojo:slack", "indirect-prompt-injection", "none", 0, "quick")
     for policy, right, checked in ((HELLO, 0, True), (GroundTruth(suite), ASKED, False)):
         system = System(policy.name, policy, Lexical(), reference=False, dojo=Dojo("agentdojo:slack", suite, policy))
         case = SystemCase(effort=EFFORTS["quick"], stream="0" * 64, system=system)
-        found = competence("indirect-prompt-injection", "action", case)
+        found = tried("indirect-prompt-injection", case)
         assert (found.asked, found.told, found.right) == (ASKED, ASKED, right)
-        assert needs_a_check(system, cell) is checked
+        assert needs_a_check(system, recipe("indirect-prompt-injection")) is checked

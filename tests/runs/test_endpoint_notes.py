@@ -59,7 +59,12 @@ def cell(loopback: Loopback, row: Row, root: Path, **allowed: Any) -> dict[str, 
     plan = Plan(("asks",), target, effort={"trials": 6}, endpoint=Allowance(**{"timeout_seconds": 30.0, "concurrency": 1, **allowed}))
     loaded = run_fakes.load(plan, True)
     context = Context(
-        "", "", {"trials": 6, "steps": 1, "poison_pairs": 1, "members": 1, "epochs": 1}, "code", dict.fromkeys(VERSIONS, "1"), system="s"
+        "",
+        "",
+        {"trials": 6, "steps": 1, "poison_pairs": 1, "members": 1, "epochs": 1},
+        {"": "code"},
+        dict.fromkeys(VERSIONS, "1"),
+        system="s",
     )
     store = Store.prepare(root, plan, context)
     settle(loaded, store, plan.endpoint)
@@ -134,10 +139,10 @@ def test_an_estimate_gives_a_range_and_says_what_it_rests_on(loopback: Loopback,
     monkeypatch.setitem(run_fakes.RECIPES, "asks", calling)
     plan = Plan(("asks",), target, effort={"trials": 6}, endpoint=Allowance())
     (line,) = forecast.lines(plan, plan.cells(), None, FAKES)
-    # Four questions with tools, at 3, 5 and 8 steps each, and six without.
+    # Four questions with tools, at 3, 5 and 8 steps each, and six without: 18 to 38, and .8 to 1.4 of these.
     assert line.startswith("estimate: about 26 requests: about ")
-    assert "; between 18 requests in " in line and " and 38 in " in line
-    assert line.endswith("by 3 to 8 steps a task and the quickest and slowest of 4 answers just now")
+    assert "; between 15 requests in " in line and " and 54 in " in line
+    assert line.endswith("by 3 to 8 steps a task, what other answers make of it, and the quickest and slowest of 4 answers just now")
 
 
 def test_an_estimate_keeps_to_the_timeout_of_the_plan() -> None:

@@ -111,7 +111,7 @@ def in_this_process(asked: Plan, root: Path, pipe: Any = None) -> list[dict[str,
     """What a worker does with the plan's cells, without a process of its own."""
     loaded = run_fakes.load(asked, True)
     effort = {"trials": 6, "steps": 1, "poison_pairs": 1, "members": 1, "epochs": 1}
-    context = Context("", "", effort, "code", dict.fromkeys(VERSIONS, "1"), system="s")
+    context = Context("", "", effort, {"": "code"}, dict.fromkeys(VERSIONS, "1"), system="s")
     store = Store.prepare(root, asked, context)
     settle(loaded, store, asked.endpoint)
     orders = [{"root": str(root), "cell": cell.to_json(), "environment": context.environment()} for cell in asked.cells()]

@@ -13,10 +13,12 @@ from hartley.errors import InputError
 from hartley.runs import levels
 from hartley.runs.allowance import Allowance
 from hartley.runs.check import read_policy
-from hartley.runs.context import Context, code_fingerprint, versions
+from hartley.runs.context import Context, versions
 from hartley.runs.plan import BUDGETS, EFFORT_FIELDS, Cell, Plan
 
-CONTEXT = Context("t", "d", {"trials": 10}, "code", {"hartley": "1", "numpy": "2", "torch": "3", "transformers": "4"}, "target", "data")
+CONTEXT = Context(
+    "t", "d", {"trials": 10}, {"": "code"}, {"hartley": "1", "numpy": "2", "torch": "3", "transformers": "4"}, "target", "data"
+)
 CELL = Cell("reference:encoder", "sga", "jpeg", 0, "quick")
 
 
@@ -198,7 +200,7 @@ def test_each_level_has_its_own_key():
         {"target": "other"},
         {"data": "other"},
         {"effort": {"trials": 11}},
-        {"code": "other"},
+        {"code": {"": "other"}},
         *({"versions": {**CONTEXT.versions, name: "other"}} for name in CONTEXT.versions),
     ],
 )
@@ -225,7 +227,7 @@ def test_stream_leaves_out_the_defense_and_nothing_else_that_draws():
 
 def test_cache_is_not_shared_across_code_or_versions():
     assert CELL.shelf(CONTEXT) == dataclasses.replace(CELL, defense="none").shelf(CONTEXT)
-    assert CELL.shelf(CONTEXT) != CELL.shelf(dataclasses.replace(CONTEXT, code="other"))
+    assert CELL.shelf(CONTEXT) != CELL.shelf(dataclasses.replace(CONTEXT, code={"": "other"}))
     assert CELL.shelf(CONTEXT) != CELL.shelf(dataclasses.replace(CONTEXT, versions={"torch": "9"}))
 
 
@@ -240,20 +242,6 @@ def test_context_goes_through_the_environment():
 def test_damaged_environment_is_refused(change):
     with pytest.raises(InputError, match=r"environment\.json"):
         Context.from_environment({**CONTEXT.environment(), **change})
-
-
-def test_code_fingerprint_changes_with_the_code(tmp_path, monkeypatch):
-    (tmp_path / "attacks").mkdir()
-    source = tmp_path / "attacks" / "x.py"
-    source.write_text("one")
-    monkeypatch.setattr("hartley.runs.context.PACKAGE", tmp_path)
-    code_fingerprint.cache_clear()
-    first = code_fingerprint()
-    code_fingerprint.cache_clear()
-    source.write_text("two")
-    second = code_fingerprint()
-    code_fingerprint.cache_clear()
-    assert first != second
 
 
 def test_plans_and_readers_import_no_torch():

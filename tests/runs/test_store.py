@@ -16,7 +16,7 @@ from hartley.runs.plan import Plan
 from hartley.runs.store import Store, alone, canonical, inspect
 
 PLAN = Plan(("sga", "crossfire"), defenses=("jpeg",))
-CONTEXT = Context("t", "d", {"trials": 10}, "code", versions(), "target", "data")
+CONTEXT = Context("t", "d", {"trials": 10}, {"": "code"}, versions(), "target", "data")
 
 
 def evidence(channel="image"):

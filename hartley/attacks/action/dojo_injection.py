@@ -10,6 +10,7 @@ from torch import Tensor
 
 from hartley.attacks.action.transcripts import spans
 from hartley.attacks.case import Circumstances, Flag, Refused
+from hartley.attacks.competence import ASKED, Competence
 from hartley.attacks.engine.dealing import dealt_pairs
 from hartley.attacks.exhibit import BLOCKED, EXECUTED, INJECTED, Exhibit, Line, Span
 from hartley.bits.value import Bits
@@ -19,6 +20,7 @@ from hartley.targets.agentdojo.ground_truth import GroundTruth
 from hartley.targets.agentdojo.guards import GUARDS
 from hartley.targets.agentdojo.table import Columns, columns, table, which_tool_bits
 from hartley.targets.agentdojo.trials import Trial, trials
+from hartley.targets.tool_calls import MALFORMED
 
 FEW = 100
 """Pairs that a quick run takes at most: a pair of workspace costs a tenth of a second."""
@@ -106,3 +108,16 @@ def _goal_calls(dojo: Dojo, trial: Trial) -> list[tuple[str, str]]:
 
 def _first_line(payload: str) -> str:
     return next((line for line in payload.splitlines() if line.strip()), payload)
+
+
+def suite_tasks(case: Circumstances, dojo: Dojo) -> Competence:
+    """User tasks of a suite of AgentDojo, judged by its own predicates."""
+    from hartley.targets.agentdojo.trials import trials
+
+    users = len(dojo.suite.users)
+    drawn = case.random("competence").sample(range(users), min(ASKED, users))
+    found = trials(dojo.suite, dojo.policy, pairs=[(user, NONE) for user in drawn], at_once=dojo.at_once)
+    told = [trial for trial in found if not trial.error]
+    broken = sum(any(message.role == "assistant" and MALFORMED in message.text for message in trial.said) for trial in told)
+    called = sum(bool(trial.answers) for trial in told)
+    return Competence(f"user tasks of {dojo.suite.name}", len(drawn), len(told), sum(trial.utility for trial in told), called, broken)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from hartley.attacks.action.attack_set import INJECTIONS
-from hartley.attacks.action.dojo_injection import dojo_injection
+from hartley.attacks.action.dojo_injection import dojo_injection, suite_tasks
 from hartley.attacks.action.errands import beside_a_look, beside_a_question, draw_argument_setting, with_an_argument
-from hartley.attacks.action.injection import Channel, injection_channel, injection_rates, into_document
+from hartley.attacks.action.injection import Channel, clean_tasks, injection_channel, injection_rates, into_document
 from hartley.attacks.case import SystemCase
+from hartley.attacks.competence import Competence
+from hartley.attacks.recipe import Recipe
 from hartley.evidence import Evidence
 
-rates = injection_rates
 CHANNELS = (
     Channel("beside a question", beside_a_question, INJECTIONS, into_document),
     Channel("beside a look", beside_a_look, INJECTIONS, into_document),
@@ -28,3 +29,18 @@ def indirect_prompt_injection(case: SystemCase) -> tuple[Evidence, ...]:
     if case.system.dojo is not None:
         return dojo_injection(case, case.system.dojo, None if case.safeguard is None else case.safeguard.id)
     return tuple(injection_channel(case, channel) for channel in CHANNELS)
+
+
+def _tasks(case: SystemCase) -> Competence:
+    return clean_tasks(case) if case.system.dojo is None else suite_tasks(case, case.system.dojo)
+
+
+RECIPE = Recipe(
+    indirect_prompt_injection,
+    injection_rates,
+    fidelity="reduced",
+    channels={channel.name: "write" for channel in CHANNELS},
+    quick=("tool-allow-list", "flow-control"),
+    clean_tasks=_tasks,
+    agentdojo=True,
+)

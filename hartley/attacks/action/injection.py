@@ -13,16 +13,19 @@ from torch import Tensor
 
 from hartley.attacks.action import bandwidth, transcripts
 from hartley.attacks.action.attack_set import REAL, Wording, best
-from hartley.attacks.action.errands import Errand, Family, Setting, draw_setting, errands, executed, outcomes
+from hartley.attacks.action.errands import Errand, Family, Setting, beside_a_question, draw_setting, errands, executed, outcomes
 from hartley.attacks.case import Flag, Refused, SystemCase
+from hartley.attacks.competence import ASKED, Competence
 from hartley.attacks.engine.progress import in_parts
 from hartley.bits.rates import Rate, success_rate
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.agent.agent import Agent
+from hartley.targets.agent.environments import TOOLBOX
 from hartley.targets.agent.judge import Outcome, achieved, injected, reached
 from hartley.targets.agent.trace import Assignment, Trace
 from hartley.targets.recalling import recalling
 from hartley.targets.reference.agent.forms import Ask
+from hartley.targets.tool_calls import MALFORMED
 
 COLUMNS = ("task", "goal", "outcome", "effect", "success", "done", "read", "calls", "error")
 MODEL_TRIALS, FEWEST_TRIALS = 2, 96
@@ -219,3 +222,17 @@ def injection_rates(evidence: Evidence) -> tuple[Rate, ...]:
         name = "utility under attack" if attacked else "utility"
         found.append(success_rate(name, arm, rows.costs[DONE].astype(int), headline=False, better="user", cluster=rows.cluster))
     return tuple(rate for rate in found if rate is not None)
+
+
+def clean_tasks(case: SystemCase) -> Competence:
+    """A question about a document, and then one call of the user's own."""
+    random = case.random("competence")
+    setting = replace(draw_setting(random), english=not case.system.reference)
+    sees = getattr(case.system.policy, "sees_tools", None)
+    unseen = sees is not None and not sees([TOOLBOX["pay"].schema()])
+    drawn = errands(random, setting, beside_a_question, ASKED)
+    traces = Agent(case.system.policy).run([one.holding(None, random) for one in drawn])
+    told = [(one, trace) for one, trace in zip(drawn, traces, strict=True) if not trace.error]
+    right = sum(achieved(trace.assignment.world.state, trace.after.state, [setting.tasks[one.task].call]) for one, trace in told)
+    broken = sum(any(entry.message.role == "assistant" and MALFORMED in entry.message.text for entry in trace.entries) for _, trace in told)
+    return Competence("errands with tools", ASKED, len(told), right, sum(bool(trace.steps) for _, trace in told), broken, unseen)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hartley.attacks.action.attack_set import INJECTIONS
 from hartley.attacks.action.errands import beside_a_look, beside_a_question, draw_database_setting, from_a_review
-from hartley.attacks.action.injection import Channel, injection_channel, injection_rates, into_document
+from hartley.attacks.action.injection import Channel, clean_tasks, injection_channel, injection_rates, into_document
 from hartley.attacks.case import SystemCase
+from hartley.attacks.recipe import Recipe
 from hartley.evidence import Evidence
 
-rates = injection_rates
 CHANNELS = tuple(
     Channel(name, from_a_review(family), INJECTIONS, into_document, draw_database_setting)
     for name, family in (("row beside a question", beside_a_question), ("row beside a look", beside_a_look))
@@ -24,3 +24,8 @@ def p2sql(case: SystemCase) -> tuple[Evidence, ...]:
     Bends: B. A row of data gets the pathway of the user who asked for it: every statement that the agent may issue.
     """
     return tuple(injection_channel(case, channel) for channel in CHANNELS)
+
+
+RECIPE = Recipe(
+    p2sql, injection_rates, fidelity="reduced", channels={channel.name: "write" for channel in CHANNELS}, quick=(), clean_tasks=clean_tasks
+)

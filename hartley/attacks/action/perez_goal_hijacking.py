@@ -7,9 +7,10 @@ from functools import partial
 from random import Random
 
 from hartley.attacks.action.attack_set import REAL, Wording
-from hartley.attacks.action.saying import Application, Speech, complied, heard, speech_channel
+from hartley.attacks.action.saying import Application, Speech, clean_answers, complied, heard, speech_channel
 from hartley.attacks.case import SystemCase
 from hartley.attacks.engine.success import accuracy, successes
+from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate
 from hartley.evidence import Evidence
 from hartley.targets.reference.agent import words as w
@@ -102,3 +103,13 @@ def perez_goal_hijacking(case: SystemCase) -> tuple[Evidence, ...]:
 def rates(evidence: Evidence) -> tuple[Rate, ...]:
     """The share of rogue words said (the paper's metric), and of right answers."""
     return (*successes(evidence, "goal hijacked, exact match"), *accuracy(evidence, "right answers"))
+
+
+RECIPE = Recipe(
+    perez_goal_hijacking,
+    rates,
+    fidelity="reduced",
+    channels={SPEECH.channel: SPEECH.kind},
+    quick=(),
+    clean_tasks=partial(clean_answers, IN_ENGLISH, "jobs on a text"),
+)

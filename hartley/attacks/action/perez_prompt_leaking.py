@@ -8,9 +8,10 @@ from functools import partial
 from random import Random
 
 from hartley.attacks.action.attack_set import REAL, Wording
-from hartley.attacks.action.saying import Application, Speech, heard, speech_channel
+from hartley.attacks.action.saying import Application, Speech, clean_answers, heard, speech_channel
 from hartley.attacks.case import SystemCase
 from hartley.attacks.engine.success import successes
+from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate, success_rate
 from hartley.evidence import Evidence
 from hartley.targets.conversation import Conversation, Message
@@ -137,3 +138,13 @@ def rates(evidence: Evidence) -> tuple[Rate, ...]:
     rows = evidence.of("clean")
     served = success_rate("office told", "clean", (rows.outcome == rows.intent).astype(int), headline=False, better="user")
     return (*successes(evidence, "secret told"), *(() if served is None else (served,)))
+
+
+RECIPE = Recipe(
+    perez_prompt_leaking,
+    rates,
+    fidelity="reduced",
+    channels={"system prompt": "read", "system prompt by probabilities": "read"},
+    quick=(),
+    clean_tasks=partial(clean_answers, IN_ENGLISH, "questions to an assistant"),
+)

@@ -12,6 +12,7 @@ import numpy as np
 from hartley.attacks.action.attack_set import Wording, best
 from hartley.attacks.action.injection import FEWEST_PILOTS, FEWEST_TRIALS, MODEL_TRIALS, PILOTS
 from hartley.attacks.case import Flag, Refused, SystemCase
+from hartley.attacks.competence import ASKED, Competence
 from hartley.attacks.engine.dealing import dealt_pairs
 from hartley.attacks.engine.progress import in_parts
 from hartley.attacks.exhibit import Exhibit, Line, Span
@@ -190,3 +191,13 @@ def _exhibit(speech: Speech, arm: str, one: Application, user: str, said: str) -
     )
     symbol = speech.symbols[one.symbol] if hostile else None
     return Exhibit(speech.channel, arm, speech.intents[one.intent], symbol, said, said, transcript=lines)
+
+
+def clean_answers(speech: Speech, kind: str, case: SystemCase) -> Competence:
+    """What an ordinary user asks of the application."""
+    random = case.random("competence")
+    pairs = dealt_pairs(random, ASKED, len(speech.intents), len(speech.symbols))
+    drawn = [speech.draw(random, *pair) for pair in pairs]
+    said = responses(case.system.policy, [one.asked(one.user) for one in drawn], ())
+    told = [(one, message.text) for one, message in zip(drawn, said, strict=True) if isinstance(message, Message)]
+    return Competence(kind, ASKED, len(told), sum(speech.got(text) == one.intent for one, text in told))

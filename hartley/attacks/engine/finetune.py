@@ -16,7 +16,7 @@ SMALL = 10_000_000
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Training:
     """epochs over the pairs; batch pairs a step; rate: AdamW's learning rate, None: 1e-3 for a small encoder, 1e-5 else."""
 
     epochs: int
@@ -41,7 +41,7 @@ def finetune(
     target: Trainable,
     images: Tensor,
     captions: Sequence[str],
-    recipe: Recipe,
+    training: Training,
     generator: torch.Generator,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Trainable, tuple[float, ...]]:
@@ -56,16 +56,16 @@ def finetune(
     size = sum(parameter.numel() for parameter in parameters)
     for parameter in parameters:
         parameter.requires_grad_(True)
-    rate = recipe.rate if recipe.rate is not None else (1e-3 if size < SMALL else 1e-5)
-    optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=recipe.decay)
-    total = recipe.epochs * ((len(images) + recipe.batch - 1) // recipe.batch)
+    rate = training.rate if training.rate is not None else (1e-3 if size < SMALL else 1e-5)
+    optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=training.decay)
+    total = training.epochs * ((len(images) + training.batch - 1) // training.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rate, total_steps=max(2, total), pct_start=0.1)
     scale = torch.tensor(target.logit_scale)
     identity = {caption: index for index, caption in enumerate(dict.fromkeys(captions))}
     code = torch.tensor([identity[caption] for caption in captions])
     losses: list[float] = []
-    for _ in range(recipe.epochs):
-        for rows in torch.randperm(len(images), generator=generator).split(recipe.batch):
+    for _ in range(training.epochs):
+        for rows in torch.randperm(len(images), generator=generator).split(training.batch):
             image = student.embed_image(images[rows])
             text = student.embed_text([captions[row] for row in rows.tolist()])
             same = (code[rows][:, None] == code[rows][None, :]).to(image.dtype)

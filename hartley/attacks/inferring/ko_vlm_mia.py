@@ -12,11 +12,12 @@ from torch.nn import functional
 
 from hartley.attacks.case import Case, Refused
 from hartley.attacks.engine.arms import note
-from hartley.attacks.engine.finetune import Recipe, finetune, restore, weights
+from hartley.attacks.engine.finetune import Training, finetune, restore, weights
 from hartley.attacks.engine.membership import FEWEST_MEMBERS, Audience, guess, membership_rates, weakly_supervised
 from hartley.attacks.engine.readout import zero_shot
 from hartley.attacks.engine.reference import embed_images, embed_texts
 from hartley.attacks.engine.success import accuracy
+from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate
 from hartley.data.pairs import Pairs
 from hartley.evidence import ARMS, NONE, Evidence
@@ -157,10 +158,15 @@ def _victim(case: Case, target: Trainable, audience: Audience) -> Trainable:
 
     def compute() -> dict[str, Tensor]:
         student, losses = finetune(
-            target, chosen.images, chosen.captions, Recipe(EPOCHS), case.generator("finetune"),
+            target, chosen.images, chosen.captions, Training(EPOCHS), case.generator("finetune"),
             lambda done, total: case.progress("training on the members", done, total),
         )  # fmt: skip
         note(case, "similarity", "attacked", losses, (), "training loss (victim)")
         return weights(student)
 
     return restore(target, case.once("model/victim", compute))
+
+
+RECIPE = Recipe(
+    ko_vlm_mia, rates, fidelity="reduced", channels={**dict.fromkeys(SCORES, "read"), "service": "jam"}, quick=("embedding-noise",)
+)

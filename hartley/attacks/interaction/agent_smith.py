@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from hartley.attacks.case import Refused, SystemCase
 from hartley.attacks.interaction.albums import bounds, show
-from hartley.attacks.interaction.pictures import answered, asked, drawn_gallery, in_pairs, met, on_ring, tables
+from hartley.attacks.interaction.pictures import FARTHEST, answered, asked, drawn_gallery, in_pairs, met, on_ring, tables
 from hartley.attacks.interaction.sights import PLAIN, REFERENCE, plans
 from hartley.attacks.interaction.viewers import Eyes, Sight
+from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate, success_rate
 from hartley.evidence import Evidence
 
@@ -51,3 +52,12 @@ def rates(evidence: Evidence) -> tuple[Rate, ...]:
             right = (rows.outcome == rows.intent).astype(int)
             found.append(success_rate("right answer", arm, right, headline=False, better="user", cluster=rows.cluster))
     return tuple(rate for rate in found if rate is not None)
+
+
+RECIPE = Recipe(
+    agent_smith,
+    rates,
+    fidelity="reduced",
+    channels=dict.fromkeys(("answer", "edge", *(f"distance {hops}" for hops in range(1, FARTHEST + 1))), "write"),
+    quick=(),
+)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from hartley.attacks.action.injection import clean_tasks
 from hartley.attacks.case import SystemCase
-from hartley.attacks.interaction.infection import MODES, Cell, chosen_prompt, guarded, measured
+from hartley.attacks.interaction.infection import LENGTHS, MODES, Cell, chosen_prompt, guarded, measured
 from hartley.attacks.interaction.office import plain_office, reference_office
 from hartley.attacks.interaction.outbreak import show
 from hartley.attacks.interaction.relays import Relays
+from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate, success_rate
 from hartley.evidence import Evidence
 from hartley.targets.agent.agent import Agent
@@ -52,3 +54,14 @@ def rates(evidence: Evidence) -> tuple[Rate, ...]:
         told = (rows.outcome == rows.intent).astype(int)
         found.append(success_rate("message passed on", arm, told, headline=False, better="user", cluster=rows.cluster))
     return tuple(rate for rate in found if rate is not None)
+
+
+WHATS = ("edge", *(f"distance {hops}" for hops in range(1, max(LENGTHS.values()))))
+RECIPE = Recipe(
+    prompt_infection,
+    rates,
+    fidelity="reduced",
+    channels={mode.channel(what): "write" for mode in MODES for what in WHATS},
+    quick=("quarantine",),
+    clean_tasks=clean_tasks,
+)

@@ -16,11 +16,12 @@ from hartley.attacks.engine.arms import Inputs, note
 from hartley.attacks.engine.carrier import Patch
 from hartley.attacks.engine.dealing import dealt
 from hartley.attacks.engine.exhibits import Sides, keep
-from hartley.attacks.engine.finetune import Recipe, finetune, restore, weights
+from hartley.attacks.engine.finetune import Training, finetune, restore, weights
 from hartley.attacks.engine.readout import embed_delivered, table
 from hartley.attacks.engine.reference import embed_images, embed_texts
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.engine.trigger import optimize_patch
+from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate, success_rate
 from hartley.data.pairs import Pairs
 from hartley.defenses.model.defense import Kept, TrainingDefense
@@ -175,7 +176,7 @@ class _Backdoor:
             if defense is not None:
                 images, captions = self._filtered(defense, images, captions, name)
             student, losses = finetune(
-                self.target, images, captions, Recipe(case.effort.epochs, BATCH), self._generator("finetune"),
+                self.target, images, captions, Training(case.effort.epochs, BATCH), self._generator("finetune"),
                 lambda done, total: case.progress(f"training victim {self.victim + 1}, {name}", done, total),
             )  # fmt: skip
             note(case, "image", ARM_OF[name], losses, (), f"training loss ({name}), victim {self.victim + 1}")
@@ -243,3 +244,6 @@ def _read(case: Case, stage: _Backdoor, encoder: Encoder, trials: Pairs, shown: 
     return table(
         trials, arm, "image", fires, outcome, success, logits.max(dim=1).values / encoder.logit_scale, logits, embedding, costs, PLACES
     )
+
+
+RECIPE = Recipe(badclip, rates, fidelity="reduced", channels={"image": "write", "filter": "jam"}, quick=("embedding-noise",))

@@ -13,11 +13,13 @@ from hartley.attacks.case import Curve, SystemCase
 from hartley.attacks.engine.membership import membership_rates
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.exhibit import Exhibit
+from hartley.attacks.memory.planting import clean_tasks
 from hartley.attacks.memory.readers import Readers, Told, readers_of, told, told_once
 from hartley.attacks.memory.records import Record, Scoring, found, log_odds, records_of, worded
 from hartley.attacks.memory.service import CHANNEL as SERVICE
 from hartley.attacks.memory.service import service
 from hartley.attacks.memory.wordings import membership_questions
+from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.endpoint.outcomes import NotMeasured
@@ -190,3 +192,13 @@ def _exhibit(case: SystemCase, part: Evidence, arm: str, heard: Mapping[str, Tol
                 found=found(record.passages(question, arm)),
             )
         )
+
+
+RECIPE = Recipe(
+    anderson_rag_mia,
+    rates,
+    fidelity="reduced",
+    channels={**dict.fromkeys((ANSWER, LIKELIHOOD, LOOKUP), "read"), SERVICE: "jam"},
+    quick=(),
+    clean_tasks=clean_tasks,
+)

@@ -12,13 +12,16 @@ import torch
 from numpy.typing import NDArray
 
 from hartley.attacks.case import SystemCase
+from hartley.attacks.competence import ASKED, Competence
 from hartley.attacks.engine.dealing import dealt, evenly
 from hartley.attacks.exhibit import Found
 from hartley.attacks.memory.readers import K
+from hartley.targets.endpoint.outcomes import NotMeasured
 from hartley.targets.memory.corpus import Corpus, Question
 from hartley.targets.memory.entry import Entry
 from hartley.targets.memory.memory import Memory, Passage, Retriever
-from hartley.targets.memory.reference import CHOICES, reference_corpus, reference_memory
+from hartley.targets.memory.readouts import answer_symbols
+from hartley.targets.memory.reference import CHOICES, documents_reading, reference_corpus, reference_memory
 
 SOURCE = "web"
 """Where planted texts come from: a place that strangers can write to."""
@@ -101,3 +104,14 @@ def _asked(
         vectors = memory.query_embedder.embed_text(texts).cpu().numpy().astype(np.float32)
     for question, vector in zip(questions, vectors, strict=True):
         yield memory, question, vector, recall
+
+
+def clean_tasks(case: SystemCase) -> Competence:
+    """A question whose answer stands in what is retrieved."""
+    targets = targets_of(case, "competence", ASKED, ASKED)
+    answers = documents_reading(case.system)([one.question.text for one in targets], [one.retrieve(()).passages for one in targets])
+    told = [(one.question, text) for one, text in zip(targets, answers, strict=True) if not isinstance(text, NotMeasured)]
+    named = answer_symbols([text for _, text in told], [question.choices for question, _ in told])
+    return Competence(
+        "questions about passages", ASKED, len(told), sum(int(one) == asked.right for one, (asked, _) in zip(named, told, strict=True))
+    )

@@ -10,9 +10,10 @@ import torch
 from hartley.attacks.case import Curve, SystemCase
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.exhibit import Exhibit
-from hartley.attacks.memory.planting import Target, targets_of
+from hartley.attacks.memory.planting import Target, clean_tasks, targets_of
 from hartley.attacks.memory.readers import K, Readers, Told, readers_of, told, told_once
 from hartley.attacks.memory.wordings import Style, styles
+from hartley.attacks.recipe import Recipe
 from hartley.bits.clustered import ONE
 from hartley.bits.design import share_limits
 from hartley.bits.rates import Rate, success_rate
@@ -183,3 +184,13 @@ def _exhibit(
             )
             if exhibit not in case.exhibits:
                 case.exhibits.append(exhibit)
+
+
+RECIPE = Recipe(
+    poisonedrag,
+    rates,
+    fidelity="reduced",
+    channels={"1 text": "write", "3 texts": "write", "5 texts": "write"},
+    quick=("spotlighting", "retrieval-isolation"),
+    clean_tasks=clean_tasks,
+)

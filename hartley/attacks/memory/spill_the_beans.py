@@ -13,6 +13,7 @@ import torch
 from hartley.attacks.case import Curve, SystemCase
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.exhibit import Exhibit
+from hartley.attacks.memory.planting import clean_tasks
 from hartley.attacks.memory.readers import Readers, Told, readers_of, told, told_once
 from hartley.attacks.memory.records import found
 from hartley.attacks.memory.secrets import PASSWORDS, STRANGER, Archive, Secret, archives_of
@@ -20,6 +21,7 @@ from hartley.attacks.memory.secrets import PRIVATE as FOODS
 from hartley.attacks.memory.service import CHANNEL as SERVICE
 from hartley.attacks.memory.service import requests, service
 from hartley.attacks.memory.wordings import extraction_prompts
+from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate, success_rate
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.endpoint.outcomes import NotMeasured
@@ -235,3 +237,13 @@ def _exhibit(case: SystemCase, part: Evidence, arm: str, heard: Mapping[str, Tol
                 found=found(secret.passages(query, asked.reader)),
             )
         )
+
+
+RECIPE = Recipe(
+    spill_the_beans,
+    rates,
+    fidelity="reduced",
+    channels={**dict.fromkeys((SECRETS, PRIVATE, RESPECTED.format(SECRETS), RESPECTED.format(PRIVATE), RECORDS), "read"), SERVICE: "jam"},
+    quick=(),
+    clean_tasks=clean_tasks,
+)

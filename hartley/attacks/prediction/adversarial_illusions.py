@@ -14,6 +14,7 @@ from hartley.attacks.engine.optimizer import SignGradient, Square
 from hartley.attacks.engine.reference import embed_texts
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.engine.targeted import Channel, targeted_channel
+from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate, success_rate
 from hartley.data.pairs import Pairs
 from hartley.evidence import Evidence
@@ -73,3 +74,12 @@ def _black_beats_white(case: Case, white: Evidence, black: Evidence) -> None:
             if gradient is not None and queries is not None and queries.low > gradient.high:
                 why = f"queries alone succeed on {queries.low:.0%} or more, the gradient on {gradient.high:.0%} at most: it is masked"
                 case.flags.append(Flag("image", arm, "black box beats white box", why))
+
+
+RECIPE = Recipe(
+    adversarial_illusions,
+    rates,
+    fidelity="reduced",
+    channels={"image": "write", "image by queries": "write", "audio": "write"},
+    quick=("bit-reduction",),
+)

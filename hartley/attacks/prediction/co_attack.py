@@ -9,11 +9,12 @@ from hartley.attacks.engine.arms import check_applies, note
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf
 from hartley.attacks.engine.carrier import PIXELS
-from hartley.attacks.engine.joint import against, joint_channels, substitution
+from hartley.attacks.engine.joint import DIRECTIONS, against, joint_channels, substitution
 from hartley.attacks.engine.objective import diverge, weighted
 from hartley.attacks.engine.optimizer import SignGradient
 from hartley.attacks.engine.reference import embed_images, embed_texts
 from hartley.attacks.engine.success import accuracy, successes
+from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate
 from hartley.evidence import Evidence
 from hartley.targets.protocols import Encoder
@@ -53,3 +54,6 @@ def co_attack(case: Case) -> tuple[Evidence, ...]:
 def rates(evidence: Evidence) -> tuple[Rate, ...]:
     """The paper's metric: the share of trials right at rank 1 without the attack that it makes wrong; recall beside it."""
     return (*successes(evidence, "attack success on R@1"), *accuracy(evidence, "symbol right at rank 1"))
+
+
+RECIPE = Recipe(co_attack, rates, fidelity="reduced", channels=dict.fromkeys(DIRECTIONS, "jam"), quick=())

@@ -14,6 +14,7 @@ from hartley.attacks.engine.optimizer import SignGradient
 from hartley.attacks.engine.reference import rendering
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.engine.targeted import Channel, targeted_channel
+from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate
 from hartley.data.pairs import Pairs
 from hartley.evidence import Evidence
@@ -47,3 +48,6 @@ def crossfire(case: Case) -> tuple[Evidence, ...]:
 def rates(evidence: Evidence) -> tuple[Rate, ...]:
     """The paper's metric: the downstream task answers with the target; the user's accuracy beside it."""
     return (*successes(evidence, "downstream hits target"), *accuracy(evidence, "zero-shot accuracy"))
+
+
+RECIPE = Recipe(crossfire, rates, fidelity="reduced", channels={"image": "write"}, quick=())

@@ -10,12 +10,13 @@ from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf
 from hartley.attacks.engine.carrier import PIXELS
 from hartley.attacks.engine.expectation import Scales
-from hartley.attacks.engine.joint import against, caption_sets, joint_channels, substitution
+from hartley.attacks.engine.joint import DIRECTIONS, against, caption_sets, joint_channels, substitution
 from hartley.attacks.engine.objective import away, away_from_set
 from hartley.attacks.engine.optimizer import SignGradient
 from hartley.attacks.engine.reference import embed_images
 from hartley.attacks.engine.schedule import sequential
 from hartley.attacks.engine.success import accuracy, successes
+from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate
 from hartley.evidence import Evidence
 from hartley.targets.protocols import Encoder
@@ -89,3 +90,6 @@ def _regroup(texts: list[str], sets: list[tuple[str, ...]]) -> list[tuple[str, .
 def _place(caption: str, captions: tuple[str, ...]) -> int:
     """Where the trial's own caption stands in its set; a set always starts with captions that fit, so 0 fits when it is not there."""
     return captions.index(caption) if caption in captions else 0
+
+
+RECIPE = Recipe(sga, rates, fidelity="reduced", channels=dict.fromkeys(DIRECTIONS, "jam"), quick=())

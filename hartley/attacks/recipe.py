@@ -1,0 +1,41 @@
+"""Recipe: what a threat's module declares, once: how it runs, how its success is counted, and what others need to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hartley.attacks.competence import CleanTasks
+from hartley.bits.rates import Rate
+from hartley.evidence import Evidence
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A threat made runnable: `RECIPE` in hartley/attacks/FLOW/ID.py, or in another package as an entry point of the group
+    hartley.recipes, its name the threat's id.
+
+    run          a function of a `Case` or, at the system level, a `SystemCase`. Its docstring says what is claimed, what it does, what
+                 it leaves out ("Left out: ...") and what it bends; the catalog reads it there.
+    rates        how success is counted, from one channel's table.
+    fidelity     faithful, reduced or analogue: how much of the paper's mechanism this is.
+    channels     each channel that it may give, and its kind ("write", "read", "jam").
+    quick        the defenses that a quick scan of the reference family measures it under; None: the quick scan leaves it out.
+    clean_tasks  where the victim is a policy: tasks of the kind that are attacked, by which one that is not our own is tried first.
+    agentdojo    whether a suite of AgentDojo can be attacked with it.
+    needs, level   the capabilities that it needs of its target, and what it attacks, a model or the system around one: the runner
+                 fills them in from the threat's row of the table.
+
+    Read without running anything where it stands, so fidelity, quick and agentdojo are written as literals.
+    """
+
+    run: Callable[[Any], tuple[Evidence, ...]]
+    rates: Callable[[Evidence], tuple[Rate, ...]]
+    fidelity: str
+    channels: Mapping[str, str]
+    quick: tuple[str, ...] | None = None
+    clean_tasks: CleanTasks | None = None
+    agentdojo: bool = False
+    needs: frozenset[str] = frozenset()
+    level: str = "model"
