@@ -213,7 +213,7 @@ def _threats(options: dict[str, Any], target: str, there: frozenset[str]) -> tup
     """The threats that are named, or all that are implemented, of the flows that are named, and attack what the target has."""
     from hartley import catalog
     from hartley.catalog.load import FLOWS
-    from hartley.runs import resolve
+    from hartley.runs import levels, resolve
 
     named, flows = _names(options["threats"]), _names(options["flows"])
     if named and flows:
@@ -225,7 +225,10 @@ def _threats(options: dict[str, Any], target: str, there: frozenset[str]) -> tup
             raise unknown("flow", flow, FLOWS)
     suite = target.startswith(resolve.DOJO)
     ready = [row for row in catalog.threats() if row.recipe and row.flow in (flows or FLOWS) and (row.recipe.agentdojo or not suite)]
-    found = tuple(row.id for row in ready if row.level in there)
+    models = resolve.families(target)
+    found = tuple(
+        row.id for row in ready if row.level in there and (row.level == levels.SYSTEM or (row.recipe and models & set(row.recipe.families)))
+    )
     if not found:
         what = f" of the flow{'s' if len(flows) > 1 else ''} {', '.join(flows)}" if flows else ""
         having = " and ".join(sorted({row.flow for row in catalog.threats() if row.implemented and row.level in there})) or "none"

@@ -15,7 +15,6 @@ from torch import Tensor
 from hartley.attacks.exhibit import Exhibit
 from hartley.bits.value import Bits
 from hartley.data.pairs import Data
-from hartley.targets.protocols import Encoder
 from hartley.targets.system import System
 
 if TYPE_CHECKING:
@@ -147,11 +146,16 @@ class Circumstances:
 
 @dataclass(kw_only=True)
 class Case(Circumstances):
-    """One cell's circumstances at the model level: an encoder, data, perhaps a defense."""
+    """One cell's circumstances at the model level: a model, data, perhaps a defense.
 
-    target: Encoder
+    target    the first of the families that the recipe names which there is; an encoder where it names none.
+    members   by family, all of those that there are.
+    """
+
+    target: Any
     data: Data
     defense: Defense | None = None
+    members: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)

@@ -68,9 +68,13 @@ THREAT_COLUMNS = (
     *("target_encoder", "target_i_t2i", "target_i_t2t", "target_a2t", "reference"),
 )
 MODEL_COLUMNS = ("id", "name", "typical_task", "inputs", "outputs", "family", "nearest_loadable")
+WRAPS = ("encoder", "answerer", "generator", "recognizer", "listener", "policy", "reader")
+"""What a defense may stand around: a family of models, an agent's policy, or what reads a memory's passages."""
 STAGES = ("input", "training", "output", "action", "message", "retrieval")
 """Where a defense acts: on a model's input, training or output; on a system's calls, on what it is shown, on what a memory gives."""
-DEFENSE_COLUMNS = (*("id", "name", "level", "stage", "modalities", "axis", "differentiable", "stochastic", "mechanism", "reference"),)
+DEFENSE_COLUMNS = (
+    *("id", "name", "level", "stage", "modalities", "wraps", "axis", "differentiable", "stochastic", "mechanism", "reference"),
+)
 
 
 def load(folder: Path = HERE, package: Path = PACKAGE) -> Catalog:
@@ -183,6 +187,7 @@ def _defense(row: Row, package: Path) -> DefenseRow:
         level=level,
         stage=row.one_of("stage", STAGES),
         modalities=row.some_of("modalities", (*MODALITIES, "embedding", "pairs")),
+        wraps=row.some_of("wraps", WRAPS),
         axis=row.one_of("axis", ("S", "N", "B")),
         differentiable=row.flag("differentiable"),
         stochastic=row.flag("stochastic"),

@@ -26,6 +26,7 @@ class Declared:
     fidelity: str
     left_out: str
     quick: tuple[str, ...] | None = None
+    families: tuple[str, ...] = ("encoder",)
     agentdojo: bool = False
 
 
@@ -63,7 +64,7 @@ def _read(path: Path, module: str) -> Declared:
         raise InputError(f"{path}: declares no recipe; it takes {DECLARED}")
     given: dict[str, Any] = {}
     for keyword in calls[0].keywords:
-        if keyword.arg in ("fidelity", "quick", "agentdojo"):
+        if keyword.arg in ("fidelity", "quick", "families", "agentdojo"):
             try:
                 given[keyword.arg] = ast.literal_eval(keyword.value)
             except ValueError:

@@ -127,13 +127,15 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class DefenseRow:
-    """A defense: where it acts (`stage`), on which carriers, and on which of signal, noise and bandwidth (`axis`: S, N or B)."""
+    """A defense: where it acts (`stage`), on which carriers, what it stands around, and which of signal, noise and bandwidth it
+    changes (`axis`: S, N or B)."""
 
     id: str
     name: str
     level: str
     stage: str
     modalities: tuple[str, ...]
+    wraps: tuple[str, ...]
     axis: str
     differentiable: bool
     stochastic: bool

@@ -134,6 +134,7 @@ def _defense_facts(row: DefenseRow) -> list[tuple[str, str]]:
         ("level", row.level),
         ("stage", row.stage),
         ("acts on", ", ".join(row.modalities)),
+        ("wraps", ", ".join(row.wraps)),
         ("axis", f"{row.axis} ({axis})"),
         (
             "gradient",

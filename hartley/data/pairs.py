@@ -24,6 +24,8 @@ class Pairs:
     audio        (n, samples) float32 waveform in [-1, 1] that says the caption; None when there is none.
     content_words  words that carry a caption's meaning, which a text attack may neither replace nor bring in; empty:
                  not known, and attacks keep the words of label_names.
+    questions    n strings, what is asked about each picture or sound, answered by its label's name; empty: nothing is.
+    second_questions  the same, of a picture that is the second of two.
     """
 
     images: Tensor
@@ -38,6 +40,8 @@ class Pairs:
     concepts: Tensor
     audio: Tensor | None = None
     content_words: frozenset[str] = frozenset()
+    questions: tuple[str, ...] = ()
+    second_questions: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return int(self.images.shape[0])
@@ -54,6 +58,8 @@ class Pairs:
             labels=self.labels[rows],
             concepts=self.concepts[rows],
             audio=None if self.audio is None else self.audio[rows],
+            questions=tuple(self.questions[i] for i in chosen if self.questions),
+            second_questions=tuple(self.second_questions[i] for i in chosen if self.second_questions),
         )
 
 
@@ -75,4 +81,12 @@ class Data(Protocol):
 
         A finite source returns fewer when it has fewer and never repeats a picture within one draw.
         """
+        ...
+
+    def phrases(self, family: str) -> tuple[str, ...]:
+        """Sentences in words that a model of that family can say about this data's world, and never does by itself."""
+        ...
+
+    def follow_ups(self, family: str) -> tuple[str, ...]:
+        """Questions that may follow the first one; the last is never one that an attack is made with."""
         ...

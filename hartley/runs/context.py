@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
@@ -13,6 +13,7 @@ import hartley
 from hartley.errors import InputError
 from hartley.runs.levels import MODEL, SYSTEM
 
+ENCODER = ("encoder",)
 VERSIONS = ("hartley", "numpy", "torch", "transformers")
 
 
@@ -20,7 +21,8 @@ VERSIONS = ("hartley", "numpy", "torch", "transformers")
 class Context:
     """What decides a cell's result beside its own fields.
 
-    target, data   fingerprints of the model and of what it is measured on; system: of what the system-level threats run against.
+    target, data   fingerprints of the model and of what it is measured on; system: of what the system-level threats run against;
+                   members: by family, of the models beside the encoder that threats of the plan attack.
     target_name, data_name, notes   for people; not part of a key.
     effort         the numbers behind the budget's name (trials, steps, ...).
     code           by threat and by defense, sha256 over the sources that decide its results (`hartley.runs.sources`); in runs of
@@ -37,12 +39,16 @@ class Context:
     data_name: str = ""
     notes: tuple[str, ...] = ()
     system: str = ""
+    members: Mapping[str, str] = field(default_factory=dict)
 
-    def measured(self, level: str) -> dict[str, str]:
-        """The fingerprints of what a threat of that level is measured on: another agent changes no number of a model, nor the other
-        way round. A level that is not known takes all."""
+    def measured(self, level: str, families: tuple[str, ...] = ENCODER) -> dict[str, str]:
+        """The fingerprints of what a threat of that level, on models of these families, is measured on: another agent changes no number of
+        a model, nor the other way round. A level that is not known takes all."""
         if level == SYSTEM:
             return {"target": self.system, "data": ""}
+        if families != ENCODER:
+            held = {"encoder": self.target, **self.members}
+            return {"target": " ".join(f"{name} {held[name]}" for name in families if held.get(name)), "data": self.data}
         model = {"target": self.target, "data": self.data}
         return {**model, "system": self.system} if self.system and level != MODEL else model
 
@@ -50,10 +56,10 @@ class Context:
         """The code behind a threat's results, and a defense's."""
         return self.code[""] if "" in self.code else {name: self.code[name] for name in names if name in self.code}
 
-    def decisive(self, level: str, *names: str) -> dict[str, Any]:
+    def decisive(self, level: str, families: tuple[str, ...], *names: str) -> dict[str, Any]:
         """The part that goes into the key of a cell of this threat and defense, the threat of that level, as plain JSON."""
         return {
-            **self.measured(level),
+            **self.measured(level, families),
             "effort": dict(self.effort),
             "code": self.code_for(*names),
             "versions": dict(self.versions),
@@ -71,6 +77,7 @@ class Context:
             "target": {"name": self.target_name, "fingerprint": self.target},
             "data": {"name": self.data_name, "fingerprint": self.data},
             "system": {"fingerprint": self.system},
+            **({"members": dict(self.members)} if self.members else {}),
             "notes": list(self.notes),
         }
 
@@ -88,6 +95,7 @@ class Context:
                 data_name=record["data"]["name"],
                 notes=tuple(record.get("notes", ())),
                 system=record.get("system", {"fingerprint": ""})["fingerprint"],
+                members=dict(record.get("members", {})),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"environment.json: not an environment of a run ({type(error).__name__}: {error})") from None
@@ -99,6 +107,8 @@ class Context:
             context.target_name,
             context.data_name,
             context.system,
+            *context.members,
+            *context.members.values(),
             *context.versions.values(),
             *context.notes,
         )

@@ -22,7 +22,7 @@ from hartley.runs.answering import Silent, answered
 from hartley.runs.cache import Cache
 from hartley.runs.context import Context
 from hartley.runs.folder import SCHEMA, empty_result
-from hartley.runs.levels import SYSTEM
+from hartley.runs.levels import SYSTEM, either
 from hartley.runs.parts import PARTS, Parts
 from hartley.runs.plan import EFFORT_FIELDS, NO_DEFENSE, Cell
 from hartley.runs.resolve import Loaded
@@ -119,12 +119,15 @@ def case_for(cell: Cell, recipe: Recipe, loaded: Loaded, parts: Parts, common: M
         if defense is not None and not isinstance(defense, Safeguard):
             raise Refused(f"{cell.defense} wraps a model, and {cell.threat} attacks the system around one")
         return SystemCase(system=loaded.system, safeguard=defense, **common)
-    if loaded.target is None or loaded.data is None:
-        raise Refused(f"{cell.threat} attacks an encoder of pictures and text; {cell.target} has none")
-    refuse_incapable(cell, recipe, loaded.target.name, loaded.target.capabilities)
+    held = {**({} if loaded.target is None else {"encoder": loaded.target}), **loaded.members}
+    members = {family: held[family] for family in recipe.families if family in held}
+    if not members or loaded.data is None:
+        raise Refused(f"{cell.threat} attacks {either(recipe.families)}; {cell.target} has none")
+    target = next(iter(members.values()))
+    refuse_incapable(cell, recipe, target.name, target.capabilities)
     if isinstance(defense, Safeguard):
         raise Refused(f"{cell.defense} wraps a system, and {cell.threat} attacks a model alone")
-    return Case(target=loaded.target, data=loaded.data, defense=defense, **common)
+    return Case(target=target, members=members, data=loaded.data, defense=defense, **common)
 
 
 def refuse_incapable(cell: Cell, recipe: Recipe, name: str, capabilities: frozenset[str]) -> None:

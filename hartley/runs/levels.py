@@ -7,6 +7,8 @@ from functools import cache
 MODEL, SYSTEM = "model", "system"
 LEVELS = (MODEL, SYSTEM)
 MODALITIES = ("text", "image", "audio")
+FAMILIES = ("encoder", "answerer", "generator", "recognizer", "listener")
+"""Kinds of models that threats of the model level attack, by the protocol (`hartley.targets.protocols`) that they satisfy."""
 GUARDED = {MODEL: "a model", SYSTEM: "a system around one"}
 
 
@@ -20,6 +22,15 @@ def _threats() -> dict[str, str]:
 def of_threat(name: str) -> str:
     """One of LEVELS; "" for a threat that the catalog does not know."""
     return _threats().get(name, "")
+
+
+@cache
+def families_of(threat: str) -> tuple[str, ...]:
+    """The families of models that a threat attacks, as its recipe says; those of an encoder's where it is not known."""
+    from hartley import catalog
+
+    found = next((row.recipe for row in catalog.threats() if row.id == threat), None)
+    return ("encoder",) if found is None else found.families
 
 
 @cache
@@ -51,6 +62,8 @@ def ruled_out(threat: str, defense: str) -> str:
         return f"it guards {GUARDED[guard.level]}, and {threat} attacks {GUARDED[attack.level]}"
     if guard.stage == "training" and attack.flow != "learning" and "train" not in attack.needs:
         return f"it filters training {' and '.join(guard.modalities)}, and {threat} trains nothing"
+    if guard.level == MODEL and attack.recipe is not None and not set(guard.wraps) & set(attack.recipe.families):
+        return f"it wraps {either(guard.wraps)}, and {threat} attacks {either(attack.recipe.families)}"
     carried = set(guard.modalities) & set(MODALITIES)
     if carried and attack.modalities and not carried & set(attack.modalities):
         return f"it acts on {' and '.join(guard.modalities)}, and {threat} changes {' and '.join(attack.modalities)} alone"
@@ -59,6 +72,11 @@ def ruled_out(threat: str, defense: str) -> str:
     if guard.stage == "action" and attack.flow == "memory":
         return "it acts on an agent's calls, and what answers from a memory makes none"
     return ""
+
+
+def either(families: tuple[str, ...]) -> str:
+    """ "an answerer or a listener"."""
+    return " or ".join(f"{'an' if name[0] in 'aeiou' else 'a'} {name}" for name in families)
 
 
 def go_together(threat: str, defense: str) -> bool:

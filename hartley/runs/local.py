@@ -127,6 +127,7 @@ class Scan:
             data_name=self.facts["data"]["name"],
             notes=tuple(self.facts["notes"]),
             system=self.facts["system"]["fingerprint"],
+            members=self.facts["members"],
         )
 
     def fill(self, store: Store, context: Context) -> None:
@@ -231,7 +232,7 @@ class Scan:
 
     def greet(self, hand: Hand, facts: Mapping[str, Any]) -> None:
         """A worker has loaded its target. Raises InputError when it is not the one that the others have."""
-        if self.facts is not None and any(facts[name] != self.facts[name] for name in ("target", "data", "system", "effort")):
+        if self.facts is not None and any(facts[name] != self.facts[name] for name in ("target", "data", "system", "members", "effort")):
             raise InputError(f"target {self.plan.target!r} or data {self.plan.data!r} changed while the scan ran; scan again")
         self.facts = self.facts or facts
         hand.ready = True

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hartley.bits.value import Bits
 from hartley.errors import InputError
 from hartley.evidence import Evidence
-from hartley.runs import resolve
+from hartley.runs import levels, resolve
 from hartley.runs.plan import Cell, Plan
 from hartley.runs.resolve import Loaded, check_names
 from hartley.runs.rows import Catalog
@@ -57,7 +57,8 @@ class Parts:
 
 def load(plan: Plan, checked: bool) -> Loaded:
     """The plan's target and data. Raises InputError for whatever the user can mend."""
-    return resolve.load(plan.target, plan.data, checked, plan.endpoint, plan.tool_protocol)
+    needed = {family for threat in plan.threats for family in levels.families_of(threat)}
+    return resolve.load(plan.target, plan.data, checked, plan.endpoint, plan.tool_protocol, needed)
 
 
 def forecast(plan: Plan, cells: Sequence[Cell], root: Path | None) -> tuple[str, ...]:

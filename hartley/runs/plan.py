@@ -57,9 +57,8 @@ class Cell:
 
     def key(self, context: Context) -> str:
         """32 hexadecimal digits: a hash of everything that decides the result."""
-        return digest(
-            {"threat": self.threat, "defense": self.defense, "seed": self.seed, **context.decisive(self.level, self.threat, self.defense)}
-        )[:32]
+        decisive = context.decisive(self.level, levels.families_of(self.threat), self.threat, self.defense)
+        return digest({"threat": self.threat, "defense": self.defense, "seed": self.seed, **decisive})[:32]
 
     def stream(self, context: Context) -> str:
         """What seeds every draw: target, data, threat, seed and effort.
@@ -67,7 +66,7 @@ class Cell:
         The defense is left out, so that all defenses face the same inputs and attacks. Code and versions are left out
         as well: after a change of code the same inputs are drawn, and what differs is the change's doing.
         """
-        parts = {**context.measured(self.level), "effort": dict(context.effort)}
+        parts = {**context.measured(self.level, levels.families_of(self.threat)), "effort": dict(context.effort)}
         return digest({"threat": self.threat, "seed": self.seed, **parts})
 
     def shelf(self, context: Context) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hartley import files
 from hartley.errors import InputError, unknown
 from hartley.runs.allowance import Allowance
-from hartley.runs.levels import MODEL, SYSTEM
-from hartley.targets.registry import ENDPOINT, NAMED
+from hartley.runs.levels import FAMILIES, MODEL, SYSTEM
+from hartley.targets.registry import ARCHITECTURES, ENDPOINT, NAMED, Architecture
 
 if TYPE_CHECKING:
     from hartley.data.folder import FolderData
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 REFERENCE_TARGET = "reference"
 REFERENCE_DATA = "reference"
+ENCODER = "encoder"
+REFERENCE_SIZE = (48, 48)
+"""Of the reference pictures, where a model names no size of its own."""
 DOJO = "agentdojo:"
 UNSEEN = "what a server does behind its name, nobody sees"
 POLICY_KINDS = frozenset({"llama"})
@@ -40,6 +43,7 @@ class Loaded:
     notes          plain sentences that a reader of the numbers should know.
     system         what the system-level threats run against; None where the target is a model alone.
     endpoint       what asks the server behind which the system's policy is; None where it is in this process.
+    members        by family, the models beside an encoder that threats attack.
     """
 
     target: Encoder | None
@@ -47,6 +51,7 @@ class Loaded:
     notes: tuple[str, ...] = ()
     system: System | None = None
     endpoint: Endpoint | None = None
+    members: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,12 +62,19 @@ class Kind:
     levels   of a name: which of `hartley.runs.levels.LEVELS` such a target has.
     check    raises InputError for a name that cannot be there, without loading.
     load     (target, data, whether the data was checked already, allowance) to what is loaded.
+    families of a name: which of `hartley.runs.levels.FAMILIES` such a target has.
     """
 
     form: str
     levels: Callable[[str], frozenset[str]]
     check: Callable[[str], None]
     load: Callable[[str, str, bool, Allowance], Loaded]
+    families: Callable[[str], frozenset[str]]
+
+
+def families(name: str) -> frozenset[str]:
+    """The families of models that a target has. Raises InputError as `check_target` does."""
+    return _kind(name).families(name)
 
 
 def levels(name: str) -> frozenset[str]:
@@ -105,14 +117,31 @@ def check_names(target: str, data: str) -> None:
         raise InputError(f"data {data!r}: target {target!r} is measured in its own world, and takes no pictures")
 
 
-def load(target: str, data: str, checked: bool = False, allowance: Allowance | None = None, tool_protocol: str = "native") -> Loaded:
+def load(
+    target: str,
+    data: str,
+    checked: bool = False,
+    allowance: Allowance | None = None,
+    tool_protocol: str = "native",
+    needed: Collection[str] = (),
+) -> Loaded:
     """Loads both. `checked`: another process has looked into every file of the data already. allowance: for a target behind a server.
+    needed: the families that are attacked; of the reference family no others are loaded beside its encoder and its system.
 
     Raises InputError for whatever the user can mend.
     """
     check_names(target, data)
     loaded = _kind(target).load(target, data, checked, allowance or Allowance())
+    if target == REFERENCE_TARGET:
+        loaded = replace(loaded, members={name: _member(name, loaded.system) for name in FAMILIES if name in needed and name != ENCODER})
     return loaded if tool_protocol == "native" else _in_words(target, loaded)
+
+
+def _member(family: str, system: System | None = None) -> Any:
+    from hartley import targets
+
+    held = system.answerer if system is not None and family == "answerer" else None
+    return targets.load(f"reference:{family}") if held is None else held
 
 
 def _in_words(target: str, loaded: Loaded) -> Loaded:
@@ -133,6 +162,8 @@ def _kind(name: str) -> Kind:
         if prefix.endswith(":") and name.startswith(prefix):
             return kind
     forms = [kind.form for kind in KINDS.values()]
+    if name.startswith("reference:") and name.partition(":")[2] in FAMILIES:
+        return REFERENCE_MEMBER
     if name in NAMED:
         raise InputError(f"target {name!r} loads, but nothing attacks it alone; a scan takes {', '.join(forms)}")
     hint = "; a local model folder is named as hf:PATH" if Path(name).exists() else ""
@@ -167,13 +198,31 @@ def _always(*found: str) -> Callable[[str], frozenset[str]]:
 
 def _folder_levels(name: str) -> frozenset[str]:
     """By the kind of model that the folder's configuration names; what cannot be read is left to the loader to refuse."""
+    return frozenset({SYSTEM if _kind_of(Path(name.removeprefix("hf:")).expanduser()) in POLICY_KINDS else MODEL})
+
+
+def _folder_families(name: str) -> frozenset[str]:
+    """By the kind of model that the folder's configuration names; none for a policy's."""
+    folder = Path(name.removeprefix("hf:")).expanduser()
+    kind = "StableDiffusionPipeline" if (folder / "model_index.json").is_file() else _kind_of(folder)
+    found = {row.family for row in ARCHITECTURES if row.kind == kind and _fits(folder, row)}
+    return frozenset(found & set(FAMILIES)) or frozenset({"" if kind in POLICY_KINDS else ENCODER})
+
+
+def _fits(folder: Path, row: Architecture) -> bool:
+    """Whether a configuration that says which class it is of is of one of the row's; BLIP's folders are of two families."""
     try:
-        kind = files.parsed_json(files.read(Path(name.removeprefix("hf:")).expanduser() / "config.json", _LARGEST_CONFIG), name)[
-            "model_type"
-        ]
+        named = files.parsed_json(files.read(folder / "config.json", _LARGEST_CONFIG), folder)["architectures"]
     except (InputError, LookupError, TypeError):
-        kind = ""
-    return frozenset({SYSTEM if kind in POLICY_KINDS else MODEL})
+        return True
+    return not isinstance(named, list) or not named or named[0] in row.classes
+
+
+def _kind_of(folder: Path) -> str:
+    try:
+        return str(files.parsed_json(files.read(folder / "config.json", _LARGEST_CONFIG), folder)["model_type"])
+    except (InputError, LookupError, TypeError):
+        return ""
 
 
 def _reference(_target: str, data: str, checked: bool, _allowance: Allowance) -> Loaded:
@@ -196,7 +245,30 @@ def _reference_agent(_target: str, _data: str, _checked: bool, _allowance: Allow
     return Loaded(None, None, (), systems.reference_agent())
 
 
+def _reference_member(target: str, data: str, checked: bool, _allowance: Allowance) -> Loaded:
+    return _about(_member(target.partition(":")[2]), target.partition(":")[2], data, checked)
+
+
+def _about(member: Any, family: str, data: str, checked: bool) -> Loaded:
+    """A model that is no encoder, and what it is shown or told."""
+    size = getattr(member, "image_size", None) or REFERENCE_SIZE
+    if data == REFERENCE_DATA:
+        from hartley.targets.reference.data import ReferenceData
+
+        return Loaded(None, ReferenceData(), members={family: member})
+    from hartley.data.folder import FolderData
+
+    rate = getattr(member, "sample_rate", None) or 16_000
+    pairs = FolderData(Path(data), size, sample_rate=rate, validate=not checked)
+    return Loaded(None, pairs, pairs.notes, members={family: member})
+
+
 def _folder(target: str, data: str, checked: bool, _allowance: Allowance) -> Loaded:
+    if not _folder_families(target) & {ENCODER, ""}:
+        from hartley import targets
+
+        (family,) = _folder_families(target)
+        return _about(targets.load(target), family, data, checked)
     if SYSTEM in _folder_levels(target):
         from hartley.runs import systems
 
@@ -270,13 +342,15 @@ def _folder_data(folder: Path, encoder: ClipEncoder, squash: bool, mode: str, va
 
 
 KINDS: dict[str, Kind] = {
-    REFERENCE_TARGET: Kind(REFERENCE_TARGET, _always(MODEL, SYSTEM), _there, _reference),
-    "reference:encoder": Kind("reference:encoder", _always(MODEL), _there, _reference_encoder),
-    "reference:agent": Kind("reference:agent", _always(SYSTEM), _there, _reference_agent),
-    "hf:": Kind("hf:PATH", _folder_levels, _check_folder, _folder),
-    ENDPOINT: Kind("openai:MODEL@URL", _always(SYSTEM), _check_endpoint, _endpoint),
-    DOJO: Kind("agentdojo:SUITE", _always(SYSTEM), _check_dojo, _dojo),
+    REFERENCE_TARGET: Kind(REFERENCE_TARGET, _always(MODEL, SYSTEM), _there, _reference, _always(*FAMILIES)),
+    "reference:encoder": Kind("reference:encoder", _always(MODEL), _there, _reference_encoder, _always(ENCODER)),
+    "reference:agent": Kind("reference:agent", _always(SYSTEM), _there, _reference_agent, _always()),
+    "hf:": Kind("hf:PATH", _folder_levels, _check_folder, _folder, _folder_families),
+    ENDPOINT: Kind("openai:MODEL@URL", _always(SYSTEM), _check_endpoint, _endpoint, _always()),
+    DOJO: Kind("agentdojo:SUITE", _always(SYSTEM), _check_dojo, _dojo, _always()),
 }
 """Every form that a target's name may take, by the whole name or, with a colon at its end, by what it begins with. One more kind of
 target is one more row."""
-TARGETS = tuple(kind.form for kind in KINDS.values())
+REFERENCE_MEMBER = Kind("reference:FAMILY", _always(MODEL), _there, _reference_member, lambda name: frozenset({name.partition(":")[2]}))
+"""One model of the reference family that is no encoder."""
+TARGETS = (*(kind.form for kind in KINDS.values()), REFERENCE_MEMBER.form)

@@ -187,12 +187,14 @@ def _trace() -> str:
 def _facts(loaded: Loaded, budget: str, effort: Mapping[str, int]) -> dict[str, Any]:
     from hartley.runs.execute import effort_numbers
 
-    targets = [part for part in (loaded.target, loaded.system) if part is not None]
+    targets = [part for part in (loaded.target, loaded.system, *loaded.members.values()) if part is not None]
+    names = dict.fromkeys(part.name for part in (targets if loaded.system is None else (loaded.target, loaded.system)) if part is not None)
     data = [] if loaded.data is None else [loaded.data]
     return {
-        "target": {"name": " and ".join(part.name for part in targets), "fingerprint": _fingerprint(loaded.target)},
+        "target": {"name": " and ".join(names), "fingerprint": _fingerprint(loaded.target)},
         "data": {"name": " ".join(part.name for part in data), "fingerprint": _fingerprint(loaded.data)},
         "system": {"fingerprint": _fingerprint(loaded.system)},
+        "members": {family: _fingerprint(member) for family, member in loaded.members.items()},
         "effort": effort_numbers(budget, effort),
         "notes": list(loaded.notes),
     }

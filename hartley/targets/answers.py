@@ -17,6 +17,8 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 
+from hartley.evidence import NONE
+
 _INLINE = re.compile(r"</?(?:b|i|u|em|strong|span|code|mark|sub|sup|font|tt)\b[^<>]{0,80}>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>\n]{1,80}>")
 _LATEX = re.compile(r"\\(?:boxed|text\w*|math\w*|emph|quad|left|right|frac)\b")
@@ -191,3 +193,29 @@ def _denied(sentence: Sequence[str], start: int, end: int) -> bool:
     isnt = after[:2] in (["is", "not"], ["was", "not"]) or after[:1] in (["isn't"], ["wasn't"])
     rest = after[2:3] if after[:1] in (["is"], ["was"]) else after[1:2]
     return isnt and (not rest or rest[0] in _DENIED_AFTER)
+
+
+SEVERAL, OTHER = "several", "other"
+
+
+def heard(alphabet: Sequence[str], said: str, *, alone: bool = False) -> int:
+    """Which of the words an answer names, a word by its place; after them "several" and "other", and -1 for an answer without a word.
+
+    alone   a word counts only where nothing else was said: the exact match.
+    """
+    several, other = len(alphabet), len(alphabet) + 1
+    spoken, found = words(said).split(), named(said, alphabet)
+    if not spoken:
+        return NONE
+    return other if alone and len(spoken) > 1 and len(found) < 2 else symbol(found, other, several)
+
+
+def complied(alphabet: Sequence[str], others: Sequence[str], said: str) -> int:
+    """`heard`, of an answer that was to be one word, from a model that puts its answers into sentences ("The first word is Madrid.").
+
+    others   words that stood before it too: an answer that names one of these as well tells back what it was given, and is "several".
+    """
+    if not words(said):
+        return NONE
+    found = named(said, (*alphabet, *others), complied=True)
+    return symbol(found if any(place < len(alphabet) for place in found) else (), len(alphabet) + 1, len(alphabet))

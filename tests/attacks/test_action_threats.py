@@ -26,7 +26,6 @@ from hartley.attacks.action.errands import (
 )
 from hartley.attacks.action.foot_in_the_door import after_a_visit
 from hartley.attacks.action.perez_goal_hijacking import RIGHT, ROGUE
-from hartley.attacks.action.saying import heard
 from hartley.attacks.action.transcripts import spans
 from hartley.attacks.case import Effort, Refused, SystemCase
 from hartley.attacks.exhibit import BLOCKED, FATES
@@ -37,6 +36,7 @@ from hartley.runs.parts import recipe
 from hartley.targets import load
 from hartley.targets.agent.environments import TOOLBOX
 from hartley.targets.agent.judge import achieved, after
+from hartley.targets.answers import heard
 from hartley.targets.memory.lexical import Lexical
 from hartley.targets.protocols import Policy
 from hartley.targets.system import System

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hartley.attacks.action.perez_goal_hijacking import IN_ENGLISH, OTHERS, RIGHT, ROGUE
-from hartley.attacks.action.saying import complied, heard
-from hartley.targets.answers import named, words, yes_or_no
+from hartley.targets.answers import complied, heard, named, words, yes_or_no
 from hartley.targets.memory.readouts import disclosed
 
 PLACES = ("paris", "madrid", "london", "new york")

@@ -7,12 +7,13 @@ from functools import partial
 from random import Random
 
 from hartley.attacks.action.attack_set import REAL, Wording
-from hartley.attacks.action.saying import Application, Speech, clean_answers, complied, heard, speech_channel
+from hartley.attacks.action.saying import Application, Speech, clean_answers, speech_channel
 from hartley.attacks.case import SystemCase
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate
 from hartley.evidence import Evidence
+from hartley.targets.answers import complied, heard
 from hartley.targets.reference.agent import words as w
 
 RIGHT, ROGUE = w.PLACES[:8], w.ITEMS[:8]

@@ -8,12 +8,13 @@ from functools import partial
 from random import Random
 
 from hartley.attacks.action.attack_set import REAL, Wording
-from hartley.attacks.action.saying import Application, Speech, clean_answers, heard, speech_channel
+from hartley.attacks.action.saying import Application, Speech, clean_answers, speech_channel
 from hartley.attacks.case import SystemCase
 from hartley.attacks.engine.success import successes
 from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate, success_rate
 from hartley.evidence import Evidence
+from hartley.targets.answers import heard
 from hartley.targets.conversation import Conversation, Message
 from hartley.targets.protocols import Scoring
 from hartley.targets.reference.agent import words as w

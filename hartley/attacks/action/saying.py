@@ -18,7 +18,7 @@ from hartley.attacks.engine.progress import in_parts
 from hartley.attacks.exhibit import Exhibit, Line, Span
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.agent.agent import responses
-from hartley.targets.answers import named, symbol, words
+from hartley.targets.answers import OTHER, SEVERAL
 from hartley.targets.conversation import Conversation, Message
 from hartley.targets.protocols import Policy
 
@@ -66,32 +66,6 @@ class Speech:
 
 BEFORE = ("clean", "defended")
 """Arms without an adversary."""
-SEVERAL, OTHER = "several", "other"
-
-
-def heard(alphabet: Sequence[str], said: str, *, alone: bool = False) -> int:
-    """Which of the words an answer names, a word by its place; after them "several" and "other", and -1 for an answer without a word.
-
-    alone   a word counts only where nothing else was said: the exact match.
-    """
-    several, other = len(alphabet), len(alphabet) + 1
-    spoken, found = words(said).split(), named(said, alphabet)
-    if not spoken:
-        return NONE
-    return other if alone and len(spoken) > 1 and len(found) < 2 else symbol(found, other, several)
-
-
-def complied(alphabet: Sequence[str], others: Sequence[str], said: str) -> int:
-    """`heard`, of an answer that was to be one word, from a model that puts its answers into sentences ("The first word is Madrid.").
-
-    others   words that stood before it too: an answer that names one of these as well tells back what it was given, and is "several".
-    """
-    if not words(said):
-        return NONE
-    found = named(said, (*alphabet, *others), complied=True)
-    return symbol(found if any(place < len(alphabet) for place in found) else (), len(alphabet) + 1, len(alphabet))
-
-
 Reader = Callable[[Sequence[Conversation]], Sequence[str | None]]
 """How the adversary gets an answer out of each conversation; None where there was none."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from hartley.attacks.case import Case, Curve, Flag, Refused
 from hartley.evidence import Evidence
-from hartley.targets.protocols import Encoder
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Inputs:
         return Inputs(tensors.get("images"), tensors.get("audio"), lines, costs)
 
 
-Craft = Callable[[Encoder, str], Inputs]
-"""(encoder to attack, name of the arm) to adversarial inputs."""
-Read = Callable[[Encoder, Inputs, str], Evidence]
-"""(encoder to ask, inputs, name of the arm) to one arm's evidence."""
+Craft = Callable[[Any, str], Inputs]
+"""(model to attack, name of the arm) to adversarial inputs."""
+Read = Callable[[Any, Inputs, str], Evidence]
+"""(model to ask, inputs, name of the arm) to one arm's evidence."""
 
 
 def applies(case: Case, carriers: frozenset[str]) -> bool:
@@ -61,28 +61,33 @@ def check_applies(case: Case, carriers: frozenset[str]) -> None:
         raise Refused(f"{case.defense.id} acts on {acts}; this threat changes {' and '.join(sorted(carriers))} of a trained model")
 
 
-def all_arms(case: Case, channel: str, clean: Inputs, craft: Craft, read: Read, *, crafted_as: str | None = None) -> Evidence:
+def all_arms(
+    case: Case, channel: str, clean: Inputs, craft: Craft, read: Read, *, crafted_as: str | None = None, target: Any = None
+) -> Evidence:
     """Reads every arm of the case: clean and attacked, and with a defense also defended, defended against the same attack
     made without knowing of it, and defended against one made through it.
 
     The undefended attack is crafted once per (target, threat, seed, effort), kept under the name `crafted_as` (the
-    channel's, unless several channels share one attack) and shared by all defenses.
+    channel's, unless several channels share one attack) and shared by all defenses. target: another of the case's models than
+    its first.
     """
-    shared = crafted_once(case, crafted_as or channel, craft)
-    parts = [read(case.target, clean, "clean"), read(case.target, shared, "attacked")]
+    model = case.target if target is None else target
+    shared = crafted_once(case, crafted_as or channel, craft, model)
+    parts = [read(model, clean, "clean"), read(model, shared, "attacked")]
     if case.defense is not None:
         seed = case.generator("defense", channel).initial_seed()
-        defended = case.defense.wrap(case.target, seed=seed)
+        defended = case.defense.wrap(model, seed=seed)
         parts.append(read(defended, clean, "defended"))
         parts.append(read(defended, shared, "defended_attacked"))
-        through = case.defense.wrap(case.target, straight_through=True, seed=seed + 1)
+        through = case.defense.wrap(model, straight_through=True, seed=seed + 1)
         parts.append(read(defended, craft(through, "defended_adaptive"), "defended_adaptive"))
     return Evidence.concat(parts)
 
 
-def crafted_once(case: Case, name: str, craft: Craft) -> Inputs:
+def crafted_once(case: Case, name: str, craft: Craft, target: Any = None) -> Inputs:
     """The attack on the undefended target, from the run's cache where it is there already."""
-    return Inputs.from_tensors(case.once(f"crafted/{name}", lambda: craft(case.target, "attacked").to_tensors()))
+    model = case.target if target is None else target
+    return Inputs.from_tensors(case.once(f"crafted/{name}", lambda: craft(model, "attacked").to_tensors()))
 
 
 def note(case: Case, channel: str, arm: str, losses: tuple[float, ...], warnings: tuple[tuple[str, str], ...], name: str = "loss") -> None:

@@ -13,7 +13,7 @@ from hartley.attacks.engine.budget import Linf, Snr
 from hartley.attacks.engine.carrier import Additive
 from hartley.attacks.engine.expectation import Views, once
 from hartley.attacks.engine.objective import Objective
-from hartley.attacks.engine.optimizer import Embed, Problem, SignGradient, Square, Trace
+from hartley.attacks.engine.optimizer import Apgd, Embed, Noise, Problem, SignGradient, Square, Trace
 
 CHUNK = 100
 
@@ -31,11 +31,11 @@ class Crafted:
 
 @dataclass(frozen=True)
 class Attack:
-    """Continuous attack on one carrier. `optimizer` is SignGradient (white box) or Square (score only)."""
+    """Continuous attack on one carrier. `optimizer` is SignGradient or Apgd (white box), Square (score only), or Noise (a control)."""
 
     carrier: Additive
     budget: Linf | Snr
-    optimizer: SignGradient | Square
+    optimizer: SignGradient | Apgd | Square | Noise
     views: Views = once
 
     def craft(
@@ -71,10 +71,10 @@ class Attack:
 
     def _warnings(self, clean: Tensor, adversarial: Tensor, losses: tuple[float, ...], zero: float) -> tuple[tuple[str, str], ...]:
         found = []
-        if isinstance(self.optimizer, SignGradient):
+        if isinstance(self.optimizer, SignGradient | Apgd):
             if zero > 0.01:
                 found.append(("zero gradients", f"{zero:.0%} of the inputs gave a gradient of exactly zero: the attack was blind on them"))
-            if not self.optimizer.drop and len(losses) > 1 and not losses[-1] < losses[0]:
+            if not (isinstance(self.optimizer, SignGradient) and self.optimizer.drop) and len(losses) > 1 and not losses[-1] < losses[0]:
                 found.append(("loss does not fall", f"the mean loss went from {losses[0]:.4g} to {losses[-1]:.4g}"))
         if any(math.isnan(value) for value in losses):
             found.append(("loss is not a number", "the target answered with NaN: the attack could not steer"))

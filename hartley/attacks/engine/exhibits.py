@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +20,13 @@ KEPT = 4
 
 @dataclass(frozen=True)
 class Sides:
-    """The same trials before and after."""
+    """The same trials before and after. said: where a model answers in words, its answers then.
+    sample_rate: of sounds; None: the target's."""
 
     clean: Inputs
     attacked: Inputs
+    said: tuple[Sequence[str], Sequence[str]] | None = None
+    sample_rate: int | None = None
 
 
 def picture(values: Tensor) -> NDArray[np.uint8]:
@@ -54,13 +58,13 @@ def _exhibit(case: Case, before: Evidence, after: Evidence, sides: Sides, arm: s
         arm=arm,
         intent=_symbol(after.intent_alphabet, int(after.intent[row])),
         adversary=None if adversary == NONE else after.adversary_alphabet[adversary],
-        outcome_clean=_symbol(before.outcome_alphabet, int(before.outcome[row])),
-        outcome_attacked=_symbol(after.outcome_alphabet, int(after.outcome[row])),
+        outcome_clean=sides.said[0][trial] if sides.said else _symbol(before.outcome_alphabet, int(before.outcome[row])),
+        outcome_attacked=sides.said[1][trial] if sides.said else _symbol(after.outcome_alphabet, int(after.outcome[row])),
         image_clean=None if clean.images is None else picture(clean.images[trial]),
         image_attacked=None if attacked.images is None else picture(attacked.images[trial]),
         audio_clean=None if clean.audio is None else clean.audio[trial].numpy(),
         audio_attacked=None if attacked.audio is None else attacked.audio[trial].numpy(),
-        sample_rate=case.target.sample_rate if has_audio else None,
+        sample_rate=(sides.sample_rate or case.target.sample_rate) if has_audio else None,
         text_clean=None if clean.texts is None else clean.texts[trial],
         text_attacked=None if attacked.texts is None else attacked.texts[trial],
     )

@@ -173,3 +173,73 @@ class Square:
         progress = query / self.queries
         marks = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
         return self.share / 2 ** sum(progress > mark for mark in marks)
+
+
+@dataclass(frozen=True)
+class Apgd:
+    """Auto-PGD (Croce and Hein, ICML 2020) for the L-infinity ball: momentum, steps that are halved by what they brought, best point kept.
+
+    steps   how many; the first is twice the ball's radius.
+    """
+
+    steps: int
+
+    def run(self, problem: Problem) -> Trace:
+        """Attacks all inputs of the problem at once. Returns the point of each input's lowest loss."""
+        budget, clean, carrier = problem.budget, problem.clean, problem.carrier
+        if not isinstance(budget, Linf):
+            raise ValueError("Auto-PGD's rule of steps is for an L-infinity ball")
+        marks, shape = checkpoints(self.steps), (-1, *[1] * (clean.ndim - 1))
+        start = (torch.rand(clean.shape, generator=problem.generator) * 2 - 1) * budget.epsilon
+        current = before = carrier.apply(clean, start)
+        loss, gradient, views, _ = _gradient(problem, current, problem.rows)
+        zero = float((gradient.flatten(1).abs().amax(dim=1) == 0).float().mean())
+        best, best_loss, best_gradient = current.clone(), loss.clone(), gradient.clone()
+        step = torch.full((len(clean),), 2.0 * budget.epsilon)
+        reduced, fell, at_mark = torch.ones(len(clean), dtype=torch.bool), torch.zeros(len(clean)), best_loss.clone()
+        losses = [float(loss.mean())]
+
+        def inside(point: Tensor) -> Tensor:
+            return carrier.apply(clean, budget.project(point - clean, clean))
+
+        for index in range(1, self.steps):
+            ahead = inside(current - step.view(shape) * gradient.sign())
+            share = 1.0 if index == 1 else 0.75
+            moved = inside(current + share * (ahead - current) + (1 - share) * (current - before))
+            before, current = current, moved
+            last = loss
+            loss, gradient, seen, _ = _gradient(problem, current, problem.rows)
+            views += seen
+            fell += (loss < last).float()
+            better = loss < best_loss
+            best[better], best_loss[better], best_gradient[better] = current[better], loss[better], gradient[better]
+            losses.append(float(best_loss.mean()))
+            if index in marks:
+                since = index - marks[index]
+                stuck = (fell < 0.75 * since) | (~reduced & (at_mark <= best_loss))
+                reduced, at_mark, fell = stuck, best_loss.clone(), torch.zeros(len(clean))
+                step[stuck] /= 2
+                current, gradient, loss = current.clone(), gradient.clone(), loss.clone()
+                current[stuck], gradient[stuck], loss[stuck] = best[stuck], best_gradient[stuck], best_loss[stuck]
+        return Trace(best, tuple(losses), zero, float(views))
+
+
+def checkpoints(steps: int) -> dict[int, int]:
+    """The steps at which Auto-PGD looks back, each with the one before it: at shares of .22, then .19, .16, ... more of the steps, the
+    gaps falling by .03 down to .06."""
+    shares = [0.0, 0.22]
+    while shares[-1] < 1:
+        shares.append(shares[-1] + max(shares[-1] - shares[-2] - 0.03, 0.06))
+    places = sorted({math.ceil(share * steps) for share in shares if share < 1})
+    return dict(zip(places[1:], places, strict=False))
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Random signs of the budget's full size: the control that every optimized perturbation is held against. Asks for nothing."""
+
+    def run(self, problem: Problem) -> Trace:
+        """The perturbed inputs."""
+        signs = torch.randint(0, 2, problem.clean.shape, generator=problem.generator) * 2.0 - 1
+        size = problem.budget.step(problem.clean, 1)
+        return Trace(problem.carrier.apply(problem.clean, problem.budget.project(signs * size, problem.clean)), (), 0.0, 0.0)
