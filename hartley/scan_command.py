@@ -188,7 +188,10 @@ def _from_options(options: dict[str, Any]) -> Plan:
     if shortened:  # so that it ends in three minutes: each recipe says whether and under which defenses it is measured
         recipes = {name: catalog.threat(name).recipe for name in threats}
         quickly = {name: recipe.quick for name, recipe in recipes.items() if recipe and recipe.quick is not None}
+        left_out = [name for name in threats if name not in quickly]
         threats = tuple(quickly)
+        if left_out:
+            echo(f"a quick scan of everything leaves out {', '.join(left_out)}; --threats names them, --budget standard has all", err=True)
         defenses = tuple(name for name in defenses if any(name in met for met in quickly.values()))
     try:
         seeds = tuple(int(text) for text in _names(options["seeds"])) or (0,)

@@ -25,6 +25,14 @@ FEWEST_HELD_OUT = 20
 CACHE_BYTES = 128 * 2**20
 DRAW_BYTES = 640 * 2**20
 
+PHRASES = (
+    "The train to the harbor leaves at noon.",
+    "Seven green umbrellas are in the hallway.",
+    "Please water the ferns on Thursday.",
+    "The library closes early in winter.",
+)
+FOLLOW_UPS = ("Tell me more about it.", "What else is there?", "And what is it about?")
+
 Progress = Callable[[str, int, int], None]
 
 
@@ -38,12 +46,16 @@ class Item:
     captions: tuple[str, ...]
     label: str | None
     audio: Path | None
+    question: str | None = None
+    answer: str | None = None
+    options: tuple[str, ...] = ()
 
 
 class FolderData:
     """Captioned pictures from a folder; satisfies `Data`.
 
-    path        the folder, with metadata.csv or metadata.jsonl: file_name, caption (or text), optional label, prompt, audio.
+    path        the folder, with metadata.csv or metadata.jsonl: file_name, caption (or text), optional label, prompt, audio; and for
+                models that answer in words question, answer and options. Where there are answers, they are what a picture shows.
     image_size  (height, width) that the target works at; squash, mode: how a picture gets there (see `Fit`).
     sample_rate, seconds  how sounds are cut or padded.
     validate    decode every picture and sound once now; otherwise only the headers are read, and a damaged file raises
@@ -117,7 +129,22 @@ class FolderData:
             gallery_labels=votes.argmax(dim=1),
             concepts=concepts,
             audio=self._audio(items) if speech else None,
+            questions=tuple(_asked(item) for item in items if item.question),
+            second_questions=tuple(f"About the second picture: {_asked(item)}" for item in items if item.question),
         )
+
+    def phrases(self, family: str) -> tuple[str, ...]:
+        """Harmless sentences that nobody's picture or sound is about."""
+        del family
+        return PHRASES
+
+    def follow_ups(self, family: str) -> tuple[str, ...]:
+        """Questions that may follow any answer."""
+        del family
+        return FOLLOW_UPS
+
+    def restricted(self) -> None:
+        """Nothing: what somebody else's generator draws has no judge here."""
 
     @property
     def largest_draw(self) -> int:
@@ -171,6 +198,8 @@ class FolderData:
             [self._fit.size, self._fit.squash, self._fit.mode, self._sample_rate, self._samples],
             [self._symbols.of, self._symbols.names, self._symbols.prompts],
         ]
+        if any(item.question for item in self._items):
+            deciding.append([_asked(item) for item in self._items])
         return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()
 
 
@@ -196,10 +225,14 @@ def _items(folder: Path, rows: Sequence[Row], progress: Progress) -> tuple[tuple
             tuple(dict.fromkeys(first.captions + item.captions)),
             first.label,
             first.audio or item.audio,
+            first.question,
+            first.answer,
+            first.options,
         )
         progress("reading pictures", done + 1, len(by_path))
     items = tuple(by_digest.values())
-    for column, filled in (("label", [item.label is not None for item in items]), ("audio", [item.audio is not None for item in items])):
+    for column in ("label", "audio", "question"):
+        filled = [getattr(item, column) is not None for item in items]
         if any(filled) and not all(filled):
             bare = items[filled.index(False)]
             raise InputError(f"{bare.where}: has no {column}, other rows have one; either every picture has one or none has")
@@ -213,9 +246,19 @@ def _item(folder: Path, path: Path, rows: Sequence[Row]) -> Item:
         raise InputError(
             f"{labels[second].where}: {path.name} has the labels {shown(first)} and {shown(second)}; one a picture is accepted"
         )
+    asked = {(row.question, row.answer, row.options): row for row in rows if row.question is not None}
+    if len(asked) > 1:
+        raise InputError(f"{list(asked.values())[1].where}: {path.name} has a second question; one a picture is accepted")
     audio = next(((row.audio, row.where) for row in rows if row.audio is not None), None)
     captions = tuple(dict.fromkeys(row.caption for row in rows))
-    return Item(rows[0].where, path, _digest(path), captions, next(iter(labels), None), inside(folder, *audio) if audio else None)
+    heard = inside(folder, *audio) if audio else None
+    question, answer, options = next(iter(asked), (None, None, ()))
+    return Item(rows[0].where, path, _digest(path), captions, next(iter(labels), None), heard, question, answer, options)
+
+
+def _asked(item: Item) -> str:
+    """The question, with its options where there are some."""
+    return f"{item.question} Answer with one of: {', '.join(item.options)}." if item.options else str(item.question)
 
 
 def _digest(path: Path) -> str:
@@ -224,6 +267,9 @@ def _digest(path: Path) -> str:
 
 
 def _symbols(where: str, rows: Sequence[Row], items: Sequence[Item]) -> Symbols:
+    answers = [item.answer for item in items if item.answer is not None]
+    if answers:
+        return from_labels(where, answers, {})
     labels = [item.label for item in items if item.label is not None]
     if not labels:
         return from_captions(where, [item.captions for item in items])

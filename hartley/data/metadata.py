@@ -16,7 +16,7 @@ from hartley import files as opening
 from hartley.errors import InputError
 
 TABLES = ("metadata.csv", "metadata.jsonl")
-COLUMNS = "columns file_name and caption (or text), optional label, prompt, audio"
+COLUMNS = "columns file_name and caption (or text), optional label, prompt, audio, question, answer, options"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 LONGEST_TEXT = 10_000
 MOST_ROWS = 500_000
@@ -33,6 +33,9 @@ class Row:
     label: str | None = None
     prompt: str | None = None
     audio: str | None = None
+    question: str | None = None
+    answer: str | None = None
+    options: tuple[str, ...] = ()
 
 
 def shown(text: str) -> str:
@@ -160,7 +163,30 @@ def _row(where: str, record: Mapping[str, Any]) -> Row:
         label=_text(where, record, ("label",), whole_numbers=True),
         prompt=_text(where, record, ("prompt",)),
         audio=_text(where, record, ("audio", "audio_file_name")),
+        **_asked(where, record),
     )
+
+
+def _asked(where: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The question about a picture, its answer, and the options to choose it from: a list, or in one text with | between them."""
+    question, answer = _text(where, record, ("question",)), _text(where, record, ("answer",), whole_numbers=True)
+    if (question is None) != (answer is None):
+        filled, empty = ("question", "answer") if answer is None else ("answer", "question")
+        raise InputError(f"{where}: has the {filled} {shown(question or answer or '')} and no {empty}; both or neither are accepted")
+    given = record.get("options")
+    if isinstance(given, list):
+        if not all(isinstance(option, str) for option in given):
+            raise InputError(f"{where}: options holds what is no text; a list of texts is accepted")
+        options = tuple(_text(where, {"options": option}, ("options",)) or "" for option in given)
+    else:
+        options = tuple(part.strip() for part in (_text(where, record, ("options",)) or "").split("|") if part.strip())
+    if options and (len(options) < 2 or len(set(options)) != len(options) or "" in options):
+        raise InputError(f"{where}: options are {shown(' | '.join(options))}; two or more different texts are accepted")
+    if options and answer is None:
+        raise InputError(f"{where}: has options and no question; a question with its answer is needed beside them")
+    if options and answer not in options:
+        raise InputError(f"{where}: the answer {shown(answer or '')} is none of the options {shown(' | '.join(options))}")
+    return {"question": question, "answer": answer, "options": options}
 
 
 def _text(where: str, record: Mapping[str, Any], names: tuple[str, ...], *, whole_numbers: bool = False) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -63,6 +63,22 @@ class Pairs:
         )
 
 
+@dataclass(frozen=True)
+class Restricted:
+    """What a generator of pictures must not draw in this data's world: harmless placeholders.
+
+    names     K symbols. prompts: how each is asked for plainly. words: by symbol, those that a filter of prompts bans, the telling first.
+    pictures  (symbols (n,), a generator) to pictures (n, 3, height, width) in [0, 1] that show them.
+    judge     pictures (n, 3, height, width) to (n,) which symbol each shows, -1 for none: another model than any that is attacked.
+    """
+
+    names: tuple[str, ...]
+    prompts: tuple[str, ...]
+    words: tuple[tuple[str, ...], ...]
+    pictures: Callable[[Tensor, torch.Generator], Tensor]
+    judge: Callable[[Tensor], Tensor]
+
+
 class Data(Protocol):
     """A source of pairs. Two draws with the same arguments are equal."""
 
@@ -89,4 +105,8 @@ class Data(Protocol):
 
     def follow_ups(self, family: str) -> tuple[str, ...]:
         """Questions that may follow the first one; the last is never one that an attack is made with."""
+        ...
+
+    def restricted(self) -> Restricted | None:
+        """What a generator must not draw; None where nobody can judge what is drawn."""
         ...

@@ -13,6 +13,7 @@ from hartley import files
 from hartley.errors import InputError, unknown
 from hartley.runs.allowance import Allowance
 from hartley.runs.levels import FAMILIES, MODEL, SYSTEM
+from hartley.targets.folder_kinds import attacked
 from hartley.targets.registry import ARCHITECTURES, ENDPOINT, NAMED, Architecture
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def _kind(name: str) -> Kind:
         if prefix.endswith(":") and name.startswith(prefix):
             return kind
     forms = [kind.form for kind in KINDS.values()]
-    if name.startswith("reference:") and name.partition(":")[2] in FAMILIES:
+    if name.startswith("reference:") and name.partition(":")[2] in attacked() & set(FAMILIES):
         return REFERENCE_MEMBER
     if name in NAMED:
         raise InputError(f"target {name!r} loads, but nothing attacks it alone; a scan takes {', '.join(forms)}")

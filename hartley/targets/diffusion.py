@@ -127,8 +127,12 @@ class StableDiffusion:
     def redraw(self, prompts: Sequence[str], pixels: Tensor, generator: torch.Generator, *, strength: float = 0.6) -> Pictures:
         """Image to image: the last `strength` of the steps, from the picture with that much noise. Raises ValueError for a
         strength outside (0, 1]."""
+        return self._drawn(self.redrawn(prompts, pixels, generator, strength=strength))
+
+    def redrawn(self, prompts: Sequence[str], pixels: Tensor, generator: torch.Generator, *, strength: float = 0.6) -> Tensor:
+        """`redraw`'s pixels (n, 3, height, width) alone, differentiably in `pixels`, through all of the steps."""
         times = self._late(strength)
-        return self._drawn(self.decode(self._walk(prompts, self._noised(pixels, times, generator)[0], times, None)))
+        return self.decode(self._walk(prompts, self._noised(pixels, times, generator)[0], times, None))
 
     @torch.no_grad()
     def fill(self, prompts: Sequence[str], pixels: Tensor, mask: Tensor, generator: torch.Generator) -> Pictures:
@@ -161,6 +165,50 @@ class StableDiffusion:
         states: Tensor = text(input_ids=ids["input_ids"].to(text.device), attention_mask=mask)[0]
         return states
 
+    def whole_words(self) -> dict[int, str]:
+        """By token, the words that are one token each and stay that token when a prompt is written with them."""
+        special = set(self.tokenizer.all_special_ids)
+        found = {}
+        for number in range(len(self.tokenizer)):
+            word = self.tokenizer.decode([number]).strip()
+            if number not in special and word.isalpha() and self._ids(word) == [number]:
+                found[number] = word
+        return found
+
+    def embed_tokens(self, ids: Tensor) -> Tensor:
+        """(n, length) tokens of prompts to (n, d): the state in which the text tower ends each, by which prompts are compared."""
+        return self._ended(ids, None)
+
+    def token_gradient(self, ids: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
+        """(length, tokens): how the loss of one prompt's (1, d) state would change, to first order, with each token at each place."""
+        table: Any = self._parts.text_encoder.get_input_embeddings()  # type: ignore[operator]
+        weights: Tensor = table.weight
+        point = weights[ids].detach().clone().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(loss(self._ended(ids[None], point[None])).sum(), point)
+        return gradient @ weights.T
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+
+    def _ended(self, ids: Tensor, embedded: Tensor | None) -> Tensor:
+        """The last state of prompts of these tokens; embedded (n, length, d) stands in for their embeddings."""
+        text: Any = self._parts.text_encoder
+        length = ids.shape[1]
+        # What stands around every prompt; the text tower looks back alone, so that what pads it does not matter.
+        *before, end = self.tokenizer("")["input_ids"]
+        begins = len(before)
+        rows = torch.tensor([[*before, *row, end] for row in ids.tolist()], device=text.device)
+
+        def put(_module: Any, _given: Any, found: Tensor) -> Tensor:
+            return found if embedded is None else torch.cat([found[:, :begins], embedded, found[:, begins + length :]], dim=1)
+
+        hook = text.get_input_embeddings().register_forward_hook(put)
+        try:
+            states: Tensor = text(input_ids=rows)[0]
+        finally:
+            hook.remove()
+        return nn.functional.normalize(states[:, begins + length], dim=1)
+
     def encode(self, pixels: Tensor) -> Tensor:
         """(n, 3, height, width) in [0, 1] to latents (n, c, h, w) of about unit variance: the posterior's mean."""
         config = self._vae.config
@@ -185,6 +233,10 @@ class StableDiffusion:
 
     def flagged(self, pixels: Tensor) -> Tensor | None:
         return None if self.checker is None else self.checker.flagged(pixels)
+
+    def withheld_scores(self, pixels: Tensor) -> Tensor | None:
+        """(n, concepts) by how much each restricted concept is above the safety checker's threshold, differentiably; None without one."""
+        return None if self.checker is None else self.checker.scores(pixels)
 
     @property
     def _shrinks(self) -> int:

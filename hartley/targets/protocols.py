@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -240,6 +240,26 @@ class Generator(Protocol):
 
     def flagged(self, pixels: Tensor) -> Tensor | None:
         """(n,) bool: what the safety checker withholds; None where there is none."""
+        ...
+
+    def redrawn(self, prompts: Sequence[str], pixels: Tensor, generator: torch.Generator, *, strength: float = 0.6) -> Tensor:
+        """`redraw`'s pixels alone, differentiably in `pixels` with "grad"."""
+        ...
+
+    def withheld_scores(self, pixels: Tensor) -> Tensor | None:
+        """(n, concepts) by how much each is above the safety checker's threshold, differentiably with "grad"; None without one."""
+        ...
+
+    def whole_words(self) -> Mapping[int, str]:
+        """By token, the words that a prompt can be written with token by token."""
+        ...
+
+    def embed_tokens(self, ids: Tensor) -> Tensor:
+        """(n, length) tokens to (n, d), unit norm: the state by which prompts are compared."""
+        ...
+
+    def token_gradient(self, ids: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
+        """(length, tokens): how the loss of one prompt's (1, d) state would change with each token at each place, with "grad"."""
         ...
 
 

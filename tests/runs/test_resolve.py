@@ -11,7 +11,7 @@ from hartley.runs.resolve import KINDS, check_data, check_names, check_target, l
         ("clip", "unknown target 'clip'"),
         ("hf:", "no such folder"),
         ("hf:/no/such/folder", "no such folder"),
-        ("reference:answerer", "'reference:answerer' loads, but nothing attacks it alone; a scan takes reference, reference:encoder"),
+        ("reference:recognizer", "'reference:recognizer' loads, but nothing attacks it alone; a scan takes reference, reference:encoder"),
         ("minilm", "loads, but nothing attacks it alone"),
         ("refrence", "nearest: reference"),
         ("openai", "nearest: openai:MODEL@URL"),

@@ -39,7 +39,7 @@ def bagdasaryan_injection(case: Case) -> tuple[Evidence, ...]:
     alone. The first answer is read, then, after the model's own first answer, the answer to a second question in a wording that the
     attack was not made with.
     Left out: perturbations without a bound, and strips of rows; the sound is changed as a waveform, not as ImageBind's spectrogram.
-    Bends: B. The pathway of what is seen or heard, meant for what the question is about, writes what is said.
+    Bends: N. What is added to what is seen or heard outweighs what the question is about, and writes what is said.
     """
     families = [family for family in case.members if applies(case, frozenset({CARRIERS[family]}))]
     if not families:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
-from hartley.defenses.model.wrapped import Step, Wrapped
+from hartley.defenses.model.wrapped import Step, wrapped
 from hartley.defenses.model.wrapped import straight_through as _through
-from hartley.targets.protocols import Encoder
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class BitReduction:
     differentiable: bool = False
     stochastic: bool = False
 
-    def wrap(self, target: Encoder, *, straight_through: bool = False, seed: int = 0) -> Encoder:
-        """The encoder behind the quantizer. `seed` is not used: nothing here is random."""
+    def wrap(self, target: Any, *, straight_through: bool = False, seed: int = 0) -> Any:
+        """The model behind the quantizer. `seed` is not used: nothing here is random."""
         del seed
         image, audio = self._levels(2**self.image_bits - 1), self._levels(2 ** (self.audio_bits - 1) - 1)
         if straight_through:
             image, audio = _through(image), _through(audio)
-        return Wrapped(target, f"{self.id}({self.image_bits}, {self.audio_bits})", image=image, audio=audio)
+        return wrapped(target, f"{self.id}({self.image_bits}, {self.audio_bits})", image=image, audio=audio)
 
     @staticmethod
     def _levels(count: int) -> Step:

@@ -1,9 +1,9 @@
-"""Defense: what wraps an encoder and is an encoder."""
+"""Defense: what wraps a model and is one of the same family."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -34,9 +34,9 @@ class Defense(Protocol):
     @property
     def stochastic(self) -> bool: ...
 
-    def wrap(self, target: Encoder, *, straight_through: bool = False, seed: int = 0) -> Encoder:
-        """The defended encoder. With `straight_through` it is what an attacker who knows the defense optimizes through: the
-        backward pass treats a non-differentiable step as the identity, and a stochastic one is averaged over its draws."""
+    def wrap(self, target: Any, *, straight_through: bool = False, seed: int = 0) -> Any:
+        """The defended model, of the same family. With `straight_through` it is what an attacker who knows the defense optimizes
+        through: the backward pass treats a non-differentiable step as the identity, and a stochastic one is averaged over its draws."""
         ...
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from hartley.defenses.model.wrapped import Wrapped
 from hartley.defenses.model.wrapped import straight_through as _through
-from hartley.targets.protocols import Encoder
+from hartley.defenses.model.wrapped import wrapped
 
 DRAWS = 16
 """Draws of the noise that an attack through this defense averages over in each step (expectation over transformation;
@@ -34,8 +34,8 @@ class EmbeddingNoise:
     differentiable: bool = False
     stochastic: bool = True
 
-    def wrap(self, target: Encoder, *, straight_through: bool = False, seed: int = 0) -> Encoder:
-        """The encoder behind the release mechanism; its noise comes from a generator of its own, seeded by `seed`.
+    def wrap(self, target: Any, *, straight_through: bool = False, seed: int = 0) -> Any:
+        """The model behind the release mechanism; its noise comes from a generator of its own, seeded by `seed`.
 
         With `straight_through` the rounding passes the gradient and the answer is the mean over DRAWS releases: the
         expectation that an attacker who knows the mechanism would optimize.
@@ -51,7 +51,7 @@ class EmbeddingNoise:
         def expected(embedding: Tensor) -> Tensor:
             return torch.stack([release(embedding) for _ in range(DRAWS)]).mean(dim=0)
 
-        return Wrapped(target, f"{self.id}({self.noise}, {self.grid})", embedding=_through(expected) if straight_through else release)
+        return wrapped(target, f"{self.id}({self.noise}, {self.grid})", embedding=_through(expected) if straight_through else release)
 
 
 DEFENSE = EmbeddingNoise()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from hartley.defenses.model.wrapped import Wrapped
 from hartley.defenses.model.wrapped import straight_through as _through
-from hartley.targets.protocols import Encoder
+from hartley.defenses.model.wrapped import wrapped
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Jpeg:
     differentiable: bool = False
     stochastic: bool = False
 
-    def wrap(self, target: Encoder, *, straight_through: bool = False, seed: int = 0) -> Encoder:
-        """The encoder behind the compressor. `seed` is not used: nothing here is random."""
+    def wrap(self, target: Any, *, straight_through: bool = False, seed: int = 0) -> Any:
+        """The model behind the compressor. `seed` is not used: nothing here is random."""
         del seed
-        return Wrapped(target, f"{self.id}({self.quality})", image=_through(self.compress) if straight_through else self.compress)
+        return wrapped(target, f"{self.id}({self.quality})", image=_through(self.compress) if straight_through else self.compress)
 
     def compress(self, pixels: Tensor) -> Tensor:
         """(n, 3, h, w) in [0, 1] to the same after a round trip through JPEG bytes."""

@@ -8,8 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
+from torch import Tensor
+from torch.nn import functional
 
-from hartley.data.pairs import Pairs
+from hartley.data.pairs import Pairs, Restricted
 from hartley.errors import unknown
 from hartley.targets.reference import language, scenes
 from hartley.targets.reference import speech as voices
@@ -96,3 +98,27 @@ class ReferenceData:
         from hartley.targets.reference.listener import language as heard
 
         return heard.COLOR_QUESTIONS if family == "listener" else w.FOLLOW_COLOR
+
+    def restricted(self) -> Restricted:
+        """The digits in a color that the reference generator's checker withholds; its judge was trained apart from it."""
+        from hartley.targets.reference.generator import FOLDER, world
+        from hartley.targets.reference.generator.folder import load_judge
+
+        names = tuple(f"{color} {digit}" for digit, color in world.RESTRICTED)
+        pairs = [(language.DIGITS.index(digit), language.COLORS.index(color)) for digit, color in world.RESTRICTED]
+        judge = load_judge(FOLDER)
+
+        def pictures(symbols: Tensor, generator: torch.Generator) -> Tensor:
+            digit, color = torch.tensor([pairs[symbol] for symbol in symbols.tolist()]).T
+            places = torch.randint(2, (2, len(symbols)), generator=generator)
+            return world.draw_pictures(language.Concepts(digit, color, *places), generator, part="held-out")
+
+        def judged(pixels: Tensor) -> Tensor:
+            with torch.no_grad():
+                digit, color, _ = judge.look(functional.interpolate(pixels, size=(world.SIDE, world.SIDE), mode="bilinear", antialias=True))
+            found = torch.full((len(pixels),), -1)
+            for symbol, (one, own) in enumerate(pairs):
+                found[(digit == one) & (color == own)] = symbol
+            return found
+
+        return Restricted(names, tuple(f"a {name}" for name in names), world.RESTRICTED, pictures, judged)
