@@ -104,9 +104,7 @@ def scan(plan_file: Path | None, out: Path, workers: int | None, only_estimate: 
     for line in _other_numbers(done.cells()):
         echo(line)
     if plan_file is None and (longer := _longer(plan, options)):
-        echo(
-            f"A quick scan of everything leaves out {', '.join(longer)}, for time: --threats names them, --budget standard has all."
-        )
+        echo(f"A quick scan of everything leaves out {', '.join(longer)}, for time: --threats names them, --budget standard has all.")
     if served and (spent := _spent(done.root, plan.endpoint)):
         echo(f"\n{spent}")
     echo(f"\nreport: {path}")

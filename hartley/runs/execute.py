@@ -22,7 +22,7 @@ from hartley.runs.answering import Silent, answered
 from hartley.runs.cache import Cache
 from hartley.runs.context import Context
 from hartley.runs.folder import SCHEMA, empty_result
-from hartley.runs.levels import SYSTEM, either
+from hartley.runs.levels import SYSTEM, either, ruled_out
 from hartley.runs.parts import PARTS, Parts
 from hartley.runs.plan import EFFORT_FIELDS, NO_DEFENSE, Cell
 from hartley.runs.resolve import Loaded
@@ -127,6 +127,8 @@ def case_for(cell: Cell, recipe: Recipe, loaded: Loaded, parts: Parts, common: M
     refuse_incapable(cell, recipe, target.name, target.capabilities)
     if isinstance(defense, Safeguard):
         raise Refused(f"{cell.defense} wraps a system, and {cell.threat} attacks a model alone")
+    if defense is not None and (why := ruled_out(cell.threat, cell.defense)):
+        raise Refused(f"{cell.defense}: {why}")
     return Case(target=target, members=members, data=loaded.data, defense=defense, **common)
 
 

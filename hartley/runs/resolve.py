@@ -256,6 +256,8 @@ def _about(member: Any, family: str, data: str, checked: bool) -> Loaded:
     if data == REFERENCE_DATA:
         from hartley.targets.reference.data import ReferenceData
 
+        if size != REFERENCE_SIZE and family != "generator":  # what is drawn is judged at any size
+            raise _other_size(member)
         return Loaded(None, ReferenceData(), members={family: member})
     from hartley.data.folder import FolderData
 
@@ -275,9 +277,12 @@ def _folder(target: str, data: str, checked: bool, _allowance: Allowance) -> Loa
 
         system = systems.folder(target)
         return Loaded(None, None, (f"its memory finds entries with {system.embedder.name}",), system)
-    from hartley.targets import huggingface
+    from hartley import targets
+    from hartley.targets.huggingface import HuggingFaceClip
 
-    found = huggingface.load(Path(target.removeprefix("hf:")))
+    found: Any = targets.load(target)
+    if not isinstance(found, HuggingFaceClip):
+        return replace(_about(found, ENCODER, data, checked), target=found, members={})
     return _measured_on(found, data, found.notes, found.preprocess.squash, found.preprocess.mode, checked)
 
 
@@ -323,11 +328,16 @@ def _reference_data(encoder: ClipEncoder) -> Data:
     scenes = ReferenceData()
     size = tuple(scenes.draw(1, torch.Generator().manual_seed(0)).images.shape[-2:])
     if encoder.image_size not in (None, size):
-        raise InputError(
-            f"data {REFERENCE_DATA!r} has pictures of {size[0]} x {size[1]} pixels, and target {encoder.name} takes "
-            f"{encoder.image_size}; name a folder of captioned pictures as data"
-        )
+        raise _other_size(encoder)
     return scenes
+
+
+def _other_size(member: Any) -> InputError:
+    height, width = REFERENCE_SIZE
+    return InputError(
+        f"data {REFERENCE_DATA!r} has pictures of {height} x {width} pixels, and target {member.name} takes {member.image_size}; name a "
+        "folder of captioned pictures as data"
+    )
 
 
 def _folder_data(folder: Path, encoder: ClipEncoder, squash: bool, mode: str, validate: bool) -> FolderData:

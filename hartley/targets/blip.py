@@ -30,6 +30,9 @@ class BlipAnswerer:
     preprocess  pixels in [0, 1] to what the vision tower takes, differentiably.
     """
 
+    one_message = True
+    """It takes no second turn and no second picture."""
+
     def __init__(self, *, name: str, fingerprint: str, model: Any, tokenizer: Any, preprocess: Preprocess) -> None:
         self.name = name
         self.fingerprint = fingerprint

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hartley.targets.conversation import Call, Message
+from hartley.targets.protocols import Pictures
 from hartley.targets.reference.agent import words as w
 from hartley.targets.reference.agent.forms import Ask
 from hartley.targets.reference.answerer import words as seen
@@ -123,6 +124,9 @@ class Watched:
         self.data, self.drawn = data, drawn
         self.name, self.fingerprint = data.name, data.fingerprint
 
+    def __getattr__(self, name):
+        return getattr(self.data, name)
+
     def draw(self, count, generator, *, part="held-out", speech=False):
         pairs = self.data.draw(count, generator, part=part, speech=speech)
         self.drawn += [pairs.images] if pairs.audio is None else [pairs.images, pairs.audio]
@@ -135,7 +139,11 @@ class BlindAnswerer:
     fingerprint, capabilities = "0" * 64, frozenset({"grad", "logprob", "text"})
 
     def __init__(self, kind: str, real, seed: int = 0) -> None:
-        self.name, self.image_size, self.random = kind, real.image_size, Random(seed)
+        self.name, self.random = {"constant": "one word"}.get(kind, kind), Random(seed)
+        if hasattr(real, "sample_rate"):
+            self.sample_rate = real.sample_rate
+        else:
+            self.image_size = real.image_size
 
     def answer(self, conversations, pixels=None, *, longest=48):
         words = seen.vocabulary()
@@ -144,3 +152,27 @@ class BlindAnswerer:
 
     def log_likelihood(self, conversations, answers, pixels=None):
         return torch.zeros(len(answers)) + (0.0 if pixels is None else 0.0 * pixels.flatten(1).sum(dim=1))
+
+
+class BlindGenerator:
+    """A generator that draws one picture, or any, whatever it is asked for; its words are the shipped one's."""
+
+    fingerprint, capabilities = "0" * 64, frozenset({"grad"})
+
+    def __init__(self, kind: str, real, world, seed: int = 0) -> None:
+        self.name, self.real, self.world, self.generator = kind, real, world, torch.Generator().manual_seed(seed)
+        self.image_size = real.image_size
+
+    def __getattr__(self, name):
+        return getattr(self.real, name)
+
+    def generate(self, prompts, generator, *, steps=None, guidance=None):
+        symbols = torch.randint(len(self.world.names), (len(prompts),), generator=self.generator)
+        shown = self.world.pictures(symbols * (self.name != "constant"), self.generator)
+        return Pictures(shown, torch.zeros(len(prompts), dtype=torch.bool))
+
+    def redraw(self, prompts, pixels, generator, *, strength=0.6):
+        return self.generate(prompts, generator)
+
+    def redrawn(self, prompts, pixels, generator, *, strength=0.6):
+        return self.generate(prompts, generator).pixels + 0.0 * pixels

@@ -24,11 +24,12 @@ from hartley.bits.trust import GATE
 from hartley.evidence import NONE
 from hartley.runs import resolve
 from hartley.runs.execute import case_for
+from hartley.runs.levels import FAMILIES
 from hartley.runs.parts import PARTS, recipe
 from hartley.runs.plan import NO_DEFENSE, Cell
 
 sys.path.insert(0, str(Path(__file__).parent))
-from blind_subjects import ENCODERS, POLICIES, Blind, BlindAnswerer, BlindEncoder, Known, Watched
+from blind_subjects import ENCODERS, POLICIES, Blind, BlindAnswerer, BlindEncoder, BlindGenerator, Known, Watched
 
 JAM = ("co-attack", "sga")
 """Threats that write nothing: there is no A."""
@@ -62,6 +63,9 @@ SLOW = {
     "badclip": ENCODERS[1:],
     "ko-vlm-mia": ENCODERS[2:],
     "adversarial-illusions": ENCODERS[1:],
+    "schlarmann": ENCODERS[2:],
+    "bagdasaryan-injection": ENCODERS[2:],
+    "mma-diffusion": ENCODERS[2:],
 }
 """Subjects that a threat meets among the slow tests alone: their like met it, or they its like."""
 UNCOMMON = 1e-3
@@ -98,7 +102,8 @@ def known():
 @pytest.fixture(scope="module")
 def run(known):
     """A threat's tables on a subject that ignores A."""
-    loaded = resolve.load("reference", "reference")
+    loaded = resolve.load("reference", "reference", needed=FAMILIES)
+    world = loaded.data.restricted()
 
     @cache
     def made(threat, kind, seed=0, guard=NO_DEFENSE, effort=None, reference=True):
@@ -106,7 +111,9 @@ def run(known):
         blind = {"answerer": BlindAnswerer(kind, loaded.system.answerer, seed), "encoder": BlindEncoder("constant", loaded.target, drawn)}
         system = replace(loaded.system, policy=Blind(kind, known, seed), reference=reference, **blind)
         target = BlindEncoder(kind, loaded.target, drawn, seed) if built.level == "model" else loaded.target
-        parts = replace(loaded, target=target, data=Watched(loaded.data, drawn), system=system)
+        members = {name: BlindAnswerer(kind, loaded.members[name], seed) for name in ("answerer", "listener")}
+        members["generator"] = BlindGenerator(kind, loaded.members["generator"], world, seed)
+        parts = replace(loaded, target=target, data=Watched(loaded.data, drawn), system=system, members=members)
         common = {"effort": effort or TINY[built.level], "stream": f"honest/{threat}/{seed}"}
         return built.run(case_for(Cell("reference", threat, guard, seed, "quick"), built, parts, PARTS, common))
 

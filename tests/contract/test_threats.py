@@ -22,6 +22,7 @@ from hartley.evidence import NONE, Evidence
 from hartley.runs import resolve
 from hartley.runs.cache import Cache
 from hartley.runs.execute import case_for, other_numbers
+from hartley.runs.levels import FAMILIES
 from hartley.runs.parts import PARTS, recipe
 from hartley.runs.plan import NO_DEFENSE, Cell
 from hartley.runs.store import CACHE, Store
@@ -44,30 +45,16 @@ FEWER = {
 }
 """A recipe's least trials, and those that choose its words: they are there for tables that can be believed, which is not asked here."""
 
-CHANNELS = {
-    "adversarial-illusions": {"image": "write", "image by queries": "write", "audio": "write"},
-    "crossfire": {"image": "write"},
-    "co-attack": {"image to text": "jam", "text to image": "jam"},
-    "sga": {"image to text": "jam", "text to image": "jam"},
-    "badclip": {"image": "write"},
-    "ko-vlm-mia": {"similarity": "read", "augmentation": "read", "weakly supervised": "read", "service": "jam"},
-    "indirect-prompt-injection": dict.fromkeys(("beside a question", "beside a look", "an argument from the document"), "write"),
-    "p2sql": {"row beside a question": "write", "row beside a look": "write"},
-    "foot-in-the-door": dict.fromkeys(("at once (control)", "behind a harmless request", "a turn after a harmless request"), "write"),
-    "perez-goal-hijacking": {"answer": "write"},
-    "perez-prompt-leaking": {"system prompt": "read", "system prompt by probabilities": "read"},
-    "agent-smith": dict.fromkeys(("answer", "edge", *(f"distance {hops}" for hops in (1, 2, 3, 4))), "write"),
-    "prompt-infection": dict.fromkeys(
-        (f"{what}{mode}" for mode in ("", ", shared thread") for what in ("edge", "distance 1", "distance 2")), "write"
-    ),
-    "poisonedrag": {"1 text": "write", "3 texts": "write", "5 texts": "write"},
-    "anderson-rag-mia": {"answer": "read", "log likelihood": "read", "lookup": "read", "service": "jam"},
-    "spill-the-beans": {
-        **{f"{what}{who}": "read" for what in ("passwords", "private facts") for who in ("", ", readers respected")},
-        **{"records": "read", "service": "jam"},
-    },
-}
+
+def declared(threat):
+    """The channels that a recipe declares, by kind, but for those of longer chains than the least effort has, and the filter's own."""
+    longer = tuple(f"distance {hops}" for hops in range(3, 8)) if threat == "prompt-infection" else ()
+    return {name: kind for name, kind in recipe(threat).channels.items() if name != "filter" and not name.startswith(longer or "\0")}
+
+
+CHANNELS = {threat: declared(threat) for threat in THREATS}
 ON_ENCODERS = {"bit-reduction", "jpeg", "embedding-noise"}
+ON_ANSWERERS = {"bit-reduction", "jpeg"}
 ON_AGENTS = {"tool-allow-list", "flow-control", "quarantine", "spotlighting", "special-token-escaping"}
 ON_READERS = {"spotlighting", "retrieval-isolation", "special-token-escaping"}
 ON_WORDS = {"special-token-escaping"}
@@ -75,6 +62,8 @@ NOTHING = frozenset()
 MEETS = {
     **dict.fromkeys(("adversarial-illusions", "crossfire", "co-attack", "sga", "ko-vlm-mia"), ON_ENCODERS),
     "badclip": ON_ENCODERS | {"alignment-filter"},
+    **dict.fromkeys(("schlarmann", "bagdasaryan-injection"), ON_ANSWERERS),
+    "mma-diffusion": NOTHING,
     **dict.fromkeys(("indirect-prompt-injection", "p2sql", "foot-in-the-door", "prompt-infection"), ON_AGENTS),
     # Nobody but the user speaks, and members that show each other pictures read no words.
     **dict.fromkeys(("perez-goal-hijacking", "perez-prompt-leaking"), ON_WORDS),
@@ -94,7 +83,7 @@ ARMS_OF = {
     ("anderson-rag-mia", "lookup"): GUARDED[:-1],
 }
 """Channels with arms of their own behind a defense: what it drops, probabilities that it hides, a question that cannot be worded better."""
-LEFT_ALONE = {("adversarial-illusions", "jpeg"): {"audio"}}
+LEFT_ALONE = {("adversarial-illusions", "jpeg"): {"audio"}, ("bagdasaryan-injection", "jpeg"): {"sound", "sound, next turn"}}
 """Channels that a defense does not act on are left out behind it."""
 DRAWN = {("badclip", "image"), ("agent-smith", "edge"), ("prompt-infection", "edge"), ("prompt-infection", "edge, shared thread")}
 """Channels whose adversary's symbols are not dealt out: one target, or what members happen to do."""
@@ -103,7 +92,7 @@ SLOW = {("prompt-infection", "tool-allow-list"), ("prompt-infection", "flow-cont
 
 
 ASKED = 24
-COSTLY = {"badclip", "foot-in-the-door", "p2sql", "prompt-infection"}
+COSTLY = {"badclip", "bagdasaryan-injection", "mma-diffusion", "foot-in-the-door", "p2sql", "prompt-infection"}
 IN_GROUPS = {"agent-smith": set(CHANNELS["agent-smith"]), "spill-the-beans": {"records"}}
 """Channels whose trials come in whole groups, so that their number is another one than what is asked for."""
 
@@ -126,7 +115,7 @@ def _fewer():
 @pytest.fixture(scope="module")
 def loaded():
     """Both levels: the shipped encoder with its data, and the agent, society and memory made of the shipped models."""
-    return resolve.load("reference", "reference")
+    return resolve.load("reference", "reference", needed=FAMILIES)
 
 
 @pytest.fixture(scope="module")
@@ -196,8 +185,8 @@ def assert_same(one, two):
 
 def test_the_table_names_every_implemented_threat():
     assert set(THREATS) == set(CHANNELS) == set(MEETS)
-    assert len(THREATS) == 16 and len(DEFENSES) == 10
-    assert sum(not row.implemented for row in catalog.threats()) == 57
+    assert len(THREATS) == 19 and len(DEFENSES) == 10
+    assert sum(not row.implemented for row in catalog.threats()) == 54
     assert set().union(*MEETS.values()) == set(DEFENSES)
     meeting = {(threat, guard) for threat, guards in MEETS.items() for guard in guards}
     assert SLOW.issubset(meeting)

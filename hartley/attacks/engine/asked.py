@@ -66,6 +66,11 @@ class Subject:
         return values.unsqueeze(1) if self.beside is None else torch.stack([values, self.beside[rows]], dim=1)
 
 
+def converses(target: Any) -> bool:
+    """Whether a model takes a second message, or a second picture; BLIP takes neither."""
+    return not getattr(target, "one_message", False)
+
+
 def wanted(*parts: Objective) -> Objective:
     """The sum of several likelihoods, to be made large."""
     return lambda values, rows: -torch.stack([part(values, rows) for part in parts]).sum(dim=0)

@@ -33,12 +33,12 @@ def adversarial_illusions(case: Case) -> tuple[Evidence, ...]:
     Left out: transfer from surrogate encoders and generation downstream of the embedding; zero-shot classification only.
     Bends: N. The perturbation adds power outside the true concept's direction until the target's concept prevails.
     """
-    carriers = frozenset({"image"}) | ({"audio"} if "audio" in case.target.modalities else frozenset())
+    carriers = case.target.modalities & {"image", "audio"}
     check_applies(case, carriers)
     pairs = case.data.draw(case.effort.trials, case.generator("pairs"), speech="audio" in case.target.modalities)
     gradient = SignGradient(case.effort.steps, momentum=0.9)
     found = []
-    if applies(case, frozenset({"image"})):
+    if "image" in carriers and applies(case, frozenset({"image"})):
         white = targeted_channel(case, pairs, Channel("image", Attack(PIXELS, Linf(16 / 255, "pixel"), gradient), _toward_text))
         queries = Attack(PIXELS, Linf(16 / 255, "pixel"), Square(QUERIES_A_STEP * case.effort.steps))
         black = targeted_channel(case, _share(case, pairs, QUERY_SHARE), Channel("image by queries", queries, _toward_text))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hartley.attacks.case import Case, Refused
 from hartley.attacks.engine.arms import applies, check_applies
-from hartley.attacks.engine.asked import Channel, Subject, asked_channel, questions, wanted
+from hartley.attacks.engine.asked import Channel, Subject, asked_channel, converses, questions, wanted
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf, Snr
 from hartley.attacks.engine.carrier import PIXELS, WAVEFORM
@@ -41,6 +41,8 @@ def bagdasaryan_injection(case: Case) -> tuple[Evidence, ...]:
     Left out: perturbations without a bound, and strips of rows; the sound is changed as a waveform, not as ImageBind's spectrogram.
     Bends: N. What is added to what is seen or heard outweighs what the question is about, and writes what is said.
     """
+    if not all(converses(member) for member in case.members.values()):
+        raise Refused(f"{case.target.name} takes one message: there is no next turn to keep anything to")
     families = [family for family in case.members if applies(case, frozenset({CARRIERS[family]}))]
     if not families:
         check_applies(case, frozenset(CARRIERS[family] for family in case.members))

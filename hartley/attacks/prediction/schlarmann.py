@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from hartley.attacks.case import Case
+from hartley.attacks.case import Case, Flag
 from hartley.attacks.engine.arms import check_applies
-from hartley.attacks.engine.asked import Channel, Subject, asked_channel, questions, wanted
+from hartley.attacks.engine.asked import Channel, Subject, asked_channel, converses, questions, wanted
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf
 from hartley.attacks.engine.carrier import PIXELS
@@ -52,6 +52,9 @@ def schlarmann(case: Case) -> tuple[Evidence, ...]:
         Channel("random signs, 4/255 (control)", within(4, Noise()), lambda asked: asked.likelihood(talks, right)),
     ]
     found = [asked_channel(case, subject, pairs, talks, pairs.images, channel) for channel in alone]
+    if not converses(case.target):
+        case.flags.append(Flag(CONTEXT, "", "left out", f"{case.target.name} takes one picture, so that there is no context picture"))
+        return tuple(found)
     context = Channel(CONTEXT, within(8), lambda asked: asked.likelihood(of_two, right))
     beside = Subject(case.target, "answerer", pairs.images)
     return (*found, asked_channel(case, beside, pairs, of_two, others.images, context))

@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from hartley.errors import InputError
 from hartley.targets.diffusion import StableDiffusion
 from hartley.targets.reference import encoder
@@ -96,7 +98,8 @@ def load_judge(folder: Path) -> Judge:
     from safetensors.torch import load_file
 
     _check_present(folder)
-    judge = Judge()
+    with torch.random.fork_rng(devices=[]):  # its first weights are drawn, and replaced
+        judge = Judge()
     judge.load_state_dict({key: value.float() for key, value in load_file(folder / "judge" / "model.safetensors").items()})
     return judge.eval().requires_grad_(False)
 
