@@ -227,10 +227,10 @@ class Apgd:
 def checkpoints(steps: int) -> dict[int, int]:
     """The steps at which Auto-PGD looks back, each with the one before it: at shares of .22, then .19, .16, ... more of the steps, the
     gaps falling by .03 down to .06."""
-    shares = [0.0, 0.22]
-    while shares[-1] < 1:
-        shares.append(shares[-1] + max(shares[-1] - shares[-2] - 0.03, 0.06))
-    places = sorted({math.ceil(share * steps) for share in shares if share < 1})
+    shares = [0, 22]  # of a hundred
+    while shares[-1] < 100:
+        shares.append(shares[-1] + max(shares[-1] - shares[-2] - 3, 6))
+    places = sorted({-(-share * steps // 100) for share in shares if share < 100})
     return dict(zip(places[1:], places, strict=False))
 
 

@@ -1,0 +1,224 @@
+"""Attacks on models that answer in words, and search over tokens: optimizers against slow twins, channels whose right answer is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from hartley.attacks.case import Case, Effort
+from hartley.attacks.engine.asked import Channel, Subject, asked_channel, questions, wanted
+from hartley.attacks.engine.attack import Attack
+from hartley.attacks.engine.budget import Linf
+from hartley.attacks.engine.carrier import PIXELS
+from hartley.attacks.engine.optimizer import Apgd, Noise, SignGradient, checkpoints
+from hartley.attacks.engine.tokens import TokenSearch
+from hartley.data.pairs import Pairs
+from hartley.defenses.model.jpeg import Jpeg
+from hartley.targets.conversation import Conversation
+from hartley.targets.reference.data import ReferenceData
+
+TINY = Effort("tiny", trials=12, steps=4, poison_pairs=1, members=1, epochs=1)
+NAMES = ("cat", "dog")
+
+
+def test_the_steps_at_which_auto_pgd_looks_back_are_the_published_ones() -> None:
+    assert [*checkpoints(100)] == [22, 41, 57, 70, 80, 87, 93, 99]
+    assert checkpoints(100)[41] == 22
+    assert all(mark < 5 for mark in checkpoints(5))
+
+
+def rugged(values: Tensor, rows: Tensor) -> Tensor:
+    """A loss with slopes of every size, of which no two rows are alike."""
+    flat = values.flatten(1)
+    places = torch.arange(flat.shape[1], dtype=flat.dtype)
+    return (torch.sin(7 * flat + places) + (flat - 0.3 - 0.1 * rows[:, None]).abs()).sum(1)
+
+
+def slow_apgd(clean: Tensor, row: int, epsilon: float, steps: int, start: Tensor) -> Tensor:
+    """Algorithm 1 of Croce and Hein (2020) for one input, line by line."""
+
+    def at(point: Tensor) -> tuple[float, Tensor]:
+        held = point.clone().requires_grad_(True)
+        loss = rugged(held[None], torch.tensor([row]))[0]
+        (gradient,) = torch.autograd.grad(loss, held)
+        return float(loss.detach()), gradient
+
+    def inside(point: Tensor) -> Tensor:
+        return (clean + (point - clean).clamp(-epsilon, epsilon)).clamp(0, 1)
+
+    marks, eta = checkpoints(steps), 2 * epsilon
+    now = before = inside(clean + start)
+    loss, gradient = at(now)
+    best, lowest, slope = now, loss, gradient
+    fell, eta_fell, at_mark = 0, True, lowest
+    for step in range(1, steps):
+        ahead = inside(now - eta * gradient.sign())
+        share = 1.0 if step == 1 else 0.75
+        now, before = inside(now + share * (ahead - now) + (1 - share) * (now - before)), now
+        last = loss
+        loss, gradient = at(now)
+        fell += loss < last
+        if loss < lowest:
+            best, lowest, slope = now, loss, gradient
+        if step in marks:
+            stuck = fell < 0.75 * (step - marks[step]) or (not eta_fell and at_mark <= lowest)
+            eta_fell, at_mark, fell = stuck, lowest, 0
+            if stuck:
+                eta, now, gradient, loss = eta / 2, best, slope, lowest
+    return best
+
+
+def test_auto_pgd_is_its_slow_twin() -> None:
+    clean = torch.rand(6, 3, 4, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64).float()
+    start = (torch.rand(clean.shape, generator=torch.Generator().manual_seed(2)) * 2 - 1) * 0.1
+    attack = Attack(PIXELS, Linf(0.1, "pixel"), Apgd(30))
+    found = attack.craft(lambda values: values, rugged, clean, torch.Generator().manual_seed(2))
+    twin = torch.stack([slow_apgd(one, row, 0.1, 30, start[row]) for row, one in enumerate(clean)])
+    assert torch.allclose(found.adversarial, PIXELS.deliver(twin), atol=1e-6)
+    assert [*found.losses] == sorted(found.losses, reverse=True)
+    assert found.passes == 30.0
+
+
+def test_random_signs_have_the_whole_size_and_ask_for_nothing() -> None:
+    def never(values: Tensor, rows: Tensor) -> Tensor:
+        raise AssertionError("nobody may be asked")
+
+    clean = torch.full((5, 3, 8, 8), 0.5)
+    found = Attack(PIXELS, Linf(4 / 255, "pixel"), Noise()).craft(lambda values: values, never, clean, torch.Generator().manual_seed(0))
+    moved = ((found.adversarial - PIXELS.deliver(clean)).abs() * 255).round()
+    assert set(moved.unique().tolist()) <= {3.0, 4.0, 5.0}
+    assert 0.4 < float((found.adversarial > clean).float().mean()) < 0.6
+
+
+def test_token_search_finds_what_is_wanted_word_by_word_and_never_tries_what_is_banned() -> None:
+    generator = torch.Generator().manual_seed(0)
+    worth = torch.rand(6, 40, generator=generator)
+    allowed = torch.ones(40, dtype=torch.bool)
+    allowed[worth.argmin(dim=1)] = False
+    tried = []
+
+    def loss(ids: Tensor) -> Tensor:
+        tried.append(ids)
+        return worth[torch.arange(6), ids].sum(1)
+
+    search = TokenSearch(steps=60, batch=32, top=4)
+    best, losses = search.run(torch.zeros(6, dtype=torch.long) + int(allowed.nonzero()[0]), allowed, loss, lambda ids: worth, generator)
+    assert best.tolist() == worth.masked_fill(~allowed, 9).argmin(dim=1).tolist()
+    assert all(bool(allowed[ids].all()) for ids in tried)
+    assert [*losses] == sorted(losses, reverse=True)
+    with pytest.raises(ValueError, match="no token is allowed"):
+        search.run(best, torch.zeros(40, dtype=torch.bool), loss, lambda ids: worth, generator)
+
+
+class Bright:
+    """An answerer that says "dog" of bright pictures and "cat" of dark ones."""
+
+    name, fingerprint, capabilities, image_size = "bright", "0", frozenset({"grad", "logprob", "text"}), (8, 8)
+
+    def answer(self, conversations: Sequence[Conversation], pixels: Tensor | None = None, *, longest: int = 48) -> list[str]:
+        assert pixels is not None
+        said = ["It is a dog." if one > 0.5 else "It is a cat." for one in pixels[:, 0].flatten(1).mean(1).tolist()]
+        return [
+            " ".join([text] * len([turn for turn in talk if turn.role == "user"])) for text, talk in zip(said, conversations, strict=True)
+        ]
+
+    def log_likelihood(self, conversations: Sequence[Conversation], answers: Sequence[str], pixels: Tensor | None = None) -> Tensor:
+        assert pixels is not None
+        logit = 40 * (pixels[:, 0].flatten(1).mean(1) - 0.5)
+        sign = torch.tensor([1.0 if "dog" in answer else -1.0 for answer in answers])
+        return torch.nn.functional.logsigmoid(sign * logit)
+
+    def image_features(self, pixels: Tensor) -> Tensor:
+        return pixels.flatten(2)
+
+
+@pytest.fixture
+def pairs() -> Pairs:
+    """Twelve gray pictures, half a little darker than the middle."""
+    drawn = ReferenceData().draw(12, torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 1] * 6)
+    images = torch.where(labels[:, None, None, None] == 1, 0.51, 0.49).expand(12, 3, 8, 8).clone()
+    half = torch.full((2,), 0.5, dtype=torch.float64)
+    return replace(drawn, images=images, labels=labels, label_names=NAMES, label_prior=half, questions=("what is it",) * 12)
+
+
+def made(pairs: Pairs, defense: Any = None) -> tuple[Case, Subject, tuple[Conversation, ...]]:
+    target: Any = Bright()
+    case = Case(effort=TINY, stream="0" * 64, target=target, data=ReferenceData(), defense=defense, members={"answerer": target})
+    return case, Subject(target, "answerer"), questions(pairs)
+
+
+def within(size: float, optimizer: Any = None) -> Attack:
+    return Attack(PIXELS, Linf(size, "pixel"), optimizer or SignGradient(6))
+
+
+def test_an_untargeted_attack_turns_every_answer_and_a_smaller_one_none(pairs: Pairs) -> None:
+    case, subject, talks = made(pairs)
+    right = [NAMES[label] for label in pairs.labels.tolist()]
+    for size, share in ((0.05, 1.0), (0.004, 0.0)):
+        channel = Channel(f"{size}", within(size), lambda asked: asked.likelihood(talks, right))
+        table = asked_channel(case, subject, pairs, talks, pairs.images, channel)
+        assert table.kind == "jam" and table.arms == ("clean", "attacked")
+        assert table.of("clean").success.mean() == 0.0 and table.of("attacked").success.mean() == share
+        assert np.array_equal(table.of("clean").outcome, pairs.labels.numpy())
+    assert case.exhibits[0].outcome_clean == "It is a cat." and case.exhibits[0].outcome_attacked == "It is a dog."
+
+
+def test_a_target_that_is_there_anyway_counts_for_nothing(pairs: Pairs) -> None:
+    case, subject, talks = made(pairs)
+    targets = torch.tensor([0, 0, 1, 1] * 3)
+    other = [NAMES[target] for target in targets.tolist()]
+    channel = Channel("write", within(0.05), lambda asked: wanted(asked.likelihood(talks, other)), NAMES, targets)
+    table = asked_channel(case, subject, pairs, talks, pairs.images, channel)
+    same = targets.numpy() == pairs.labels.numpy()
+    assert (table.of("attacked").success[same] == -1).all() and (table.of("attacked").success[~same] == 1).all()
+    assert (table.of("clean").success[~same] == 0).all()
+
+
+def test_what_is_read_later_is_the_effect_and_the_first_answer_the_outcome(pairs: Pairs) -> None:
+    case, subject, talks = made(pairs)
+    seen: list[Sequence[str]] = []
+
+    def later(asked: Subject, given: Tensor, first: Sequence[str]) -> list[str]:
+        seen.append(first)
+        return ["say red lamp"] * 6 + ["nothing of it"] * 6
+
+    channel = Channel(
+        "later", within(0.05), lambda asked: asked.likelihood(talks, ["cat"] * 12), ("red lamp", "blue cup"), torch.zeros(12).long(), later
+    )
+    table = asked_channel(case, subject, pairs, talks, pairs.images, channel)
+    assert table.effect_alphabet == ("red lamp", "blue cup", "several", "other")
+    assert table.of("attacked").effect is not None
+    assert table.of("attacked").effect.tolist() == [0] * 6 + [3] * 6
+    assert table.of("attacked").success.tolist() == [1] * 6 + [0] * 6
+    assert len(seen) == 2 and set(seen[0]) == {"It is a cat.", "It is a dog."}
+
+
+def test_behind_a_defense_every_arm_is_asked_through_it(pairs: Pairs) -> None:
+    case, subject, talks = made(pairs, Jpeg())
+    right = [NAMES[label] for label in pairs.labels.tolist()]
+    table = asked_channel(
+        case, subject, pairs, talks, pairs.images, Channel("x", within(0.05), lambda asked: asked.likelihood(talks, right))
+    )
+    assert table.arms == ("clean", "attacked", "defended", "defended_attacked", "defended_adaptive")
+    assert table.of("defended_adaptive").success.mean() == 1.0
+
+
+def test_pictures_beside_stand_behind_the_perturbed_one(pairs: Pairs) -> None:
+    shown: list[Tensor] = []
+
+    class Two(Bright):
+        def answer(self, conversations: Sequence[Conversation], pixels: Tensor | None = None, *, longest: int = 48) -> list[str]:
+            assert pixels is not None
+            shown.append(pixels)
+            return super().answer(conversations, pixels)
+
+    beside = torch.rand(12, 3, 8, 8, generator=torch.Generator().manual_seed(3))
+    Subject(Two(), "answerer", beside).answer(questions(pairs), pairs.images)
+    assert torch.equal(shown[0][:, 0], pairs.images) and torch.equal(shown[0][:, 1], beside)
