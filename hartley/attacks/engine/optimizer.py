@@ -230,7 +230,7 @@ def checkpoints(steps: int) -> dict[int, int]:
     shares = [0, 22]  # of a hundred
     while shares[-1] < 100:
         shares.append(shares[-1] + max(shares[-1] - shares[-2] - 3, 6))
-    places = sorted({-(-share * steps // 100) for share in shares if share < 100})
+    places = sorted({place for share in shares if (place := -(-share * steps // 100)) < steps})
     return dict(zip(places[1:], places, strict=False))
 
 
