@@ -132,7 +132,7 @@ def _other_numbers(cells: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _estimate(plan: Plan, served: bool) -> None:
-    from hartley.runs.parts import PARTS
+    from hartley.runs.shipped import PARTS
 
     if not served:
         raise InputError("--estimate is for a target behind a server (openai:MODEL@URL); a scan on this machine costs its time alone")

@@ -23,7 +23,7 @@ from hartley.runs.cache import Cache
 from hartley.runs.context import Context
 from hartley.runs.folder import SCHEMA, empty_result
 from hartley.runs.levels import SYSTEM, either, ruled_out
-from hartley.runs.parts import PARTS, Parts
+from hartley.runs.parts import Parts
 from hartley.runs.plan import EFFORT_FIELDS, NO_DEFENSE, Cell
 from hartley.runs.resolve import Loaded
 from hartley.runs.store import Store, slug
@@ -56,7 +56,7 @@ def execute(
     progress: Progress = no_progress,
     *,
     context: Context,
-    parts: Parts = PARTS,
+    parts: Parts,
     waiting: Callable[[bool], None] = not_watched,
     say: Say = say_nothing,
     checks_competence: bool = True,

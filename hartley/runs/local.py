@@ -15,8 +15,9 @@ from hartley.runs.crew import Hand, Task, dismiss, hire, interruptible
 from hartley.runs.events import Event, Kind, Watcher, unwatched
 from hartley.runs.folder import FINAL, NOT_MEASURED, Run, empty_result
 from hartley.runs.integrity import media_fault
-from hartley.runs.parts import PARTS, Parts
+from hartley.runs.parts import Parts
 from hartley.runs.plan import NO_DEFENSE, Cell, Plan
+from hartley.runs.shipped import PARTS
 from hartley.runs.store import Store, alone, inspect
 from hartley.runs.worker import Gone, receive
 

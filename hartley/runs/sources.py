@@ -17,7 +17,7 @@ MEASURING = ("hartley.runs.worker", "hartley.runs.execute", "hartley.bits.for_ev
 ASIDE = (
     *(f"hartley.{name}" for name in ("catalog", "columns", "errors", "files", "printing", "report")),
     *(f"hartley.runs.{name}" for name in ("allowance", "atomic", "context", "folder", "forecast", "integrity", "levels", "parts", "plan")),
-    *(f"hartley.runs.{name}" for name in ("rows", "sources", "store")),
+    *(f"hartley.runs.{name}" for name in ("rows", "shipped", "sources", "store")),
 )
 """What says which cells there are, keeps them and shows them. It decides no number, and some of it reaches every recipe."""
 

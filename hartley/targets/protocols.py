@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -290,3 +290,7 @@ class Scoring(Policy, Protocol):
     ) -> Tensor:
         """(n,) natural logarithm of the probability of each assistant message and its end."""
         ...
+
+
+Target: TypeAlias = Encoder | Answerer | Generator | Recognizer | Listener | Policy | TextEmbedder
+"""Whatever `hartley.targets.load` gives."""

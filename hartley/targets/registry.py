@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from hartley.errors import InputError, unknown
 
 if TYPE_CHECKING:
-    from hartley.targets.protocols import Answerer, Encoder, Generator, Listener, Policy, Recognizer, TextEmbedder
-
-    Target: TypeAlias = Encoder | Answerer | Generator | Recognizer | Listener | Policy | TextEmbedder
+    from hartley.targets.protocols import Target
 
 REFERENCE, FOLDER, ENDPOINT, MINILM = "reference:", "hf:", "openai:", "minilm"
 

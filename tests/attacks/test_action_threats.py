@@ -32,7 +32,7 @@ from hartley.attacks.exhibit import BLOCKED, FATES
 from hartley.defenses.system import flow_control, retrieval_isolation
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.evidence import NONE, Evidence
-from hartley.runs.parts import recipe
+from hartley.runs.shipped import recipe
 from hartley.targets import load
 from hartley.targets.agent.environments import TOOLBOX
 from hartley.targets.agent.judge import achieved, after

@@ -27,8 +27,8 @@ from hartley.attacks.case import Effort, SystemCase
 from hartley.runs import resolve, systems
 from hartley.runs.allowance import Allowance
 from hartley.runs.execute import case_for
-from hartley.runs.parts import PARTS, recipe
 from hartley.runs.plan import NO_DEFENSE, Cell
+from hartley.runs.shipped import PARTS, recipe
 from hartley.targets.agent.agent import Agent
 from hartley.targets.agent.judge import achieved
 from hartley.targets.conversation import Call, Conversation, Message

@@ -11,7 +11,7 @@ from hartley import catalog, targets
 from hartley.attacks.case import Effort, Refused, SystemCase
 from hartley.bits.for_evidence import for_evidence
 from hartley.evidence import Evidence
-from hartley.runs.parts import recipe
+from hartley.runs.shipped import recipe
 from hartley.targets.memory.lexical import Lexical
 from hartley.targets.system import System
 

@@ -25,8 +25,8 @@ from hartley.evidence import NONE
 from hartley.runs import resolve
 from hartley.runs.execute import case_for
 from hartley.runs.levels import FAMILIES
-from hartley.runs.parts import PARTS, recipe
 from hartley.runs.plan import NO_DEFENSE, Cell
+from hartley.runs.shipped import PARTS, recipe
 
 sys.path.insert(0, str(Path(__file__).parent))
 from blind_subjects import ENCODERS, POLICIES, Blind, BlindAnswerer, BlindEncoder, BlindGenerator, Known, Watched

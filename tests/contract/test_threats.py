@@ -23,8 +23,8 @@ from hartley.runs import resolve
 from hartley.runs.cache import Cache
 from hartley.runs.execute import case_for, other_numbers
 from hartley.runs.levels import FAMILIES
-from hartley.runs.parts import PARTS, recipe
 from hartley.runs.plan import NO_DEFENSE, Cell
+from hartley.runs.shipped import PARTS, recipe
 from hartley.runs.store import CACHE, Store
 
 THREATS = tuple(row.id for row in catalog.threats() if row.implemented)

@@ -15,8 +15,8 @@ from hartley.report.terminal import summary
 from hartley.runs import check
 from hartley.runs.folder import NOT_MEASURED, Run
 from hartley.runs.local import run
-from hartley.runs.parts import recipe
 from hartley.runs.plan import Plan
+from hartley.runs.shipped import recipe
 from hartley.targets.conversation import Call, Conversation, Message
 from hartley.targets.endpoint.server import Server
 from hartley.targets.memory.lexical import Lexical

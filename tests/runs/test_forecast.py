@@ -12,8 +12,8 @@ from run_fakes import FAKES
 
 from hartley.runs import forecast, systems
 from hartley.runs.allowance import Allowance
-from hartley.runs.parts import PARTS
 from hartley.runs.plan import Plan
+from hartley.runs.shipped import PARTS
 from hartley.targets.conversation import Message, ask
 from hartley.targets.endpoint.server import Server
 from hartley.targets.memory.lexical import Lexical

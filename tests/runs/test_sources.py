@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import hartley
-from hartley.runs import parts, sources
+from hartley.runs import shipped, sources
 from hartley.runs.plan import Cell, Plan
 
 RECIPE = '"""A new one."""\n\nfrom hartley.attacks.case import Case\n\n\ndef other(case: Case) -> tuple[()]:\n    return ()\n'
@@ -33,7 +33,7 @@ def code(package: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Plan], dic
 
     def hashed(plan: Plan) -> dict[str, str]:
         sources._path.cache_clear()
-        return parts.code(plan)
+        return shipped.code(plan)
 
     return hashed
 
@@ -82,7 +82,9 @@ def test_what_is_imported_by_a_name_that_is_put_together_counts() -> None:
 
 def test_no_recipe_rests_on_another_for_being_run() -> None:
     """Otherwise a change of one would measure all of them again."""
-    recipes = {f"hartley.attacks.{row.flow}.{row.id.replace('-', '_')}" for row in parts.catalog().threats() if row.status == "implemented"}
+    recipes = {
+        f"hartley.attacks.{row.flow}.{row.id.replace('-', '_')}" for row in shipped.catalog().threats() if row.status == "implemented"
+    }
     assert sources.closure(sources.MEASURING) & recipes == set()
 
 
@@ -95,3 +97,26 @@ def test_a_key_has_the_code_of_its_own_threat_and_defense() -> None:
         cell = Cell("reference", "sga", "jpeg", 0, "quick")
         assert (cell.key(first) != cell.key(second), cell.shelf(first) != cell.shelf(second)) == (changes_key, changes_shelf)
         assert cell.stream(first) == cell.stream(second)
+
+
+def test_no_module_of_runs_imports_itself_through_others() -> None:
+    """At the top or in a function; what a type checker sees alone does not count."""
+    modules = {f"hartley.runs.{path.stem}" for path in Path(sources.__file__).parent.glob("*.py") if path.stem != "__init__"}
+    paths = {name: sources._path(name) for name in modules}
+    imports = {name: set(sources._parsed(path, 0)[0]) & modules - {name} for name, path in paths.items() if path}
+    assert {name for name in imports if _reaches(imports, name, name)} == set()
+    folders = sources._path("hartley.targets.huggingface.folders")
+    assert folders is not None and "hartley.targets.registry" not in sources._parsed(folders, 0)[0]
+
+
+def _reaches(imports: dict[str, set[str]], start: str, wanted: str) -> bool:
+    seen: set[str] = set()
+    left = [*imports[start]]
+    while left:
+        name = left.pop()
+        if name == wanted:
+            return True
+        if name in imports and name not in seen:
+            seen.add(name)
+            left += imports[name]
+    return False

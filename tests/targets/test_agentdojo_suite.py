@@ -19,8 +19,8 @@ from hartley.bits.for_evidence import for_evidence
 from hartley.evidence import NONE
 from hartley.runs.allowance import Allowance
 from hartley.runs.local import run as scan
-from hartley.runs.parts import PARTS
 from hartley.runs.plan import Plan
+from hartley.runs.shipped import PARTS
 from hartley.targets.agentdojo.dojo import Dojo, load
 from hartley.targets.agentdojo.environments import as_text
 from hartley.targets.agentdojo.extra import need

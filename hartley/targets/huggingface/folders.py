@@ -11,7 +11,7 @@ from hartley.targets.checkpoint import existing_folder, read_json
 from hartley.targets.huggingface import blip, blip2, clap, clip, idefics, llama, llava, qwen2_audio, stable_diffusion, whisper
 
 if TYPE_CHECKING:
-    from hartley.targets.registry import Target
+    from hartley.targets.protocols import Target
 
 LOADERS: dict[str, Callable[[Path], Target]] = {
     "clip": clip.load,

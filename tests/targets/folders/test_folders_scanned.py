@@ -14,8 +14,8 @@ from hartley.attacks.case import Case, Effort
 from hartley.errors import InputError
 from hartley.runs import resolve
 from hartley.runs.execute import case_for
-from hartley.runs.parts import PARTS, recipe
 from hartley.runs.plan import NO_DEFENSE, Cell
+from hartley.runs.shipped import PARTS, recipe
 
 PICTURES = 48
 TINY = Effort("tiny", trials=16, steps=2, poison_pairs=1, members=8, epochs=1, exact=1)
