@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from hartley.attacks.case import Effort, SystemCase
+from hartley.attacks.interaction.agent_words import REFERENCE, plans
+from hartley.attacks.interaction.multimodal_agents import Eyes, Sight, run
 from hartley.attacks.interaction.pictures import drawn_gallery
-from hartley.attacks.interaction.sights import REFERENCE, plans
-from hartley.attacks.interaction.viewers import Eyes, Sight, run
 from hartley.targets.memory.lexical import Lexical
 from hartley.targets.registry import load
 from hartley.targets.scripted import ScriptedPolicy

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hartley.report.lines import NONE
-from hartley.report.media import Media, Shelf, spectrogram_db, spectrum_png, waveform
+from hartley.report.media import Media, MediaStore, spectrogram_db, spectrum_png, waveform
 from hartley.report.numbers import real
 from hartley.report.outbreak import Drawn, Series, drawn, measured
 from hartley.report.records import Cell, Exhibit
@@ -50,7 +50,7 @@ class Shown:
         return next((at for at, (one, other) in enumerate(pairs) if one != other), 0)
 
 
-def chosen(cells: Sequence[Cell], shelf: Shelf) -> Mapping[int, tuple[Shown, ...]]:
+def chosen(cells: Sequence[Cell], shelf: MediaStore) -> Mapping[int, tuple[Shown, ...]]:
     """By id() of the cell, the exhibits that are shown, a few a channel and arm. First ones come first to the shelf's budget.
 
     A conversation or a retrieval without the attack is no exhibit of its own where it stands beside the one under attack.
@@ -118,7 +118,7 @@ def _unguarded(exhibit: Exhibit, cell: Cell, cells: Sequence[Cell]) -> Series:
     return next((measured(spread) for spread in found if spread is not None and measured(spread)), ())
 
 
-def _shown(exhibit: Exhibit, cell: Cell, shelf: Shelf, unguarded: Series) -> Shown:
+def _shown(exhibit: Exhibit, cell: Cell, shelf: MediaStore, unguarded: Series) -> Shown:
     pictures: list[tuple[str, Media]] = []
     amplified = None
     if exhibit.image is not None:
@@ -131,7 +131,7 @@ def _shown(exhibit: Exhibit, cell: Cell, shelf: Shelf, unguarded: Series) -> Sho
     return Shown(exhibit, tuple(pictures), amplified, sounds, beside(exhibit, cell), outbreak)
 
 
-def _sounds(clean: Media, attacked: Media, shelf: Shelf) -> tuple[Sound, ...]:
+def _sounds(clean: Media, attacked: Media, shelf: MediaStore) -> tuple[Sound, ...]:
     """Both spectrograms on one scale, and that of their difference when they have the same length and rate."""
     drawn = {}
     heard = {}

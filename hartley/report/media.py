@@ -48,7 +48,7 @@ class Media:
 
 
 @dataclass
-class Shelf:
+class MediaStore:
     """The media of a run, with a budget of bytes for the whole report: what does not fit is named instead of shown."""
 
     run: Path

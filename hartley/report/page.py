@@ -19,7 +19,7 @@ from hartley.report import answer as answers
 from hartley.report import channelmap, facts, records, sentences, shapes, textdiff, visible, words
 from hartley.report.exhibits import chosen, wrong_before
 from hartley.report.lines import NONE, UNDER, Line, of
-from hartley.report.media import Shelf
+from hartley.report.media import MediaStore
 from hartley.report.numbers import BITS, PLAIN, Number, figure
 from hartley.report.records import Cell, Channel
 from hartley.runs import atomic
@@ -46,7 +46,7 @@ def build(run: Path) -> str:
     # Threats go by their id, which is what a user types and a paper's surname is not; defenses by their name.
     names = {row.id: row.id for row in catalog.values() if row.known} | {row.id: row.name for row in guards.values()}
     scale = _scale(lines)
-    shelf = Shelf(run)
+    shelf = MediaStore(run)
     groups = _groups(lines)
     context = {
         "environment": read.environment,

@@ -74,7 +74,7 @@ def execute(
         common = {
             "effort": Effort(name=cell.budget, **context.effort),
             "stream": cell.stream(context),
-            "cached": Cache(store, cell.shelf(context), waiting, lambda: loaded.endpoint.lost if loaded.endpoint else 0),
+            "cached": Cache(store, cell.cache_namespace(context), waiting, lambda: loaded.endpoint.lost if loaded.endpoint else 0),
             "progress": progress,
         }
         case = case_for(cell, recipe, loaded, parts, common)

@@ -11,7 +11,6 @@ from typing import Any
 
 from hartley.errors import InputError
 from hartley.runs.context import Context, versions
-from hartley.runs.crew import Hand, Task, dismiss, hire, interruptible
 from hartley.runs.events import Event, Kind, Watcher, unwatched
 from hartley.runs.folder import FINAL, NOT_MEASURED, Run, empty_result
 from hartley.runs.integrity import media_fault
@@ -20,6 +19,7 @@ from hartley.runs.plan import NO_DEFENSE, Cell, Plan
 from hartley.runs.shipped import PARTS
 from hartley.runs.store import Store, alone, inspect
 from hartley.runs.worker import Gone, receive
+from hartley.runs.worker_pool import Task, Worker, dismiss, hire, interruptible
 
 DIED = "its worker died"
 
@@ -85,7 +85,7 @@ class Scan:
         self.parts = parts
         self.limits = limits
         self.progress = progress
-        self.hands: list[Hand] = []
+        self.hands: list[Worker] = []
         self.queue: deque[Task] = deque()
         self.facts: Mapping[str, Any] | None = None
         self.store: Store | None = None
@@ -95,7 +95,7 @@ class Scan:
         self.silent = 0
         self.ended = ""
 
-    def tell(self, kind: Kind, hand: Hand | None = None, **details: Any) -> None:
+    def tell(self, kind: Kind, hand: Worker | None = None, **details: Any) -> None:
         """Passes an event on."""
         task = hand.task if hand else None
         number = hand.number if hand else 0
@@ -156,7 +156,7 @@ class Scan:
                 self.turn()
         store.unlock()
 
-    def assign(self, hand: Hand, store: Store, context: Context) -> None:
+    def assign(self, hand: Worker, store: Store, context: Context) -> None:
         """Hands the next cell to a worker."""
         task = self.next()
         try:
@@ -191,7 +191,7 @@ class Scan:
                 raise InputError(f"target {self.plan.target!r}: loading took longer than {self.limits.load_seconds:g} s; given up")
             self.lost(hand, "timed-out", f"stopped after the limit of {self.plan.cell_limit_seconds:g} s")
 
-    def hear(self, hand: Hand, message: Mapping[str, Any]) -> None:
+    def hear(self, hand: Worker, message: Mapping[str, Any]) -> None:
         """Acts on one message of a worker."""
         match message["type"]:
             case "ready":
@@ -231,7 +231,7 @@ class Scan:
             self.done += 1
             self.progress(Event("finished", self.done, len(self.plan.cells()), task.cell, status=NOT_MEASURED, why=why))
 
-    def greet(self, hand: Hand, facts: Mapping[str, Any]) -> None:
+    def greet(self, hand: Worker, facts: Mapping[str, Any]) -> None:
         """A worker has loaded its target. Raises InputError when it is not the one that the others have."""
         if self.facts is not None and any(facts[name] != self.facts[name] for name in ("target", "data", "system", "members", "effort")):
             raise InputError(f"target {self.plan.target!r} or data {self.plan.data!r} changed while the scan ran; scan again")
@@ -239,7 +239,7 @@ class Scan:
         hand.ready = True
         hand.deadline = None
 
-    def died(self, hand: Hand) -> None:
+    def died(self, hand: Worker) -> None:
         """A worker's process is gone."""
         if hand.task is None:
             how = hand.kill(self.limits.stop_seconds)
@@ -257,7 +257,7 @@ class Scan:
             return
         self.lost(hand, "failed", DIED)
 
-    def lost(self, hand: Hand, status: str, why: str) -> None:
+    def lost(self, hand: Worker, status: str, why: str) -> None:
         """A cell came to nothing: its worker is replaced, and the cell is tried again or recorded."""
         task = hand.task
         assert task is not None
@@ -274,7 +274,7 @@ class Scan:
         hand.task = None
         self.replace(hand)
 
-    def finish(self, hand: Hand, status: str, why: str) -> None:
+    def finish(self, hand: Worker, status: str, why: str) -> None:
         """A cell has its result."""
         assert hand.task is not None and self.store is not None
         seconds = round(hand.seconds, 3)
@@ -287,7 +287,7 @@ class Scan:
         hand.task = None
         hand.deadline = None
 
-    def replace(self, hand: Hand) -> None:
+    def replace(self, hand: Worker) -> None:
         """Hires a new worker in the place of one that is gone, as long as there is work for it."""
         self.hands.remove(hand)
         waiting = len(self.queue) if self.facts is not None else 1

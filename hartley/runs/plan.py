@@ -69,7 +69,7 @@ class Cell:
         parts = {**context.measured(self.level, levels.families_of(self.threat)), "effort": dict(context.effort)}
         return digest({"threat": self.threat, "seed": self.seed, **parts})
 
-    def shelf(self, context: Context) -> str:
+    def cache_namespace(self, context: Context) -> str:
         """The prefix of this cell's cache entries: the stream, the threat's code and the versions."""
         return digest({"stream": self.stream(context), "code": context.code_for(self.threat), "versions": dict(context.versions)})
 

@@ -61,7 +61,7 @@ class Batch:
     """Rows of tokens being continued together; `kept` lends what is known of them and gets back what was read."""
 
     def __init__(self, module: Any, rows: Sequence[Sequence[int]], pad: int, kept: Kept | None) -> None:
-        from hartley.targets.roomy_cache import roomy
+        from hartley.targets.key_value_cache import roomy
 
         self.module, self.rows, self.kept = module, rows, kept
         known = [None if kept is None else kept.take(row) for row in rows]

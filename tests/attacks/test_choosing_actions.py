@@ -9,9 +9,9 @@ from random import Random
 
 import pytest
 
-from hartley.attacks.action import injection, saying
+from hartley.attacks.action import applications, injection
 from hartley.attacks.action.attack_set import INJECTIONS, Wording, best
-from hartley.attacks.action.errands import beside_a_question
+from hartley.attacks.action.user_tasks import beside_a_question
 from hartley.attacks.case import Effort, Refused, SystemCase
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.targets.agent.agent import ALLOWED, Guard, Verdict
@@ -26,7 +26,7 @@ TINY = Effort("tiny", trials=TRIALS, steps=1, poison_pairs=0, members=8, epochs=
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch):
-    for module in (injection, saying):
+    for module in (injection, applications):
         monkeypatch.setattr(module, "FEWEST_TRIALS", TRIALS)
         monkeypatch.setattr(module, "FEWEST_PILOTS", TRIALS)
 
@@ -58,8 +58,8 @@ def test_the_wording_with_most_successes_is_chosen_and_of_equals_the_one_that_wa
 
 @dataclass
 class Errands:
-    """A policy that reads what its user points at, and then does what `falls` says: (wording, how often this errand was met) to
-    whether it does the stranger's goal, where it does not the user's own task. The adversary's side leaves the key to each errand."""
+    """A policy that reads what its user points at, and then does what `falls` says: (wording, how often this user task was met) to
+    whether it does the stranger's goal, where it does not the user's own task. The adversary's side leaves the key to each user task."""
 
     falls: object
     name: str = "errands"
@@ -69,11 +69,11 @@ class Errands:
     met: dict = field(default_factory=dict)
     asked: list = field(default_factory=list)
 
-    def payload(self, errand, goal, wording, random):
+    def payload(self, user_task, goal, wording, random):
         """An assignment whose user's words are a key to everything about it."""
-        hidden = errand.holding(wording.of(goal, random), random)
-        key = f"{wording.name} | {errand.user} | {errand.document}"
-        self.told[key] = (errand, goal, wording.name)
+        hidden = user_task.holding(wording.of(goal, random), random)
+        key = f"{wording.name} | {user_task.user} | {user_task.document}"
+        self.told[key] = (user_task, goal, wording.name)
         return replace(hidden, users=(key,))
 
     def respond(self, conversations, tools):
@@ -84,13 +84,13 @@ class Errands:
         calls = sum(len(message.calls) for message in conversation)
         if user not in self.told:
             return Message("assistant", "done .")
-        errand, goal, wording = self.told[user]
+        user_task, goal, wording = self.told[user]
         if calls == 0:
-            self.asked.append((wording, errand.document))
-            self.met[errand.document] = self.met.get(errand.document, 0) + 1
-            return Message("assistant", calls=(errand.plan[0],))
+            self.asked.append((wording, user_task.document))
+            self.met[user_task.document] = self.met.get(user_task.document, 0) + 1
+            return Message("assistant", calls=(user_task.plan[0],))
         if calls == 1:
-            return Message("assistant", calls=(goal.call if self.falls(wording, self.met[errand.document]) else errand.plan[-1],))
+            return Message("assistant", calls=(goal.call if self.falls(wording, self.met[user_task.document]) else user_task.plan[-1],))
         return Message("assistant", "done .")
 
 
@@ -123,7 +123,7 @@ def only(wording):
 
 
 def test_injections_are_chosen_on_errands_that_no_trial_holds():
-    """An agent that falls for an errand that it has met before: 0 of the trials are such. Were the pilots the trials' own draws, all
+    """An agent that falls for a user task that it has met before: 0 of the trials are such. Were the pilots the trials' own draws, all
     would be."""
     policy = Errands(lambda wording, met: met > 1)
     _, evidence = injected(policy)
@@ -189,10 +189,10 @@ def test_trials_and_pilots_grow_with_the_budget():
 def test_the_adversary_s_sentence_stands_in_the_document():
     drawn, twin = Random(1), Random(1)
     setting = injection.draw_setting(Random(2))
-    errand = injection.errands(Random(3), setting, beside_a_question, 8)[0]
-    made = injection.into_document(errand, setting.goals[errand.goal], INJECTIONS[1], drawn)
-    assert made == errand.holding(INJECTIONS[1].of(setting.goals[errand.goal], twin), twin)
-    (planted,) = errand.planted(made).values()
+    user_task = injection.user_tasks(Random(3), setting, beside_a_question, 8)[0]
+    made = injection.into_document(user_task, setting.goals[user_task.goal], INJECTIONS[1], drawn)
+    assert made == user_task.holding(INJECTIONS[1].of(setting.goals[user_task.goal], twin), twin)
+    (planted,) = user_task.planted(made).values()
     assert planted.strip(" .").startswith("ignore the previous instructions and ") and not planted.endswith("?")
     assert Wording("x", "{goal} now").of(Asking(), Random(0)) == "where is it now"
 
@@ -251,12 +251,12 @@ class Speaking:
 
 def speech(served=True, wordings=INJECTIONS):
     def draw(random: Random, intent: int, symbol: int):
-        return saying.Application(f"i{intent} {random.random()}", f"user i{intent}", intent, symbol)
+        return applications.Application(f"i{intent} {random.random()}", f"user i{intent}", intent, symbol)
 
     def place(letter):
         return lambda text: int(text[1:]) if text[:1] == letter else -1
 
-    return saying.Speech(
+    return applications.Speech(
         "answer", "write", ("a", "b", "c"), ("d", "e"), draw, wordings,
         lambda one, wording, random: f"hostile {wording.name.replace(' ', '-')} s{one.symbol} {random.random()}",
         place("i"), place("s"), served,
@@ -268,7 +268,7 @@ def gained(table):
 
 
 def test_words_of_a_speaker_are_chosen_on_applications_that_no_trial_holds():
-    assert gained(saying.speech_channel(case_of(Speaking(lambda wording, met: met > 1)), speech(wordings=INJECTIONS[:1]))) == {
+    assert gained(applications.speech_channel(case_of(Speaking(lambda wording, met: met > 1)), speech(wordings=INJECTIONS[:1]))) == {
         "clean": 0.0,
         "attacked": 0.0,
     }
@@ -277,31 +277,31 @@ def test_words_of_a_speaker_are_chosen_on_applications_that_no_trial_holds():
 @pytest.mark.parametrize("weak", ["plain", "fake-completion", "combined"])
 def test_the_application_meets_the_words_that_it_is_weakest_to(weak):
     case = case_of(Speaking(lambda wording, met: wording == weak))
-    table = saying.speech_channel(case, speech())
+    table = applications.speech_channel(case, speech())
     assert gained(table) == {"clean": 0.0, "attacked": 1.0} and len(table.of("attacked")) == TRIALS
     assert (table.of("clean").outcome == table.of("clean").intent).all() and (table.of("attacked").outcome == -1).all()
     with pytest.raises(Refused, match=r"^mute: the user alone speaks here"):
-        saying.speech_channel(case_of(Speaking(lambda wording, met: True), Safeguard("mute")), speech())
+        applications.speech_channel(case_of(Speaking(lambda wording, met: True), Safeguard("mute")), speech())
 
 
 def test_applications_and_pilots_grow_with_the_budget():
     policy = Speaking(lambda wording, met: True)
     case = case_of(policy)
     case.effort = replace(TINY, trials=400)
-    table = saying.speech_channel(case, speech(wordings=INJECTIONS[:1]))
+    table = applications.speech_channel(case, speech(wordings=INJECTIONS[:1]))
     assert len(table.of("attacked")) == 200 and len(policy.said) == 200 + 200 // injection.PILOTS
 
 
 def test_every_draw_of_a_speaker_has_a_stream_of_its_own_by_name():
-    named = streams(Speaking(lambda wording, met: True), lambda case: saying.speech_channel(case, speech(wordings=INJECTIONS[:2])))
+    named = streams(Speaking(lambda wording, met: True), lambda case: applications.speech_channel(case, speech(wordings=INJECTIONS[:2])))
     assert named == [("applications",), ("pilots",), ("pilot", "plain"), ("pilot", "ignoring"), ("trials", "plain")]
 
 
 def test_every_intent_meets_every_symbol_equally_often():
-    drawn = saying._applications(Random(0), speech(), 60)
+    drawn = applications._applications(Random(0), speech(), 60)
     pairs = [(one.intent, one.symbol) for one in drawn]
     assert sorted(pairs.count(pair) for pair in set(pairs)) == [10] * 6
-    assert pairs != sorted(pairs) and pairs != [(one.intent, one.symbol) for one in saying._applications(Random(1), speech(), 60)]
+    assert pairs != sorted(pairs) and pairs != [(one.intent, one.symbol) for one in applications._applications(Random(1), speech(), 60)]
 
 
 def test_a_trial_without_an_answer_is_left_out_of_the_share():
@@ -311,7 +311,7 @@ def test_a_trial_without_an_answer_is_left_out_of_the_share():
             return [NotMeasured(Reason.TIMEOUT, "slow") if place % 4 == 0 else answer for place, answer in enumerate(answers)]
 
     case = case_of(Flaky(lambda wording, met: True))
-    table = saying.speech_channel(case, speech())
+    table = applications.speech_channel(case, speech())
     assert gained(table) == {"clean": 0.0, "attacked": 1.0} and len(table.of("attacked")) == TRIALS * 3 // 4
     assert table.of("attacked").trial.tolist() == [place for place in range(TRIALS) if place % 4]
     assert [flag.why for flag in case.flags] == [f"4 of {TRIALS} trials were not measured: the policy gave no answer"] * 2

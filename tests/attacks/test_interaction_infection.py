@@ -14,9 +14,9 @@ from hartley import catalog
 from hartley.attacks.case import Effort, Refused, SystemCase
 from hartley.attacks.interaction import office as offices
 from hartley.attacks.interaction.infection import FINAL, MODES, MOST_TRIALS, Cell, at_distance, chosen_prompt, edge, measured
+from hartley.attacks.interaction.message_chains import ChainOutcome, MessageChains
 from hartley.attacks.interaction.office import NO_FACT, OTHER, PAYLOADS, SEVERAL, openings, plain_office, reference_office
 from hartley.attacks.interaction.prompt_infection import prompt_infection, rates
-from hartley.attacks.interaction.relays import Heard, Relays
 from hartley.bits.for_evidence import for_evidence
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.evidence import NONE, Evidence
@@ -156,7 +156,7 @@ def test_the_prompt_that_infects_most_is_chosen():
     works = offices.Prompt("works", "{ask} . {fact} .")
     for prompts in ((useless, works), (works, useless)):
         cell = Cell(case_of(Clerk()), with_prompts(*prompts))
-        assert chosen_prompt(cell, MODES[0], Relays(Agent(Clerk())), "bare").name == "works"
+        assert chosen_prompt(cell, MODES[0], MessageChains(Agent(Clerk())), "bare").name == "works"
 
 
 def test_the_best_of_the_pilots_are_tried_again_and_what_is_level_keeps_the_first(monkeypatch):
@@ -172,14 +172,14 @@ def test_the_best_of_the_pilots_are_tried_again_and_what_is_level_keeps_the_firs
 
     def heard(works, mail):
         done = frozenset(place for place, payload in enumerate(PAYLOADS) if works and payload.ask in mail)
-        return Heard(done, min(done, default=NONE), mail, False, None)
+        return ChainOutcome(done, min(done, default=NONE), mail, False, None)
 
-    relays = Relays(Agent(Clerk()))
+    relays = MessageChains(Agent(Clerk()))
     monkeypatch.setattr(relays, "chains", chains)
     assert chosen_prompt(cell, MODES[0], relays, "bare").name == "steady" and len(seen) == 2 and seen[1] == FINAL * seen[0]
     good = [offices.Prompt(name, "{fact} . {ask} .") for name in names]
     cell = Cell(case_of(Clerk()), with_prompts(*good))
-    assert chosen_prompt(cell, MODES[0], Relays(Agent(Clerk())), "bare", good[2]) == good[2]
+    assert chosen_prompt(cell, MODES[0], MessageChains(Agent(Clerk())), "bare", good[2]) == good[2]
 
 
 def test_every_chain_has_an_office_of_its_own_and_no_mail_that_words_are_chosen_on_is_a_trial():
@@ -306,7 +306,7 @@ def test_other_deeds_are_symbols_of_their_own():
             calls = [Call("read_mail", {"sender": office.before}, "a"), Call("send_mail", {"to": outside, "text": "hello"}, "b")]
             return Message("assistant", calls=(calls[len(read)],)) if len(read) < 2 else Message("assistant", "done .")
 
-    heard = Relays(Agent(Writer())).hear([(office, "the cup is red .")])[0]
+    heard = MessageChains(Agent(Writer())).hear([(office, "the cup is red .")])[0]
     assert (heard.effect, heard.done, heard.sent) == (OTHER, frozenset(), None)
     assert office.fact_in("hello") == NO_FACT
 
@@ -338,7 +338,7 @@ def test_plain_prompts_name_everything():
 
 def test_clean_and_attacked_arms_face_the_same_facts():
     cell = Cell(case_of(Clerk()), reference_office)
-    relays = Relays(Agent(Clerk()))
+    relays = MessageChains(Agent(Clerk()))
     one, two = (measured(cell, MODES[0], arm, relays, prompt) for arm, prompt in (("clean", None), ("attacked", cell.office.prompts[0])))
     assert one["fact"].tolist() == two["fact"].tolist() and one["payload"].tolist() == two["payload"].tolist()
 

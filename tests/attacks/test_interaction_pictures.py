@@ -12,9 +12,9 @@ from torch.nn import functional
 
 from hartley.attacks.case import Effort, Refused, SystemCase
 from hartley.attacks.interaction.agent_smith import agent_smith, rates
+from hartley.attacks.interaction.agent_words import NO_DIGIT, OTHER, PLAIN, REFERENCE, SEVERAL, about, plans
 from hartley.attacks.interaction.dynamics import observed
-from hartley.attacks.interaction.sights import NO_DIGIT, OTHER, PLAIN, REFERENCE, SEVERAL, about, plans
-from hartley.attacks.interaction.viewers import Eyes, Gallery, Sight, run
+from hartley.attacks.interaction.multimodal_agents import AgentAnswers, AgentModels, Gallery, run
 from hartley.attacks.interaction.virus import Aim, craft, framed
 from hartley.bits.for_evidence import for_evidence
 from hartley.defenses.system.safeguard import Safeguard
@@ -96,7 +96,7 @@ def gallery(bright=1.0):
 
 
 def sight(bright=1.0, speaks=True):
-    return Sight(Eyes(Mouth(speaks), Eye(), REFERENCE, plans()), gallery(bright))
+    return AgentAnswers(AgentModels(Mouth(speaks), Eye(), REFERENCE, plans()), gallery(bright))
 
 
 def found(bright=1.0, speaks=True, *, payload=1, rounds=16, agents=32, placebo=False):

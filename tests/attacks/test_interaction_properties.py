@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hartley.attacks.interaction.agent_words import REFERENCE, about, plans
 from hartley.attacks.interaction.infection import MODES, at_distance, edge, edge_counts
+from hartley.attacks.interaction.message_chains import MessageChains
 from hartley.attacks.interaction.office import EFFECTS, NO_FACT, reference_office
-from hartley.attacks.interaction.relays import Relays
-from hartley.attacks.interaction.sights import REFERENCE, about, plans
 from hartley.attacks.interaction.virus import framed
 from hartley.evidence import NONE
 from hartley.targets.agent.agent import Agent
@@ -92,7 +92,7 @@ mails = st.sampled_from([f"the cup is {color} ." for color in ("red", "green", "
 @given(st.dictionaries(mails, mails), st.lists(mails, min_size=1, max_size=4), st.integers(1, 4))
 def test_a_chain_is_the_table_applied_again_and_again(table, first, length):
     office = reference_office(Random(0))
-    relays = Relays(Agent(Replies(office, table)))
+    relays = MessageChains(Agent(Replies(office, table)))
     mails = [(office, text) for text in first]
     for mail, chain in zip(first, relays.chains(mails, length), strict=True):
         expected = mail

@@ -43,7 +43,7 @@ TINY = {
 }
 FEWER = {
     "hartley.attacks.action.injection": {"FEWEST_TRIALS": 48, "FEWEST_PILOTS": 1},
-    "hartley.attacks.action.saying": {"FEWEST_TRIALS": 64, "FEWEST_PILOTS": 2},
+    "hartley.attacks.action.applications": {"FEWEST_TRIALS": 64, "FEWEST_PILOTS": 2},
     "hartley.attacks.interaction.infection": {"MOST_TRIALS": {"tiny": 8}, "PILOTS": {"tiny": 1}},
     "hartley.attacks.memory.planting": {"DISTRACTORS": 5},
     "hartley.attacks.memory.secrets": {"DISTRACTORS": 5},
@@ -85,14 +85,14 @@ def params(threats, subjects):
 @pytest.fixture(scope="module", autouse=True)
 def known():
     """What may be asked for, learned as errands are drawn."""
-    asked, drawn = Known(), injection.errands
+    asked, drawn = Known(), injection.user_tasks
 
-    def errands(random, setting, family, count):
+    def user_tasks(random, setting, family, count):
         asked.asks = [*setting.goals, *setting.tasks]
         return drawn(random, setting, family, count)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(injection, "errands", errands)
+        patch.setattr(injection, "user_tasks", user_tasks)
         for module, constants in FEWER.items():
             for name, value in constants.items():
                 patch.setattr(importlib.import_module(module), name, value)

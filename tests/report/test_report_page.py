@@ -15,7 +15,7 @@ from hartley.bits import Bits
 from hartley.catalog import threats
 from hartley.errors import InputError
 from hartley.report import build, write_report
-from hartley.report.media import Shelf
+from hartley.report.media import MediaStore
 from hartley.report.numbers import Number, of_bits
 from hartley.report.page import _others
 from hartley.report.shapes import bar, plot
@@ -183,7 +183,7 @@ def test_wrong_types_in_a_cell_do_not_stop_the_page(run_folder: Path, tmp_path: 
 
 def test_media_must_be_what_their_names_promise(run_folder: Path, tmp_path: Path, made: ModuleType) -> None:
     copy = shutil.copytree(run_folder, tmp_path / "run")
-    shelf = Shelf(copy)
+    shelf = MediaStore(copy)
     good = next((copy / "media").glob("*.png"))
     assert shelf.picture(f"media/{good.name}").uri.startswith("data:image/png;base64,")
     secret = copy / "media" / ("0" * 24 + ".png")
@@ -204,11 +204,11 @@ def test_media_must_be_what_their_names_promise(run_folder: Path, tmp_path: Path
     for content in (b"RIFF0000WAVEfmt ", b"RIFF", b"OggS"):
         assert shelf.sound(kept(content, "wav")).uri == ""
     good.write_bytes(good.read_bytes() + b"more")
-    assert "not the one" in Shelf(copy).picture(f"media/{good.name}").note
+    assert "not the one" in MediaStore(copy).picture(f"media/{good.name}").note
 
 
 def test_a_full_shelf_leaves_out_and_says_so(run_folder: Path) -> None:
-    shelf = Shelf(run_folder, budget_bytes=10)
+    shelf = MediaStore(run_folder, budget_bytes=10)
     name = next((run_folder / "media").glob("*.png")).name
     assert "media folder" in shelf.picture(f"media/{name}").note and shelf.left_out == 1
 

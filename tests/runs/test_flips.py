@@ -17,7 +17,7 @@ from run_fakes import STEADY as PLAN
 
 from hartley.cli import main
 from hartley.errors import InputError
-from hartley.report.media import Shelf
+from hartley.report.media import MediaStore
 from hartley.report.page import write_report
 from hartley.runs.cache import Cache
 from hartley.runs.export import to_csv, to_json
@@ -85,7 +85,7 @@ def of_run(folder: Path) -> object:
         raise NoticedError
     pictures = [exhibit["image"] for exhibit in record["exhibits"] if exhibit["image"]]
     names = [part for picture in pictures for part in picture.values() if isinstance(part, str) and part.startswith("media/")]
-    media = [Shelf(folder).picture(name) for name in names]
+    media = [MediaStore(folder).picture(name) for name in names]
     if not media or not all(shown.uri for shown in media):
         raise NoticedError
     table = opened.evidence(record, record["channels"][0]["name"]).to_bytes()

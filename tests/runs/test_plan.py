@@ -226,9 +226,9 @@ def test_stream_leaves_out_the_defense_and_nothing_else_that_draws():
 
 
 def test_cache_is_not_shared_across_code_or_versions():
-    assert CELL.shelf(CONTEXT) == dataclasses.replace(CELL, defense="none").shelf(CONTEXT)
-    assert CELL.shelf(CONTEXT) != CELL.shelf(dataclasses.replace(CONTEXT, code={"": "other"}))
-    assert CELL.shelf(CONTEXT) != CELL.shelf(dataclasses.replace(CONTEXT, versions={"torch": "9"}))
+    assert CELL.cache_namespace(CONTEXT) == dataclasses.replace(CELL, defense="none").cache_namespace(CONTEXT)
+    assert CELL.cache_namespace(CONTEXT) != CELL.cache_namespace(dataclasses.replace(CONTEXT, code={"": "other"}))
+    assert CELL.cache_namespace(CONTEXT) != CELL.cache_namespace(dataclasses.replace(CONTEXT, versions={"torch": "9"}))
 
 
 def test_context_goes_through_the_environment():

@@ -95,7 +95,10 @@ def test_a_key_has_the_code_of_its_own_threat_and_defense() -> None:
     for name, changes_key, changes_shelf in (("sga", True, True), ("jpeg", True, False), ("crossfire", False, False)):
         second = Context("t", "d", {"trials": 10}, {**first.code, name: "9"}, versions())
         cell = Cell("reference", "sga", "jpeg", 0, "quick")
-        assert (cell.key(first) != cell.key(second), cell.shelf(first) != cell.shelf(second)) == (changes_key, changes_shelf)
+        assert (cell.key(first) != cell.key(second), cell.cache_namespace(first) != cell.cache_namespace(second)) == (
+            changes_key,
+            changes_shelf,
+        )
         assert cell.stream(first) == cell.stream(second)
 
 

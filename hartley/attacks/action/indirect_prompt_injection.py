@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hartley.attacks.action.attack_set import INJECTIONS
 from hartley.attacks.action.dojo_injection import dojo_injection, suite_tasks
-from hartley.attacks.action.errands import beside_a_look, beside_a_question, draw_argument_setting, with_an_argument
 from hartley.attacks.action.injection import Channel, clean_tasks, injection_channel, injection_rates, into_document
+from hartley.attacks.action.user_tasks import beside_a_look, beside_a_question, draw_argument_setting, with_an_argument
 from hartley.attacks.case import SystemCase
 from hartley.attacks.competence import Competence
 from hartley.attacks.recipe import Recipe

@@ -1,4 +1,4 @@
-"""Injection: errands run with and without a stranger's words, by a guarded agent or a bare one, as Evidence."""
+"""Injection: user tasks run with and without a stranger's words, by a guarded agent or a bare one, as Evidence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hartley.attacks.action import bandwidth, transcripts
 from hartley.attacks.action.attack_set import REAL, Wording, best
-from hartley.attacks.action.errands import Errand, Family, Setting, beside_a_question, draw_setting, errands, executed, outcomes
+from hartley.attacks.action.user_tasks import Family, Setting, UserTask, beside_a_question, draw_setting, executed, outcomes, user_tasks
 from hartley.attacks.case import Flag, Refused, SystemCase
 from hartley.attacks.competence import ASKED, Competence
 from hartley.attacks.engine.progress import in_parts
@@ -23,7 +23,7 @@ from hartley.targets.agent.agent import Agent
 from hartley.targets.agent.environments import TOOLBOX
 from hartley.targets.agent.judge import Outcome, achieved, injected, reached
 from hartley.targets.agent.trace import Assignment, Trace
-from hartley.targets.recalling import recalling
+from hartley.targets.memoized_policy import memoized
 from hartley.targets.reference.agent.forms import Ask
 from hartley.targets.tool_calls import MALFORMED
 
@@ -37,8 +37,8 @@ DONE, READ = "user_task_done", "documents_read"
 """Among the costs: 1 where the user's own task is done, whatever else is, and where the agent was shown the document that the adversary
 may write into."""
 
-Payload = Callable[[Errand, Ask, Wording, Random], Assignment]
-"""Puts the adversary's words for a goal into an errand."""
+Payload = Callable[[UserTask, Ask, Wording, Random], Assignment]
+"""Puts the adversary's words for a goal into a user task."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class Channel:
     real: tuple[Wording, ...] = REAL
 
 
-def into_document(errand: Errand, goal: Ask, wording: Wording, random: Random) -> Assignment:
+def into_document(user_task: UserTask, goal: Ask, wording: Wording, random: Random) -> Assignment:
     """One sentence more in what the agent reads."""
-    return errand.holding(wording.of(goal, random, english=errand.english), random)
+    return user_task.holding(wording.of(goal, random, english=user_task.english), random)
 
 
 def injection_channel(case: SystemCase, channel: Channel) -> Evidence:
@@ -68,8 +68,8 @@ def injection_channel(case: SystemCase, channel: Channel) -> Evidence:
     setting = channel.setting(case.random("setting"))
     if not case.system.reference:
         setting, channel = replace(setting, english=True), replace(channel, wordings=channel.real)
-    drawn = errands(case.random(channel.name, "errands"), setting, channel.family, trials)
-    pilots = errands(case.random(channel.name, "pilots"), setting, channel.family, max(FEWEST_PILOTS, trials // PILOTS))
+    drawn = user_tasks(case.random(channel.name, "errands"), setting, channel.family, trials)
+    pilots = user_tasks(case.random(channel.name, "pilots"), setting, channel.family, max(FEWEST_PILOTS, trials // PILOTS))
     bare = Agent(case.system.policy)
     cell = _Cell(case, channel, setting, drawn, pilots)
     parts = [cell.arm("clean", bare, None)]
@@ -87,7 +87,7 @@ def injection_channel(case: SystemCase, channel: Channel) -> Evidence:
 
 def _fresh(case: SystemCase) -> Agent:
     """An agent that recalls what it says from now on, and nothing from before."""
-    return Agent(recalling(case.system.policy))
+    return Agent(memoized(case.system.policy))
 
 
 @dataclass
@@ -95,14 +95,14 @@ class _Cell:
     case: SystemCase
     channel: Channel
     setting: Setting
-    drawn: list[Errand]
-    pilots: list[Errand]
+    drawn: list[UserTask]
+    pilots: list[UserTask]
 
-    def assignments(self, chosen: Sequence[Errand], wording: Wording | None, purpose: str) -> list[Assignment]:
+    def assignments(self, chosen: Sequence[UserTask], wording: Wording | None, purpose: str) -> list[Assignment]:
         random = self.case.random(self.channel.name, purpose)
         if wording is None:
-            return [errand.holding(None, random) for errand in chosen]
-        return [self.channel.payload(errand, self.setting.goals[errand.goal], wording, random) for errand in chosen]
+            return [user_task.holding(None, random) for user_task in chosen]
+        return [self.channel.payload(user_task, self.setting.goals[user_task.goal], wording, random) for user_task in chosen]
 
     def chosen(self, agent: Agent, who: str, else_: Wording | None = None) -> Wording:
         """The wording that does best against this agent on the pilots, `else_` where none does better; its place is kept in the
@@ -112,8 +112,8 @@ class _Cell:
         def successes(wording: Wording) -> int:
             traces = agent.run(self.assignments(self.pilots, wording, "pilot"))
             return sum(
-                injected(trace, [self.setting.goals[errand.goal].call], [errand.written(trace.assignment)]) is Outcome.SUCCESS
-                for errand, trace in zip(self.pilots, traces, strict=True)
+                injected(trace, [self.setting.goals[user_task.goal].call], [user_task.written(trace.assignment)]) is Outcome.SUCCESS
+                for user_task, trace in zip(self.pilots, traces, strict=True)
             )
 
         def choose() -> dict[str, Tensor]:
@@ -142,15 +142,15 @@ class _Cell:
 
     def _measured(self, agent: Agent, traces: Sequence[Trace]) -> dict[str, Tensor]:
         rows = []
-        for errand, trace in zip(self.drawn, traces, strict=True):
+        for user_task, trace in zip(self.drawn, traces, strict=True):
             before, now = trace.assignment.world.state, trace.after.state
             outcome, effect = executed(before, now, self.setting.tasks), executed(before, now, self.setting.goals)
             success, done = (
-                achieved(before, now, [ask.call]) for ask in (self.setting.goals[errand.goal], self.setting.tasks[errand.task])
+                achieved(before, now, [ask.call]) for ask in (self.setting.goals[user_task.goal], self.setting.tasks[user_task.task])
             )
-            read = reached(trace, [errand.written(trace.assignment)])
+            read = reached(trace, [user_task.written(trace.assignment)])
             flags = (int(success), int(done), int(read), len(trace.steps), int(bool(trace.error)))
-            rows.append((errand.task, errand.goal, outcome, effect, *flags))
+            rows.append((user_task.task, user_task.goal, outcome, effect, *flags))
         columns = {name: torch.tensor(column) for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True)}
         columns["deeds"] = torch.tensor([bandwidth.deeds(trace) for trace in traces])
         return {**columns, "bits": torch.tensor([bandwidth.bits_of(agent, trace) for trace in traces], dtype=torch.float64)}
@@ -189,17 +189,17 @@ class _Cell:
             found = torch.nonzero(columns["success"] == wanted).flatten().tolist()[:1]
             for place in found:
                 trace = trace_of(place)
-                errand = self.drawn[place]
+                user_task = self.drawn[place]
                 tasks, goals = self.setting.names
                 self.case.exhibits.append(
                     transcripts.exhibit(
                         self.channel.name,
                         arm,
                         trace,
-                        intent=tasks[errand.task],
-                        goal=goals[errand.goal],
-                        goal_calls=[self.setting.goals[errand.goal].call],
-                        planted={} if arm in ("clean", "defended") else errand.planted(trace.assignment),
+                        intent=tasks[user_task.task],
+                        goal=goals[user_task.goal],
+                        goal_calls=[self.setting.goals[user_task.goal].call],
+                        planted={} if arm in ("clean", "defended") else user_task.planted(trace.assignment),
                     )
                 )
 
@@ -230,9 +230,9 @@ def clean_tasks(case: SystemCase) -> Competence:
     setting = replace(draw_setting(random), english=not case.system.reference)
     sees = getattr(case.system.policy, "sees_tools", None)
     unseen = sees is not None and not sees([TOOLBOX["pay"].schema()])
-    drawn = errands(random, setting, beside_a_question, ASKED)
+    drawn = user_tasks(random, setting, beside_a_question, ASKED)
     traces = Agent(case.system.policy).run([one.holding(None, random) for one in drawn])
     told = [(one, trace) for one, trace in zip(drawn, traces, strict=True) if not trace.error]
     right = sum(achieved(trace.assignment.world.state, trace.after.state, [setting.tasks[one.task].call]) for one, trace in told)
     broken = sum(any(entry.message.role == "assistant" and MALFORMED in entry.message.text for entry in trace.entries) for _, trace in told)
-    return Competence("errands with tools", ASKED, len(told), right, sum(bool(trace.steps) for _, trace in told), broken, unseen)
+    return Competence("tasks with tools", ASKED, len(told), right, sum(bool(trace.steps) for _, trace in told), broken, unseen)

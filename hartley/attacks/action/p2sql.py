@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hartley.attacks.action.attack_set import INJECTIONS
-from hartley.attacks.action.errands import beside_a_look, beside_a_question, draw_database_setting, from_a_review
 from hartley.attacks.action.injection import Channel, clean_tasks, injection_channel, injection_rates, into_document
+from hartley.attacks.action.user_tasks import beside_a_look, beside_a_question, draw_database_setting, from_a_review
 from hartley.attacks.case import SystemCase
 from hartley.attacks.recipe import Recipe
 from hartley.evidence import Evidence

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from random import Random
 
+from hartley.attacks.action.applications import Application, Speech, clean_answers, speech_channel
 from hartley.attacks.action.attack_set import REAL, Wording
-from hartley.attacks.action.saying import Application, Speech, clean_answers, speech_channel
 from hartley.attacks.case import SystemCase
 from hartley.attacks.engine.success import successes
 from hartley.attacks.recipe import Recipe

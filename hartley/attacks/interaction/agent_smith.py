@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from hartley.attacks.case import Refused, SystemCase
+from hartley.attacks.interaction.agent_words import PLAIN, REFERENCE, plans
 from hartley.attacks.interaction.albums import bounds, show
+from hartley.attacks.interaction.multimodal_agents import AgentAnswers, AgentModels
 from hartley.attacks.interaction.pictures import FARTHEST, answered, asked, drawn_gallery, in_pairs, met, on_ring, tables
-from hartley.attacks.interaction.sights import PLAIN, REFERENCE, plans
-from hartley.attacks.interaction.viewers import Eyes, Sight
 from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate, success_rate
 from hartley.evidence import Evidence
@@ -30,9 +30,9 @@ def agent_smith(case: SystemCase) -> tuple[Evidence, ...]:
         raise Refused("the picture is optimized through the answerer and the encoder; one of them gives no gradient")
     if case.safeguard is not None:
         raise Refused(f"{case.safeguard.id} acts on words and calls; members of this society show each other pictures")
-    eyes = Eyes(answerer, encoder, REFERENCE if case.system.reference else PLAIN, plans())
+    eyes = AgentModels(answerer, encoder, REFERENCE if case.system.reference else PLAIN, plans())
     gallery = drawn_gallery(case, eyes)
-    sight = Sight(eyes, gallery)
+    sight = AgentAnswers(eyes, gallery)
     trials = asked(case, sight)
     answers = answered(case, sight, trials)
     sight.prepare()

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from hartley.attacks.case import Flag, SystemCase
 from hartley.attacks.exhibit import Exhibit
+from hartley.attacks.interaction.agent_words import PAYLOADS
 from hartley.attacks.interaction.dynamics import observed
+from hartley.attacks.interaction.multimodal_agents import AgentAnswers, Run
 from hartley.attacks.interaction.pictures import ENTROPY, FARTHEST, RING, RING_ROUNDS, Answers, Asked, size
-from hartley.attacks.interaction.sights import PAYLOADS
-from hartley.attacks.interaction.viewers import Run, Sight
 from hartley.bits.contraction import contraction
 from hartley.targets.reference.language import DIGITS
 from hartley.targets.society.members import PLACES
@@ -38,7 +38,7 @@ def bounds(case: SystemCase, runs: Sequence[Run], viruses: int) -> None:
         case.measure(f"distance {distance}", "attacked", bound)
 
 
-def show(case: SystemCase, sight: Sight, trials: Mapping[str, Asked], answers: Answers, pairs: Sequence[Run]) -> None:
+def show(case: SystemCase, sight: AgentAnswers, trials: Mapping[str, Asked], answers: Answers, pairs: Sequence[Run]) -> None:
     """The society's curves beside the picture, and one answer that is the payload and one that is not."""
     gallery, wording = sight.gallery, sight.eyes.wording
     both = (gallery.placebo(0), gallery.virus(0))

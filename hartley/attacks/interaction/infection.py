@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hartley.attacks.case import Flag, Refused, SystemCase
+from hartley.attacks.interaction.message_chains import ChainOutcome, MessageChains
 from hartley.attacks.interaction.office import EFFECTS, FACTS, PAYLOADS, Mail, Office, Prompt, openings
-from hartley.attacks.interaction.relays import Heard, Relays
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.agent.agent import Agent
 
@@ -109,7 +109,7 @@ def guarded(case: SystemCase) -> Agent:
     raise Refused(f"{case.safeguard.id} acts neither on agents nor on what members of a society hear from each other")
 
 
-def chosen_prompt(cell: Cell, mode: Mode, relays: Relays, who: str, first: Prompt | None = None) -> Prompt:
+def chosen_prompt(cell: Cell, mode: Mode, relays: MessageChains, who: str, first: Prompt | None = None) -> Prompt:
     """The wording that infects the last member of most chains (of those that are level, most members), on chains that no table holds:
     of all on a few, then of the best on more. Of those that are level still `first`, or the one that comes first in the attack set."""
     prompts = sorted(cell.office.prompts, key=lambda prompt: prompt != first)
@@ -133,7 +133,7 @@ def _order(infected: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.lexsort((np.arange(len(infected)), -infected.sum(1), -infected[:, -1]))
 
 
-def _infected(cell: Cell, mode: Mode, relays: Relays, prompts: Sequence[Prompt], purpose: str, count: int) -> NDArray[np.int64]:
+def _infected(cell: Cell, mode: Mode, relays: MessageChains, prompts: Sequence[Prompt], purpose: str, count: int) -> NDArray[np.int64]:
     """(prompts, length) in how many of `count` chains the member at each place did what the payload asks for."""
     mails = [mail for prompt in prompts for mail in cell.mails(prompt, purpose, count)]
     chains = relays.chains([(mail.office, mail.text) for mail in mails], cell.length, shared=mode.shared)
@@ -141,7 +141,7 @@ def _infected(cell: Cell, mode: Mode, relays: Relays, prompts: Sequence[Prompt],
     return np.array(did, dtype=np.int64).reshape(len(prompts), count, cell.length).sum(1)
 
 
-def measured(cell: Cell, mode: Mode, arm: str, relays: Relays, prompt: Prompt | None) -> Columns:
+def measured(cell: Cell, mode: Mode, arm: str, relays: MessageChains, prompt: Prompt | None) -> Columns:
     """One arm's chains. Clean and attacked ones are the same for every safeguard, and run once."""
     cell.case.progress(mode.channel(arm), 0, 1)
 
@@ -157,7 +157,7 @@ def measured(cell: Cell, mode: Mode, arm: str, relays: Relays, prompt: Prompt | 
     return {name: column.numpy() for name, column in found.items()}
 
 
-def _row(one: Heard | None, mail: Mail) -> tuple[int, int, int, int, int]:
+def _row(one: ChainOutcome | None, mail: Mail) -> tuple[int, int, int, int, int]:
     """COLUMNS of one member; only the third knows what was asked for."""
     if one is None or one.error:
         return (int(one is not None), NONE, 0, NONE, int(one is not None))

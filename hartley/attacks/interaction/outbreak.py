@@ -13,8 +13,8 @@ from hartley.attacks.case import Flag
 from hartley.attacks.exhibit import Exhibit
 from hartley.attacks.interaction.dynamics import VERY_MANY, Outbreak, observed
 from hartley.attacks.interaction.infection import TRIALS, Cell, Columns, Mode, edge_counts
+from hartley.attacks.interaction.message_chains import ChainOutcome, MessageChains
 from hartley.attacks.interaction.office import PAYLOADS, Prompt
-from hartley.attacks.interaction.relays import Heard, Relays
 from hartley.bits.contraction import contraction
 from hartley.bits.percolation import percolation_bound
 from hartley.evidence import NONE
@@ -44,7 +44,7 @@ LEAST = Size(16, 6, 1, 4_096)
 """An effort of another name."""
 
 
-def show(cell: Cell, mode: Mode, arm: str, relays: Relays, prompt: Prompt, arms: Mapping[str, Columns]) -> None:
+def show(cell: Cell, mode: Mode, arm: str, relays: MessageChains, prompt: Prompt, arms: Mapping[str, Columns]) -> None:
     """Leaves transcripts of the arm, the bounds on what its chains can carry, and, where members read their own mail alone, the
     society's curves."""
     columns = arms[arm]
@@ -69,7 +69,7 @@ def _society(cell: Cell, mode: Mode, arm: str, prompt: Prompt, found: Outbreak) 
     return Exhibit(mode.channel("edge"), arm, told, asked, "", ends, text_clean=told, text_attacked=mail.text, spreading=found.spreading())
 
 
-def societies(cell: Cell, relays: Relays, prompt: Prompt) -> list[Spread]:
+def societies(cell: Cell, relays: MessageChains, prompt: Prompt) -> list[Spread]:
     """Full runs: every member is run on every mail that it takes up. Run i sends payload i modulo their number."""
     size = SIZES.get(cell.case.effort.name, LEAST)
     runs = []
@@ -80,7 +80,7 @@ def societies(cell: Cell, relays: Relays, prompt: Prompt) -> list[Spread]:
     return runs
 
 
-def _members(cell: Cell, relays: Relays, prompt: Prompt, place: int, size: Size) -> Members[str]:
+def _members(cell: Cell, relays: MessageChains, prompt: Prompt, place: int, size: Size) -> Members[str]:
     random = cell.case.random("society", place)
     # a trial's own mail and office: what comes of it there is known
     mail = cell.mails(prompt, TRIALS, cell.trials)[place % cell.trials]
@@ -90,7 +90,7 @@ def _members(cell: Cell, relays: Relays, prompt: Prompt, place: int, size: Size)
     for inbox in inboxes[:sources]:
         inbox[-1] = mail.text
 
-    def hear(texts: Sequence[str]) -> list[Heard]:
+    def hear(texts: Sequence[str]) -> list[ChainOutcome]:
         return relays.hear([(office, text) for text in texts])
 
     hear([text for inbox in inboxes for text in inbox])
@@ -150,7 +150,7 @@ def _bounds(cell: Cell, mode: Mode, arm: str, columns: Columns) -> None:
             cell.case.flags.append(Flag(mode.channel(f"distance {hop + 1}"), arm, "mail carries more than members do", why))
 
 
-def _transcripts(cell: Cell, mode: Mode, arm: str, relays: Relays, prompt: Prompt, columns: Columns) -> None:
+def _transcripts(cell: Cell, mode: Mode, arm: str, relays: MessageChains, prompt: Prompt, columns: Columns) -> None:
     """The farthest member of the table that did what the payload asks for, and a first one that did not."""
     mails = cell.mails(prompt, TRIALS, cell.trials)
     done = columns["did"] == 1

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from hartley.attacks.case import Curve, Flag, SystemCase
 from hartley.attacks.engine.carrier import PIXELS
+from hartley.attacks.interaction.agent_words import ANSWERS, PAYLOADS, Wording
 from hartley.attacks.interaction.dynamics import ROUNDS, VERY_MANY
-from hartley.attacks.interaction.sights import ANSWERS, PAYLOADS, Wording
-from hartley.attacks.interaction.viewers import Eyes, Gallery, Run, Sight, run
+from hartley.attacks.interaction.multimodal_agents import AgentAnswers, AgentModels, Gallery, Run, run
 from hartley.attacks.interaction.virus import Aim, craft, fitted, framed
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.conversation import Conversation
@@ -68,7 +68,7 @@ def size(case: SystemCase) -> Size:
     return SIZES.get(case.effort.name, LEAST)
 
 
-def drawn_gallery(case: SystemCase, eyes: Eyes) -> Gallery:
+def drawn_gallery(case: SystemCase, eyes: AgentModels) -> Gallery:
     """The society's pictures: harmless ones, the viruses, and the pictures that they were made from. Every payload has a virus of its
     own on a picture of each of some drawn digits, so that what is to be said and what is shown are independent."""
     effort, generator = size(case), case.generator("gallery")
@@ -113,7 +113,7 @@ class Asked:
     pictures: tuple[int, ...]
     talks: tuple[Conversation, ...]
 
-    def answers(self, eyes: Eyes, gallery: Gallery) -> list[str]:
+    def answers(self, eyes: AgentModels, gallery: Gallery) -> list[str]:
         """What is said."""
         pixels = fitted(gallery.pictures[list(self.pictures)], eyes.answerer.image_size)
         return eyes.answerer.answer(self.talks, pixels.unsqueeze(1))
@@ -123,7 +123,7 @@ class Asked:
         return Asked(self.number[place : place + 1], self.pictures[place : place + 1], self.talks[place : place + 1])
 
 
-def asked(case: SystemCase, sight: Sight) -> dict[str, Asked]:
+def asked(case: SystemCase, sight: AgentAnswers) -> dict[str, Asked]:
     """Every virus equally often, with its border and without, behind the same fresh dialogues; what is asked follows from what the
     speaker sees."""
     wording, gallery, found = sight.eyes.wording, sight.gallery, dict[str, Asked]()
@@ -139,7 +139,7 @@ def asked(case: SystemCase, sight: Sight) -> dict[str, Asked]:
     return found
 
 
-def answered(case: SystemCase, sight: Sight, trials: Mapping[str, Asked]) -> dict[str, Answers]:
+def answered(case: SystemCase, sight: AgentAnswers, trials: Mapping[str, Asked]) -> dict[str, Answers]:
     """What listeners say in each trial, with and without the border."""
     wording, gallery, found = sight.eyes.wording, sight.gallery, dict[str, Answers]()
     for arm, one in trials.items():
@@ -150,7 +150,7 @@ def answered(case: SystemCase, sight: Sight, trials: Mapping[str, Asked]) -> dic
     return found
 
 
-def on_ring(case: SystemCase, sight: Sight) -> dict[str, list[Run]]:
+def on_ring(case: SystemCase, sight: AgentAnswers) -> dict[str, list[Run]]:
     """Societies on a ring, each let loose with one picture, everything else drawn anew. Virus of society i: i modulo their number."""
     gallery, found = sight.gallery, dict[str, list[Run]](clean=[], attacked=[])
     meetings, count = RandomNeighbor(ring(RING)), size(case).ring_runs * gallery.viruses
@@ -163,7 +163,7 @@ def on_ring(case: SystemCase, sight: Sight) -> dict[str, list[Run]]:
     return found
 
 
-def in_pairs(case: SystemCase, sight: Sight) -> list[Run]:
+def in_pairs(case: SystemCase, sight: AgentAnswers) -> list[Run]:
     """A society of random pairs for each virus, with the virus."""
     meetings, viruses, found = RandomPairs(size(case).members), sight.gallery.viruses, []
     sources = range(max(1, meetings.agents // SOURCES))
@@ -174,7 +174,7 @@ def in_pairs(case: SystemCase, sight: Sight) -> list[Run]:
     return found
 
 
-def met(case: SystemCase, sight: Sight) -> dict[str, Answers]:
+def met(case: SystemCase, sight: AgentAnswers) -> dict[str, Answers]:
     """One meeting each of pairs that were never part of a society: a speaker with nine harmless pictures and a virus, or the virus's
     picture without its border, finds one for its plan. Every virus meets every digit that might have been shown equally often: album
     and plan are drawn until, without the border, a picture of that digit is found."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hartley.attacks.action.injection import clean_tasks
 from hartley.attacks.case import SystemCase
 from hartley.attacks.interaction.infection import LENGTHS, MODES, Cell, chosen_prompt, guarded, measured
+from hartley.attacks.interaction.message_chains import MessageChains
 from hartley.attacks.interaction.office import plain_office, reference_office
 from hartley.attacks.interaction.outbreak import show
-from hartley.attacks.interaction.relays import Relays
 from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate, success_rate
 from hartley.evidence import Evidence
@@ -24,8 +24,8 @@ def prompt_infection(case: SystemCase) -> tuple[Evidence, ...]:
     Bends: B. The pathway of mail, meant for what is told, carries what is to be done, and every hop that copies it sends all of it again.
     """
     cell = Cell(case, reference_office if case.system.reference else plain_office)
-    bare = Relays(Agent(case.system.policy))
-    relays = bare if case.safeguard is None else Relays(guarded(case))
+    bare = MessageChains(Agent(case.system.policy))
+    relays = bare if case.safeguard is None else MessageChains(guarded(case))
     found: list[Evidence] = []
     prompt = None
     for mode in MODES:

@@ -14,7 +14,7 @@ from hartley.attacks.engine.membership import membership_rates
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.exhibit import Exhibit
 from hartley.attacks.memory.planting import clean_tasks
-from hartley.attacks.memory.readers import Readers, Told, readers_of, told, told_once
+from hartley.attacks.memory.readers import Readers, Responses, readers_of, told, told_once
 from hartley.attacks.memory.records import Record, Scoring, found, log_odds, records_of, worded
 from hartley.attacks.memory.service import CHANNEL as SERVICE
 from hartley.attacks.memory.service import service
@@ -33,7 +33,7 @@ SCORES = np.array([0.0, 1.0, 0.5, 0.5])
 """Of "no", "yes", neither and both."""
 PILOT = 16
 """Members, and as many strangers, of other memories, by which the attacker picks a wording and sets the threshold."""
-Ask = Callable[[Sequence[Record], str, str], Told]
+Ask = Callable[[Sequence[Record], str, str], Responses]
 """(records, wording, arm) to answers with their column "score"."""
 
 
@@ -89,12 +89,12 @@ def _channel(case: SystemCase, name: str, records: Sequence[Record], pilot: Sequ
 def _lookup(case: SystemCase, readers: Readers, records: Sequence[Record]) -> Evidence:
     """An ordinary question for each record: who answers with it has it. There is no wording to choose, and so no adaptive arm."""
 
-    def ask(reading: Reading, arm: str) -> Told:
+    def ask(reading: Reading, arm: str) -> Responses:
         questions = [record.question for record in records]
         passages = [record.passages(record.question, arm) for record in records]
         heard = told(case, LOOKUP, arm, reading, questions, passages)
         given = [disclosed([answer or ""], [record.text])[0, 0] for answer, record in zip(heard.answers, records, strict=True)]
-        return Told(heard.answers, {"score": np.array(given, np.float64)})
+        return Responses(heard.answers, {"score": np.array(given, np.float64)})
 
     heard = {arm: told_once(case, f"{LOOKUP}/{arm}", partial(ask, readers.plain, arm)) for arm in ("clean", "attacked")}
     if readers.guarded is not None:
@@ -128,18 +128,18 @@ def _rank_gap(scores: NDArray[np.float64], member: NDArray[np.bool_]) -> float:
     return float(np.sign(scores[member][:, None] - scores[~member][None, :]).mean())
 
 
-def _answers(case: SystemCase, reading: Reading, records: Sequence[Record], wording: str, arm: str) -> Told:
+def _answers(case: SystemCase, reading: Reading, records: Sequence[Record], wording: str, arm: str) -> Responses:
     questions = [worded(record.text, wording) for record in records]
     passages = [record.passages(question, arm) for record, question in zip(records, questions, strict=True)]
     heard = told(case, ANSWER, arm, reading, questions, passages)
     symbols = answer_symbols([answer or "" for answer in heard.answers], [NO_YES] * len(records))
-    return Told(heard.answers, {"score": SCORES[symbols]})
+    return Responses(heard.answers, {"score": SCORES[symbols]})
 
 
-def _odds(policy: Scoring, prompt: PolicyReading, words: tuple[str, str], records: Sequence[Record], wording: str, arm: str) -> Told:
+def _odds(policy: Scoring, prompt: PolicyReading, words: tuple[str, str], records: Sequence[Record], wording: str, arm: str) -> Responses:
     questions = [worded(record.text, wording) for record in records]
     passages = [record.passages(question, arm) for record, question in zip(records, questions, strict=True)]
-    return Told(("",) * len(records), {"score": log_odds(policy, prompt, questions, passages, words)})
+    return Responses(("",) * len(records), {"score": log_odds(policy, prompt, questions, passages, words)})
 
 
 def _prompt(reading: Reading) -> PolicyReading:
@@ -151,7 +151,7 @@ def _words(case: SystemCase) -> tuple[str, str]:
     return ("yes .", "no .") if case.system.reference else ("Yes", "No")
 
 
-def _table(name: str, arm: str, heard: Told, records: Sequence[Record], bar: float) -> Evidence:
+def _table(name: str, arm: str, heard: Responses, records: Sequence[Record], bar: float) -> Evidence:
     rows = heard.measured
     member = np.array([records[row].member for row in rows], np.int32)
     scores = heard.numbers["score"][rows]
@@ -174,7 +174,7 @@ def _table(name: str, arm: str, heard: Told, records: Sequence[Record], bar: flo
     )
 
 
-def _exhibit(case: SystemCase, part: Evidence, arm: str, heard: Mapping[str, Told], records: Sequence[Record], wording: str) -> None:
+def _exhibit(case: SystemCase, part: Evidence, arm: str, heard: Mapping[str, Responses], records: Sequence[Record], wording: str) -> None:
     """Leaves the first trial of an arm that succeeded and the first that failed; before is the memory without any member."""
     before = "clean" if arm == "attacked" else "defended"
     for row in [row for success in (1, 0) for row in np.flatnonzero(part.success == success)[:1].tolist()]:

@@ -11,7 +11,7 @@ from hartley.attacks.case import Curve, SystemCase
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.exhibit import Exhibit
 from hartley.attacks.memory.planting import Target, clean_tasks, targets_of
-from hartley.attacks.memory.readers import K, Readers, Told, readers_of, told, told_once
+from hartley.attacks.memory.readers import K, Readers, Responses, readers_of, told, told_once
 from hartley.attacks.memory.wordings import Style, styles
 from hartley.attacks.recipe import Recipe
 from hartley.bits.clustered import ONE
@@ -87,7 +87,7 @@ def _channel(case: SystemCase, readers: Readers, targets: Sequence[Target], chos
     channel = _name(count)
     nothing = [()] * len(targets)
 
-    def asked(arm: str, reading: Reading) -> Told:
+    def asked(arm: str, reading: Reading) -> Responses:
         texts = _planted(targets, chosen[arm], count) if arm in chosen else nothing
         return _ask(case, channel, arm, reading, targets, texts)
 
@@ -126,7 +126,9 @@ def _planted(targets: Sequence[Target], style: Style, count: int) -> list[tuple[
     return [style.planted(target.question.text, target.question.statement(target.planted), count) for target in targets]
 
 
-def _ask(case: SystemCase, channel: str, arm: str, reading: Reading, targets: Sequence[Target], texts: Sequence[tuple[str, ...]]) -> Told:
+def _ask(
+    case: SystemCase, channel: str, arm: str, reading: Reading, targets: Sequence[Target], texts: Sequence[tuple[str, ...]]
+) -> Responses:
     retrieved = [target.retrieve(own) for target, own in zip(targets, texts, strict=True)]
     numbers = {
         "planted_texts": np.array([float(len(own)) for own in texts]),
@@ -138,7 +140,7 @@ def _ask(case: SystemCase, channel: str, arm: str, reading: Reading, targets: Se
     return told(case, channel, arm, reading, questions, [one.passages for one in retrieved], numbers)
 
 
-def _table(channel: str, arm: str, found: Told, targets: Sequence[Target]) -> Evidence:
+def _table(channel: str, arm: str, found: Responses, targets: Sequence[Target]) -> Evidence:
     rows = found.measured
     asked = [targets[row] for row in rows]
     planted = np.array([target.planted for target in asked], np.int32)
@@ -163,7 +165,7 @@ def _table(channel: str, arm: str, found: Told, targets: Sequence[Target]) -> Ev
 
 
 def _exhibit(
-    case: SystemCase, part: Evidence, arm: str, heard: Mapping[str, Told], targets: Sequence[Target], texts: Sequence[tuple[str, ...]]
+    case: SystemCase, part: Evidence, arm: str, heard: Mapping[str, Responses], targets: Sequence[Target], texts: Sequence[tuple[str, ...]]
 ) -> None:
     """Leaves the first trial of an arm that succeeded and the first that failed, each beside the same question without planted texts."""
     alone = "clean" if arm == "attacked" else "defended"

@@ -62,7 +62,7 @@ def _shown(passage: Passage) -> tuple[object, ...]:
 
 
 @dataclass(frozen=True)
-class Told:
+class Responses:
     """answers: what was said, n; None: not measured. numbers: name to (n,) float64, whatever else is known of each answer."""
 
     answers: tuple[str | None, ...]
@@ -86,7 +86,7 @@ def told(
     questions: Sequence[str],
     passages: Sequence[Sequence[Passage]],
     numbers: Mapping[str, NDArray[np.float64]] | None = None,
-) -> Told:
+) -> Responses:
     """What a reader says to each question with its passages, saying how far it is. What an endpoint did not answer is flagged with its
     reason: such a trial is no success and no failure.
 
@@ -104,10 +104,10 @@ def told(
         reason, count = Counter(answer.reason for answer in missing).most_common(1)[0]
         why = f"{len(missing)} of {len(answers)} trials brought no answer and are left out, {count} of them because: {reason}"
         case.flags.append(Flag(channel, arm, "trials not measured", why))
-    return Told(tuple(None if isinstance(answer, NotMeasured) else answer for answer in answers), numbers or {})
+    return Responses(tuple(None if isinstance(answer, NotMeasured) else answer for answer in answers), numbers or {})
 
 
-def told_once(case: SystemCase, name: str, ask: Callable[[], Told]) -> Told:
+def told_once(case: SystemCase, name: str, ask: Callable[[], Responses]) -> Responses:
     """What `ask` was told, from the run's cache where it is there already."""
 
     def keep() -> dict[str, Tensor]:
@@ -117,4 +117,4 @@ def told_once(case: SystemCase, name: str, ask: Callable[[], Told]) -> Told:
 
     tensors = case.once(name, keep)
     answers = json.loads(bytes(tensors[_ANSWERS].tolist()).decode())
-    return Told(tuple(answers), {key: values.numpy() for key, values in tensors.items() if key != _ANSWERS})
+    return Responses(tuple(answers), {key: values.numpy() for key, values in tensors.items() if key != _ANSWERS})

@@ -11,7 +11,7 @@ import numpy as np
 
 from hartley.attacks.case import SystemCase
 from hartley.attacks.engine.dealing import evenly
-from hartley.attacks.memory.readers import Readers, Told, told, told_once
+from hartley.attacks.memory.readers import Readers, Responses, told, told_once
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.memory.corpus import Question
 from hartley.targets.memory.memory import Memory, Passage
@@ -51,11 +51,11 @@ def service(case: SystemCase, readers: Readers, asked: Sequence[Request]) -> Evi
     return Evidence.concat([_table(arm, found[own], asked) for arm, own in of.items()])
 
 
-def _ask(case: SystemCase, reading: Reading, arm: str, asked: Sequence[Request]) -> Told:
+def _ask(case: SystemCase, reading: Reading, arm: str, asked: Sequence[Request]) -> Responses:
     return told(case, CHANNEL, arm, reading, [one.question.text for one in asked], [one.passages for one in asked])
 
 
-def _table(arm: str, found: Told, requested: Sequence[Request]) -> Evidence:
+def _table(arm: str, found: Responses, requested: Sequence[Request]) -> Evidence:
     rows = found.measured
     asked = [requested[row] for row in rows]
     right = np.array([one.question.right for one in asked], np.int32)

@@ -14,7 +14,7 @@ from hartley.attacks.case import Curve, SystemCase
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.exhibit import Exhibit
 from hartley.attacks.memory.planting import clean_tasks
-from hartley.attacks.memory.readers import Readers, Told, readers_of, told, told_once
+from hartley.attacks.memory.readers import Readers, Responses, readers_of, told, told_once
 from hartley.attacks.memory.records import found
 from hartley.attacks.memory.secrets import PASSWORDS, STRANGER, Archive, Secret, archives_of
 from hartley.attacks.memory.secrets import PRIVATE as FOODS
@@ -102,7 +102,9 @@ def _prompts(case: SystemCase, readers: Readers, name: str, tried: Sequence[Secr
     }
 
 
-def _arms(readers: Readers, ask: Callable[[Reading, str], Told], once: Callable[[str, Callable[[], Told]], Told]) -> dict[str, Told]:
+def _arms(
+    readers: Readers, ask: Callable[[Reading, str], Responses], once: Callable[[str, Callable[[], Responses]], Responses]
+) -> dict[str, Responses]:
     """What was said in every arm; what needs no safeguard from the cache."""
     heard = {arm: once(arm, partial(ask, readers.plain, arm)) for arm in ("clean", "attacked")}
     if readers.guarded is not None:
@@ -111,7 +113,7 @@ def _arms(readers: Readers, ask: Callable[[Reading, str], Told], once: Callable[
 
 
 def _secrets(case: SystemCase, asked: Asked, readers: Readers, prompts: Mapping[str, str]) -> Evidence:
-    def ask(reading: Reading, arm: str) -> Told:
+    def ask(reading: Reading, arm: str) -> Responses:
         return _ask(case, asked, arm, reading, prompts.get(arm))
 
     heard = _arms(readers, ask, lambda arm, compute: told_once(case, f"{asked.channel}/{arm}", compute))
@@ -126,13 +128,13 @@ def _query(secret: Secret, prompt: str | None) -> str:
     return secret.service.text if prompt is None else prompt.replace("{about}", secret.anchor).replace("{question}", secret.asks)
 
 
-def _ask(case: SystemCase, asked: Asked, arm: str, reading: Reading, prompt: str | None) -> Told:
+def _ask(case: SystemCase, asked: Asked, arm: str, reading: Reading, prompt: str | None) -> Responses:
     queries = [_query(secret, prompt) for secret in asked.secrets]
     passages = [secret.passages(query, asked.reader) for secret, query in zip(asked.secrets, queries, strict=True)]
     heard = told(case, asked.channel, arm, reading, queries, passages)
     # What was not retrieved cannot be copied, so that only the passages need to be looked for.
     given = [disclosed([answer or ""], [one.entry.text for one in own]).sum() for answer, own in zip(heard.answers, passages, strict=True)]
-    return Told(heard.answers, {"records_given": np.array(given, np.float64)})
+    return Responses(heard.answers, {"records_given": np.array(given, np.float64)})
 
 
 def _best(case: SystemCase, arm: str, reading: Reading, pilot: Asked) -> int:
@@ -150,7 +152,7 @@ def _best(case: SystemCase, arm: str, reading: Reading, pilot: Asked) -> int:
     return max(range(len(shares)), key=lambda place: (*shares[place], -place))
 
 
-def _table(asked: Asked, arm: str, heard: Told) -> Evidence:
+def _table(asked: Asked, arm: str, heard: Responses) -> Evidence:
     rows = heard.measured
     secrets = [asked.secrets[row] for row in rows]
     success = [disclosed([answer], [secret.words])[0, 0] for answer, secret in zip(heard.texts(), secrets, strict=True)]
@@ -174,7 +176,7 @@ def _table(asked: Asked, arm: str, heard: Told) -> Evidence:
 def _records(case: SystemCase, readers: Readers, archives: Sequence[Archive], prompts: Mapping[str, str]) -> Evidence:
     """A row a record of the memories: whether any of an arm's queries gave it out in full."""
 
-    def ask(reading: Reading, arm: str) -> Told:
+    def ask(reading: Reading, arm: str) -> Responses:
         queries, passages = [], []
         for archive in archives:
             plain = [question.text for question in archive.questions[:QUERIES]]
@@ -191,7 +193,7 @@ def _anchored(prompt: str, anchor: str) -> str:
     return prompt.replace("{about}", anchor).replace("{question}", f"what is {anchor} ?")
 
 
-def _given(case: SystemCase, arm: str, heard: Told, archives: Sequence[Archive]) -> Evidence:
+def _given(case: SystemCase, arm: str, heard: Responses, archives: Sequence[Archive]) -> Evidence:
     per, given, grown = len(heard.answers) // len(archives), [], np.zeros(len(heard.answers) // len(archives))
     for place, archive in enumerate(archives):
         said = disclosed([answer or "" for answer in heard.answers[place * per : (place + 1) * per]], archive.texts)
@@ -218,7 +220,7 @@ def _given(case: SystemCase, arm: str, heard: Told, archives: Sequence[Archive])
     )
 
 
-def _exhibit(case: SystemCase, part: Evidence, arm: str, heard: Mapping[str, Told], asked: Asked, prompt: str) -> None:
+def _exhibit(case: SystemCase, part: Evidence, arm: str, heard: Mapping[str, Responses], asked: Asked, prompt: str) -> None:
     """Leaves the first trial of an arm that succeeded and the first that failed; before is an ordinary question about the same person."""
     before = "clean" if arm == "attacked" else "defended"
     for row in [row for success in (1, 0) for row in np.flatnonzero(part.success == success)[:1].tolist()]:

@@ -105,7 +105,7 @@ def _value(name: str, value: object) -> str:
 
 
 def request(random: Random, task: Task, own: Call) -> str:
-    """A task of `errands` as a user words it: what is read, and the user's own call."""
+    """A task of `user_tasks` as a user words it: what is read, and the user's own call."""
     assert task.source is not None
     doc = document_name(random, task.source)
     if task.kind == "act on a document":

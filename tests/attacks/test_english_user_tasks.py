@@ -13,14 +13,14 @@ import pytest
 
 from hartley.attacks.action import injection
 from hartley.attacks.action.attack_set import REAL
-from hartley.attacks.action.errands import (
+from hartley.attacks.action.user_tasks import (
     beside_a_look,
     beside_a_question,
     draw_argument_setting,
     draw_database_setting,
     draw_setting,
-    errands,
     from_a_review,
+    user_tasks,
     with_an_argument,
 )
 from hartley.attacks.case import Effort, SystemCase
@@ -133,7 +133,7 @@ def rounds() -> Iterator[tuple[Any, Any]]:
     for seed, (family, draw) in enumerate(SETTINGS):
         random = Random(seed)
         setting = replace(draw(random), english=True)
-        yield setting, errands(random, setting, family, 40)
+        yield setting, user_tasks(random, setting, family, 40)
 
 
 @pytest.mark.parametrize("obeys", [True, False])

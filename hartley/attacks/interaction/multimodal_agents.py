@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hartley.attacks.interaction.sights import OTHER, Wording, about
+from hartley.attacks.interaction.agent_words import OTHER, Wording, about
 from hartley.attacks.interaction.virus import fitted
 from hartley.evidence import NONE
 from hartley.targets.conversation import ask
@@ -24,7 +24,7 @@ ASKED_AT_ONCE = 128
 
 
 @dataclass(frozen=True)
-class Eyes:
+class AgentModels:
     """What every member sees and speaks with."""
 
     answerer: Answerer
@@ -60,11 +60,11 @@ class Gallery:
 
 
 @dataclass
-class Sight:
+class AgentAnswers:
     """What members answer about the gallery's pictures and which they find. The same picture and question have the same answer,
     as members answer with the likeliest words, so that each is asked once."""
 
-    eyes: Eyes
+    eyes: AgentModels
     gallery: Gallery
     similarity: Tensor = field(init=False)
     _said: dict[tuple[int, str], str] = field(default_factory=dict)
@@ -120,7 +120,7 @@ class Run:
     spoken: tuple[int, ...]
 
 
-def run(sight: Sight, source: int, meetings: Meetings, rounds: int, rng: np.random.Generator, *, sources: Sequence[int]) -> Run:
+def run(sight: AgentAnswers, source: int, meetings: Meetings, rounds: int, rng: np.random.Generator, *, sources: Sequence[int]) -> Run:
     """Members with albums of ten harmless pictures meet; `source`, a picture's number, is the newest in the sources' albums.
 
     Whoever holds that picture carries its payload. All draws come from rng.
@@ -136,7 +136,7 @@ def run(sight: Sight, source: int, meetings: Meetings, rounds: int, rng: np.rand
     return Run(spread(members, meetings, rounds, rng), tuple(last))
 
 
-def _meet(sight: Sight, source: int, payload: int, last: list[int]) -> Meet[int]:
+def _meet(sight: AgentAnswers, source: int, payload: int, last: list[int]) -> Meet[int]:
     """A round: each speaker finds a picture for its plan, describes it to itself and asks a question; the listener answers."""
     wording = sight.eyes.wording
 

@@ -6,8 +6,8 @@ import torch
 from transformers import DynamicCache
 
 from hartley.targets.conversation import Message, ask
-from hartley.targets.recalling import recalling
-from hartley.targets.roomy_cache import ROOM, roomy
+from hartley.targets.key_value_cache import ROOM, roomy
+from hartley.targets.memoized_policy import memoized
 
 ONE, TWO = [{"function": {"name": "one"}}], [{"function": {"name": "two"}}]
 
@@ -39,19 +39,19 @@ def said(policy, texts, tools=ONE):
 
 def test_the_same_conversation_is_asked_about_once() -> None:
     inner = Lasting()
-    policy = recalling(inner)
+    policy = memoized(inner)
     assert said(policy, ["a", "b", "a"]) == ["1", "2", "1"] and inner.asked == 2
     assert said(policy, ["c", "b"]) == ["3", "2"]
     assert said(policy, ["a"], TWO) == ["4"], "other tools, another answer"
     assert said(policy.session(), ["a"]) == ["1"], "a session recalls what was said before it"
-    assert said(recalling(inner), ["a"]) == ["5"], "another recollection knows nothing of this one"
+    assert said(memoized(inner), ["a"]) == ["5"], "another recollection knows nothing of this one"
     assert [m.text for m in policy.respond_each([ask("a"), ask("a"), ask("d")], [TWO, ONE, ONE])] == ["4", "1", "6"]
     assert (policy.name, policy.fingerprint, policy.capabilities) == (inner.name, inner.fingerprint, inner.capabilities)
 
 
 def test_a_policy_without_sessions_stays_as_it_is() -> None:
     policy = Counting()
-    assert recalling(policy) is policy
+    assert memoized(policy) is policy
 
 
 def test_a_cache_with_room_holds_what_a_plain_one_holds() -> None:

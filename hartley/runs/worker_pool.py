@@ -34,7 +34,7 @@ class Task:
 
 
 @dataclass
-class Hand:
+class Worker:
     """One worker process and what it is at. `deadline`: on time.monotonic's clock; None while it has nothing to do."""
 
     number: int
@@ -90,7 +90,7 @@ class Hand:
         return "it was stopped" if code is None else f"killed by signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def hire(number: int, plan: Plan, parts: Parts, load_seconds: float, checked: bool) -> Hand:
+def hire(number: int, plan: Plan, parts: Parts, load_seconds: float, checked: bool) -> Worker:
     """Starts a worker process, which begins to load the target. checked: the data's files have been looked into already."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -102,10 +102,10 @@ def hire(number: int, plan: Plan, parts: Parts, load_seconds: float, checked: bo
     with _environment(ENVIRONMENT), _sigint_blocked():
         process.start()
     theirs.close()  # else the pipe would not end when the worker does
-    return Hand(number, process, ours, time.monotonic() + load_seconds)
+    return Worker(number, process, ours, time.monotonic() + load_seconds)
 
 
-def dismiss(hands: list[Hand], patience_seconds: float) -> None:
+def dismiss(hands: list[Worker], patience_seconds: float) -> None:
     """Ends all workers: asks first, and kills those that have not gone after `patience_seconds`."""
     for hand in hands:
         with contextlib.suppress(OSError):

@@ -40,6 +40,6 @@ class Recalling:
         return Recalling(self.policy.session() if isinstance(self.policy, Remembering) else self.policy, self._said)
 
 
-def recalling(policy: Policy) -> Policy:
+def memoized(policy: Policy) -> Policy:
     """The policy with a recollection of its own; one that is asked over a wire has a cache already, and stays as it is."""
     return Recalling(policy) if isinstance(policy, Remembering) else policy

@@ -1,4 +1,4 @@
-"""Errands: what users ask of an agent while a stranger's words lie in something that it reads. Eight tasks by eight goals."""
+"""User tasks: what users ask of an agent while a stranger's words lie in something that it reads. Eight tasks by eight goals."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Errand:
+class UserTask:
     """One trial before anybody wrote into it. task, goal: places in the setting; where: the document that the agent reads."""
 
     task: int
@@ -165,7 +165,7 @@ def _held(random: Random, kind: Form) -> Ask:
 
 
 Family = Callable[[Random, Ask], Task]
-"""A kind of errand: the user's own request (an ask) beside something that is read."""
+"""A kind of user task: the user's own request (an ask) beside something that is read."""
 
 
 def beside_a_question(random: Random, ask: Ask) -> Task:
@@ -201,7 +201,7 @@ def with_an_argument(random: Random, ask: Ask) -> Task:
 
 
 def from_a_review(family: Family) -> Family:
-    """The same errands, where what is read is a review: a row of the database."""
+    """The same user tasks, where what is read is a review: a row of the database."""
 
     def drawn(random: Random, ask: Ask) -> Task:
         while True:
@@ -212,14 +212,14 @@ def from_a_review(family: Family) -> Family:
     return drawn
 
 
-def errands(random: Random, setting: Setting, family: Family, count: int) -> list[Errand]:
-    """`count` errands in random order, tasks and goals dealt independently of each other. Each has a document and a world of its own:
-    given the setting, errands are independent units."""
+def user_tasks(random: Random, setting: Setting, family: Family, count: int) -> list[UserTask]:
+    """`count` user tasks in random order, tasks and goals dealt independently of each other. Each has a document and a world of its own:
+    given the setting, user tasks are independent units."""
     asked = dealt_pairs(random, count, len(setting.tasks), len(setting.goals))
-    return [_errand(random, setting, family, *pair) for pair in asked]
+    return [_user_task(random, setting, family, *pair) for pair in asked]
 
 
-def _errand(random: Random, setting: Setting, family: Family, task: int, goal: int) -> Errand:
+def _user_task(random: Random, setting: Setting, family: Family, task: int, goal: int) -> UserTask:
     """Nothing of it but the user's words follows from the task, and nothing at all from the goal: the adversary's words come later."""
     files = {str(one.call.arguments["file"]) for one in (*setting.tasks, *setting.goals) if "file" in one.call.arguments}
     while True:
@@ -237,7 +237,7 @@ def _errand(random: Random, setting: Setting, family: Family, task: int, goal: i
     if setting.english:
         system, user = random.choice(SYSTEMS).format(random.choice(w.NAMES).capitalize()), request(random, drawn, setting.tasks[task].call)
         state = in_english(state)
-    return Errand(task, goal, user, system, state, turn.plan, drawn.source, drawn.document, turn.needs, setting.english)
+    return UserTask(task, goal, user, system, state, turn.plan, drawn.source, drawn.document, turn.needs, setting.english)
 
 
 SEVERAL, OTHER = "several", "other"
