@@ -12,6 +12,8 @@ from types import ModuleType
 
 import pytest
 
+from hartley import catalog
+
 ROOT = Path(__file__).parents[2]
 EXPLANATION = ROOT / "docs" / "explanation" / "bits.md"
 DOCUMENTS = (EXPLANATION, ROOT / "docs" / "how-to" / "measure-your-own-channel.md")
@@ -96,3 +98,14 @@ def test_the_same_code_draws_the_same_bytes(tmp_path: Path) -> None:
     assert [path.name for path in drawn] == [path.name for path in PICTURES]
     for path in drawn:
         assert path.read_bytes() == (ROOT / "docs" / "images" / "bits" / path.name).read_bytes(), path.name
+
+
+def test_the_readme_names_exactly_the_threats_that_have_a_recipe() -> None:
+    readme = (ROOT / "README.md").read_text()
+    section = readme.partition("## What can be run, and what cannot")[2].partition("\n## ")[0]
+    rows = {line.split("|")[1].strip(): line for line in section.splitlines() if line.startswith("|") and "`" in line}
+    named = {flow: set(re.findall(r"`([a-z0-9-]+)`", line)) for flow, line in rows.items()}
+    ready = [row for row in catalog.threats() if row.implemented]
+    assert named == {flow: {row.id for row in ready if row.flow == flow} for flow in {row.flow for row in ready}}
+    words = {19: "Nineteen", 54: "54"}
+    assert f"{words[len(ready)]} threats are implemented and {words[73 - len(ready)]} are not yet" in section
