@@ -64,6 +64,11 @@ ALLOWED = ("max_requests", "max_tokens", "max_money", "concurrency", "timeout", 
     "words, one JSON object a step, for models without native calls.",
 )
 @click.option(
+    "--device",
+    help="Where the models compute: auto (the default: a GPU where there is one), cpu, cuda, cuda:N or mps.",
+)
+@click.option("--dtype", type=click.Choice(("float32", "bfloat16")), help="How exactly they compute: float32 (the default) or bfloat16.")
+@click.option(
     "--no-competence-check",
     is_flag=True,
     help="Attack a model that is not our own also where it does none of the clean tasks that it is given first.",
@@ -214,6 +219,8 @@ def _from_options(options: dict[str, Any]) -> Plan:
         seeds=seeds,
         budget=options["budget"] or "quick",
         tool_protocol=options["tool_protocol"] or "native",
+        device=options["device"] or "auto",
+        dtype=options["dtype"] or "float32",
         competence_check=not options["no_competence_check"],
         effort={} if options["trials"] is None else {"trials": options["trials"]},
         cell_limit_seconds=ENDPOINT_CELL_SECONDS if resolve.server(target) else DEFAULT_LIMIT_SECONDS,

@@ -125,9 +125,12 @@ def load(
     allowance: Allowance | None = None,
     tool_protocol: str = "native",
     needed: Collection[str] = (),
+    device: str = "auto",
+    dtype: str = "float32",
 ) -> Loaded:
     """Loads both. `checked`: another process has looked into every file of the data already. allowance: for a target behind a server.
     needed: the families that are attacked; of the reference family no others are loaded beside its encoder and its system.
+    device, dtype: where the models compute, and how exactly.
 
     Raises InputError for whatever the user can mend.
     """
@@ -135,7 +138,25 @@ def load(
     loaded = _kind(target).load(target, data, checked, allowance or Allowance())
     if target == REFERENCE_TARGET:
         loaded = replace(loaded, members={name: _member(name, loaded.system) for name in FAMILIES if name in needed and name != ENCODER})
+    loaded = _placed(loaded, device, dtype)
     return loaded if tool_protocol == "native" else _in_words(target, loaded)
+
+
+def _placed(loaded: Loaded, device: str, dtype: str) -> Loaded:
+    """The same models where they are to compute; one that stands in several places once."""
+    from hartley.targets.device import chosen, placed
+
+    where, done = chosen(device), dict[int, Any]()
+
+    def put(model: Any) -> Any:
+        return done.setdefault(id(model), placed(model, where, dtype))
+
+    system = loaded.system
+    if system is not None and loaded.endpoint is None and system.dojo is None:
+        system = replace(system, policy=put(system.policy), answerer=put(system.answerer), encoder=put(system.encoder))
+    members = {family: put(member) for family, member in loaded.members.items()}
+    note = () if where.type == "cpu" and dtype == "float32" else (f"models compute on {where} in {dtype}",)
+    return replace(loaded, target=put(loaded.target), system=system, members=members, notes=(*loaded.notes, *note))
 
 
 def _member(family: str, system: System | None = None) -> Any:

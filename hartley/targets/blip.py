@@ -64,7 +64,7 @@ class BlipAnswerer:
         said = [""] * len(prompts)
         end, room = self._text.sep_token_id, self._text.max_position_embeddings
         for group in alike([len(prompt) + 10_000 * len(state) for prompt, state in zip(prompts, states, strict=True)]):
-            tokens = torch.tensor([prompts[place] for place in group])
+            tokens = torch.tensor([prompts[place] for place in group], device=self.module.device)
             seen = torch.stack([states[place] for place in group])
             with torch.no_grad():
                 out = self.module.text_decoder.generate(
@@ -89,13 +89,13 @@ class BlipAnswerer:
         self._check([len(prompt) + len(answer) for prompt, answer in zip(prompts, wanted, strict=True)])
         found = torch.zeros(len(prompts), device=states[0].device)
         for group in alike([len(state) for state in states]):  # transformers 5 ignores a decoder's mask of what it looks at
-            rows = [torch.tensor([*prompts[place], *wanted[place]]) for place in group]
+            rows = [torch.tensor([*prompts[place], *wanted[place]], device=found.device) for place in group]
             tokens = pad_sequence(rows, batch_first=True, padding_value=self._text.pad_token_id).to(found.device)
             logits = self.module.text_decoder(
                 input_ids=tokens, encoder_hidden_states=torch.stack([states[place] for place in group])
             ).logits
             some = gathered(logits, [len(prompts[place]) for place in group], [wanted[place] for place in group])
-            found = found.index_put((torch.tensor(group, device=found.device),), some)
+            found = found.index_put((torch.tensor(group, device=found.device),), some.float())
         return found
 
     def image_features(self, pixels: Tensor) -> Tensor:

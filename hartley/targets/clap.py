@@ -107,11 +107,10 @@ class ClapEncoder:
             padding=True,
             truncation=True,
             max_length=room,
-            return_tensors="pt",
             return_token_type_ids=False,
             split_special_tokens=True,
         )
-        ids, mask = (tokens[key].to(self.module.device) for key in ("input_ids", "attention_mask"))
+        ids, mask = (torch.tensor(tokens[key], device=self.module.device) for key in ("input_ids", "attention_mask"))
         return F.normalize(self.module.get_text_features(input_ids=ids, attention_mask=mask).pooler_output, dim=-1)
 
     def embed_audio(self, waveform: Tensor) -> Tensor:

@@ -126,8 +126,8 @@ class ClipEncoder:
         if not texts:
             return torch.zeros(0, clip.config.projection_dim)
         limit = clip.config.text_config.max_position_embeddings
-        tokens = self.tokenizer(list(texts), padding=True, truncation=True, max_length=limit, return_tensors="pt")
-        ids, mask = (tokens[key].to(clip.device) for key in ("input_ids", "attention_mask"))
+        tokens = self.tokenizer(list(texts), padding=True, truncation=True, max_length=limit)
+        ids, mask = (torch.tensor(tokens[key], device=clip.device) for key in ("input_ids", "attention_mask"))
         return F.normalize(clip.get_text_features(input_ids=ids, attention_mask=mask).pooler_output, dim=-1)
 
     def embed_audio(self, waveform: Tensor) -> Tensor:

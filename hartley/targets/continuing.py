@@ -69,9 +69,11 @@ class Batch:
         news = [list(row[length:]) for row, length in zip(rows, lengths, strict=True)]
         width = max(map(len, news))
         self.places = list(range(len(rows)))
-        self.ids = torch.tensor([[pad] * (width - len(new)) + new for new in news])
-        fresh = torch.tensor([[0] * (width - len(new)) + [1] * len(new) for new in news])
-        past = torch.tensor([[0] * (max(lengths) - length) + [1] * length for length in lengths], dtype=torch.long).view(len(rows), -1)
+        device = next(module.parameters()).device
+        self.ids = torch.tensor([[pad] * (width - len(new)) + new for new in news], device=device)
+        fresh = torch.tensor([[0] * (width - len(new)) + [1] * len(new) for new in news], device=device)
+        held = [[0] * (max(lengths) - length) + [1] * length for length in lengths]
+        past = torch.tensor(held, dtype=torch.long, device=device).view(len(rows), -1)
         self.mask = torch.cat([past, fresh], dim=1)
         self.positions = (self.mask.cumsum(1) - 1).clamp(min=0)[:, past.shape[1] :]
         self.cache: Any = roomy()
@@ -83,8 +85,9 @@ class Batch:
 
     @staticmethod
     def _padded(known: Sequence[Read | None], layer: int, side: int, width: int) -> Tensor:
-        heads, _, size = next(read for read in known if read is not None).layers[layer][side].shape
-        whole = torch.zeros(len(known), heads, width, size)
+        like = next(read for read in known if read is not None).layers[layer][side]
+        heads, _, size = like.shape
+        whole = like.new_zeros(len(known), heads, width, size)
         for place, read in enumerate(known):
             if read is not None:
                 whole[place, :, width - len(read.ids) :] = read.layers[layer][side]
@@ -127,7 +130,7 @@ class Batch:
                     self._keep(self.kept, row, (*self.rows[place], *written[place]))
         stay = [row for row, place in enumerate(self.places) if place in staying]
         if stay:
-            index = torch.tensor(stay)
+            index = torch.tensor(stay, device=self.ids.device)
             self.cache.batch_select_indices(index)
             self.ids, self.mask, self.positions = self.ids[index], self.mask[index], self.positions[index]
             self.places = [self.places[row] for row in stay]

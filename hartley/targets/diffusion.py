@@ -157,12 +157,12 @@ class StableDiffusion:
             padding="max_length",
             truncation=True,
             max_length=self.tokenizer.model_max_length,
-            return_tensors="pt",
             split_special_tokens=True,  # "<eos>" in a prompt is words
         )
         text: Any = self._parts.text_encoder
-        mask = ids["attention_mask"].to(text.device) if getattr(text.config, "use_attention_mask", False) else None
-        states: Tensor = text(input_ids=ids["input_ids"].to(text.device), attention_mask=mask)[0]
+        rows = {key: torch.tensor(ids[key], device=text.device) for key in ("input_ids", "attention_mask")}
+        mask = rows["attention_mask"] if getattr(text.config, "use_attention_mask", False) else None
+        states: Tensor = text(input_ids=rows["input_ids"], attention_mask=mask)[0]
         return states
 
     def whole_words(self) -> dict[int, str]:
@@ -224,7 +224,8 @@ class StableDiffusion:
     def denoising_loss(self, prompts: Sequence[str], pixels: Tensor, generator: torch.Generator) -> Tensor:
         """(n,) mean squared error of the predicted noise, at one time each, uniform over the schedule."""
         latents = self.encode(pixels)
-        times = torch.randint(len(self.scheduler.alphas_cumprod), (len(latents),), generator=generator).to(latents.device)
+        drawn = torch.randint(len(self.scheduler.alphas_cumprod), (len(latents),), generator=generator, device=generator.device)
+        times = drawn.to(latents.device)
         noise = self._noise(latents.shape, generator)
         noisy = self.scheduler.add_noise(latents, noise, times)
         output = self._unet(noisy, times, encoder_hidden_states=self.embed_prompt(prompts)).sample
@@ -243,14 +244,14 @@ class StableDiffusion:
         return 2 ** (len(self._vae.config.block_out_channels) - 1)
 
     def _noise(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
-        return torch.randn(tuple(shape), generator=generator).to(self._unet.device)
+        return torch.randn(tuple(shape), generator=generator, device=generator.device).to(self._unet.device)
 
     def _drawn(self, pixels: Tensor) -> Pictures:
         return Pictures(pixels, self.flagged(pixels))
 
     def _times(self, steps: int) -> Tensor:
-        self.scheduler.set_timesteps(steps)
-        return torch.as_tensor(self.scheduler.timesteps)
+        self.scheduler.set_timesteps(steps, device=self._unet.device)
+        return torch.as_tensor(self.scheduler.timesteps, device=self._unet.device)
 
     def _late(self, strength: float) -> Tensor:
         if not 0.0 < strength <= 1.0:

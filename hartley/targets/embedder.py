@@ -78,11 +78,9 @@ class SentenceEmbedder:
         return torch.cat([torch.zeros(0, self.module.config.hidden_size), *found])
 
     def _embed(self, texts: Sequence[str]) -> Tensor:
-        tokens = self.tokenizer(
-            list(texts), padding=True, truncation=True, max_length=self.longest, return_tensors="pt", split_special_tokens=True
-        )
-        mask = tokens["attention_mask"]
-        states = self.module(input_ids=tokens["input_ids"], attention_mask=mask).last_hidden_state
+        tokens = self.tokenizer(list(texts), padding=True, truncation=True, max_length=self.longest, split_special_tokens=True)
+        ids, mask = (torch.tensor(tokens[key], device=self.module.device) for key in ("input_ids", "attention_mask"))
+        states = self.module(input_ids=ids, attention_mask=mask).last_hidden_state
         mean = (states * mask[:, :, None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
         return F.normalize(mean, dim=-1)
 

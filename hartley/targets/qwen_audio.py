@@ -66,7 +66,7 @@ class QwenAudioListener:
         """(n, samples) to (n, tokens, d): what enters the language model; silence after the sound is left out."""
         model = self.module.model
         frames = min(-(-waveform.shape[-1] // self.front.hop), self.front.samples // self.front.hop)
-        half, tokens = (int(size) for size in model.audio_tower._get_feat_extract_output_lengths(torch.tensor(frames)))
+        half, tokens = (int(size) for size in model.audio_tower._get_feat_extract_output_lengths(torch.tensor(frames, device="cpu")))
         mel = self.front(waveform)
         heard = torch.arange((mel.shape[-1] - 2) // 2 + 1, device=mel.device) < half
         mask = torch.zeros(len(mel), 1, len(heard), len(heard), device=mel.device).masked_fill(~heard, torch.finfo(mel.dtype).min)

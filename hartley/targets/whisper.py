@@ -121,7 +121,7 @@ class WhisperRecognizer:
             return torch.zeros(0)
         states = self.audio_features(waveform)
         ids, known = self._tokens(texts)
-        prompt = torch.tensor([self.habits.prompt]).expand(len(texts), -1)
+        prompt = torch.tensor([self.habits.prompt], device=ids.device).expand(len(texts), -1)
         said = torch.cat([prompt, ids[:, :-1]], dim=1).to(states.device)
         logits = self.model(encoder_outputs=(states,), decoder_input_ids=said, use_cache=False).logits[:, prompt.shape[1] - 1 :]
         chosen = F.log_softmax(logits.float(), dim=-1).gather(2, ids.to(states.device).unsqueeze(2)).squeeze(2)
@@ -137,8 +137,8 @@ class WhisperRecognizer:
         length = max(map(len, rows))
         if length > self.longest:
             raise InputError(f"a text has {length} tokens with its end; {self.name} writes up to {self.longest}")
-        ids = torch.tensor([row + [self.habits.pad] * (length - len(row)) for row in rows])
-        return ids, torch.arange(length) < torch.tensor([len(row) for row in rows]).unsqueeze(1)
+        ids = torch.tensor([row + [self.habits.pad] * (length - len(row)) for row in rows], device="cpu")
+        return ids, torch.arange(length, device="cpu") < torch.tensor([len(row) for row in rows], device="cpu").unsqueeze(1)
 
     def _greedy(self, states: Tensor) -> list[list[int]]:
         """Token rows without prompt and end."""
