@@ -42,6 +42,8 @@ TINY = {
     "system": Effort("tiny", trials=64, steps=1, poison_pairs=1, members=16, epochs=1),
 }
 FEWER = {
+    "hartley.attacks.prediction.bagdasaryan_injection": {"STEPS": {"answerer": 1, "listener": 1}},
+    "hartley.attacks.prediction.mma_diffusion": {"FEWEST": 5},
     "hartley.attacks.action.injection": {"FEWEST_TRIALS": 48, "FEWEST_PILOTS": 1},
     "hartley.attacks.action.applications": {"FEWEST_TRIALS": 64, "FEWEST_PILOTS": 2},
     "hartley.attacks.interaction.infection": {"MOST_TRIALS": {"tiny": 8}, "PILOTS": {"tiny": 1}},

@@ -35,6 +35,8 @@ TINY = {
     "system": Effort("tiny", trials=16, steps=2, poison_pairs=1, members=8, epochs=1),
 }
 FEWER = {
+    "hartley.attacks.prediction.bagdasaryan_injection": {"STEPS": {"answerer": 1, "listener": 1}},
+    "hartley.attacks.prediction.mma_diffusion": {"FEWEST": 5},
     "hartley.attacks.action.injection": {"FEWEST_TRIALS": 8, "FEWEST_PILOTS": 1},
     "hartley.attacks.action.applications": {"FEWEST_TRIALS": 16, "FEWEST_PILOTS": 2},
     "hartley.attacks.interaction.infection": {"MOST_TRIALS": {"tiny": 8}, "PILOTS": {"tiny": 1}},

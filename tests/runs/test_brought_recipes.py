@@ -77,7 +77,7 @@ def test_a_recipe_of_another_package_is_listed_scanned_reported_and_checked(pack
     assert "implemented" in row
     assert "Training; the target has seen none of them" in " ".join(hartley(package, "show", "encodermi").split())
     run = tmp_path / "run"
-    hartley(package, "scan", "--target", "reference:encoder", "--threats", "encodermi", "--defenses", "none", "--trials", 40, "--out", run)
+    hartley(package, "scan", "--target", "reference:encoder", "--threats", "encodermi", "--defenses", "none", "--trials", 20, "--out", run)
     (cell,) = (run / "cells").iterdir()
     record = json.loads(cell.read_text())
     assert (record["status"], [part["name"] for part in record["channels"]]) == ("measured", ["views"])
@@ -89,7 +89,7 @@ def test_a_recipe_of_another_package_is_listed_scanned_reported_and_checked(pack
     # Its code is part of the key: where it changes the cell is measured again, and nothing else would be.
     module = package / "more_threats" / "views.py"
     module.write_text(RECIPE.replace("images.flip(-1)", "images.flip(-2)"))
-    hartley(package, "scan", "--target", "reference:encoder", "--threats", "encodermi", "--defenses", "none", "--trials", 40, "--out", run)
+    hartley(package, "scan", "--target", "reference:encoder", "--threats", "encodermi", "--defenses", "none", "--trials", 20, "--out", run)
     assert len(list((run / "cells").iterdir())) == 2
 
 

@@ -188,7 +188,7 @@ def test_each_level_has_its_own_key():
     system = dataclasses.replace(CELL, threat="p2sql", defense="flow-control")
     unknown = dataclasses.replace(CELL, threat="unknown")
     agent, model = dataclasses.replace(both, system="x"), dataclasses.replace(both, target="x")
-    for what in (Cell.key, Cell.stream, Cell.shelf):
+    for what in (Cell.key, Cell.stream, Cell.cache_namespace):
         assert what(CELL, both) == what(CELL, CONTEXT) == what(CELL, agent) != what(CELL, model)
         assert what(system, both) == what(system, model) != what(system, agent)
         assert len({what(unknown, context) for context in (both, agent, model)}) == 3
