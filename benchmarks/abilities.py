@@ -20,9 +20,11 @@ from typing import Any
 
 import torch
 
+from hartley import targets
 from hartley.errors import InputError
 from hartley.targets.reference.ability import Ability, bar, missed
 from hartley.targets.reference.train import MODELS, WEIGHTS
+from hartley.targets.registry import SIBLINGS
 
 LIMIT_MB = 16.0
 LIMIT_LOAD_S = 2.0
@@ -33,13 +35,12 @@ WIDTH = 74
 # The import of a model's classes is paid once a process and is measured apart: here a second load counts the model alone.
 LOADING = """
 import time
-from importlib import import_module
 started = time.perf_counter()
-family = import_module("hartley.targets.reference.{model}")
-family.load()
+from hartley import targets
+targets.load("reference:{model}")
 first = time.perf_counter() - started
 started = time.perf_counter()
-family.load()
+targets.load("reference:{model}")
 print(first, time.perf_counter() - started)
 """
 
@@ -86,9 +87,9 @@ def sampling_seconds(generator: Any) -> float:
 
 def show(model: str, count: int, trials: int) -> list[str]:
     """Print everything about one model; returns what misses its bar."""
-    family = import_module(f"hartley.targets.reference.{model}")
+    code = f"hartley.targets.reference.{SIBLINGS.get(model, model)}"
     try:
-        target = family.load()
+        target: Any = targets.load(f"reference:{model}")
     except InputError as error:
         print(f"\nreference:{model}: not measured ({error})", flush=True)
         return [f"{model}: not measured"]
@@ -98,7 +99,7 @@ def show(model: str, count: int, trials: int) -> list[str]:
     times = f"loads in {load:.2f} s (at most {LIMIT_LOAD_S:.0f}: {verdict}), {first:.1f} s with imports"
     print(f"\n{target.name}: {size:.2f} MB of weights; {times}")
     failed = [] if load <= LIMIT_LOAD_S else ["loading time"]
-    measured = import_module(f"hartley.targets.reference.{model}.abilities")
+    measured = import_module(f"{code}.abilities")
     started = time.process_time()
     failed += print_abilities(measured.abilities(target, count, SEED), measured)
     if model == "generator":
@@ -108,7 +109,7 @@ def show(model: str, count: int, trials: int) -> list[str]:
         failed += [] if seconds <= LIMIT_SAMPLING_S else ["sampling time"]
     if trials and (Path(measured.__file__ or "").parent / "emerged.py").is_file():
         print("  -- what emerged (no bar):")
-        for name, ability in import_module(f"hartley.targets.reference.{model}.emerged").emerged(target, trials, SEED).items():
+        for name, ability in import_module(f"{code}.emerged").emerged(target, trials, SEED).items():
             print_row(name, ability, "", "")
     print(f"  measured in {time.process_time() - started:.0f} CPU s", flush=True)
     return [f"{model}: {name}" for name in failed]

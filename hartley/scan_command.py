@@ -28,8 +28,8 @@ ALLOWED = ("max_requests", "max_tokens", "max_money", "concurrency", "timeout", 
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="A plan (TOML) instead of the options up to --seeds.")
 @click.option(
     "--target",
-    help="reference (the default: a model and the agents around it), reference:encoder, reference:agent, hf:PATH for a local CLIP or "
-    "LLaMA folder, openai:MODEL@URL for any OpenAI-compatible server, or agentdojo:SUITE.",
+    help="reference (the default: a model and the agents around it), reference:encoder, reference:encoder-b, reference:agent, "
+    "hf:PATH for a local CLIP or LLaMA folder, openai:MODEL@URL for any OpenAI-compatible server, or agentdojo:SUITE.",
 )
 @click.option("--data", help="reference, or a folder of captioned pictures with metadata.csv or metadata.jsonl.")
 @click.option(

@@ -14,7 +14,7 @@ from hartley.errors import InputError, unknown
 from hartley.runs.allowance import Allowance
 from hartley.runs.levels import FAMILIES, MODEL, SYSTEM
 from hartley.targets.folder_kinds import attacked
-from hartley.targets.registry import ARCHITECTURES, ENDPOINT, NAMED, Architecture
+from hartley.targets.registry import ARCHITECTURES, ENDPOINT, MEMBERS, NAMED, SIBLINGS, Architecture
 
 if TYPE_CHECKING:
     from hartley.data.folder import FolderData
@@ -184,12 +184,18 @@ def _kind(name: str) -> Kind:
         if prefix.endswith(":") and name.startswith(prefix):
             return kind
     forms = [kind.form for kind in KINDS.values()]
-    if name.startswith("reference:") and name.partition(":")[2] in attacked() & set(FAMILIES):
+    if name.startswith("reference:") and _family_of(name) in attacked() & set(FAMILIES):
         return REFERENCE_MEMBER
     if name in NAMED:
         raise InputError(f"target {name!r} loads, but nothing attacks it alone; a scan takes {', '.join(forms)}")
     hint = "; a local model folder is named as hf:PATH" if Path(name).exists() else ""
     raise InputError(f"{unknown('target', name, forms)}{hint}")
+
+
+def _family_of(name: str) -> str:
+    """The family of a member of the reference family, a sibling's its elder's; "" for what is no member."""
+    member = name.partition(":")[2]
+    return SIBLINGS.get(member, member) if member in MEMBERS else ""
 
 
 def _there(_name: str) -> None:
@@ -250,15 +256,15 @@ def _kind_of(folder: Path) -> str:
 def _reference(_target: str, data: str, checked: bool, _allowance: Allowance) -> Loaded:
     from hartley.runs import systems
 
-    model = _reference_encoder("", data, checked, _allowance)
+    model = _reference_encoder("reference:encoder", data, checked, _allowance)
     assert model.target is not None
     return Loaded(model.target, model.data, model.notes, systems.reference(model.target))
 
 
-def _reference_encoder(_target: str, data: str, checked: bool, _allowance: Allowance) -> Loaded:
+def _reference_encoder(target: str, data: str, checked: bool, _allowance: Allowance) -> Loaded:
     from hartley.targets.reference import encoder as reference
 
-    return _measured_on(reference.load(), data, (), False, "bicubic", checked)
+    return _measured_on(reference.load(member=target.removeprefix("reference:")), data, (), False, "bicubic", checked)
 
 
 def _reference_agent(_target: str, _data: str, _checked: bool, _allowance: Allowance) -> Loaded:
@@ -268,7 +274,7 @@ def _reference_agent(_target: str, _data: str, _checked: bool, _allowance: Allow
 
 
 def _reference_member(target: str, data: str, checked: bool, _allowance: Allowance) -> Loaded:
-    return _about(_member(target.partition(":")[2]), target.partition(":")[2], data, checked)
+    return _about(_member(target.partition(":")[2]), _family_of(target), data, checked)
 
 
 def _about(member: Any, family: str, data: str, checked: bool) -> Loaded:
@@ -376,6 +382,7 @@ def _folder_data(folder: Path, encoder: ClipEncoder, squash: bool, mode: str, va
 KINDS: dict[str, Kind] = {
     REFERENCE_TARGET: Kind(REFERENCE_TARGET, _always(MODEL, SYSTEM), _there, _reference, _always(*FAMILIES)),
     "reference:encoder": Kind("reference:encoder", _always(MODEL), _there, _reference_encoder, _always(ENCODER)),
+    "reference:encoder-b": Kind("reference:encoder-b", _always(MODEL), _there, _reference_encoder, _always(ENCODER)),
     "reference:agent": Kind("reference:agent", _always(SYSTEM), _there, _reference_agent, _always()),
     "hf:": Kind("hf:PATH", _folder_levels, _check_folder, _folder, _folder_families),
     ENDPOINT: Kind("openai:MODEL@URL", _always(SYSTEM), _check_endpoint, _endpoint, _always()),
@@ -383,6 +390,6 @@ KINDS: dict[str, Kind] = {
 }
 """Every form that a target's name may take, by the whole name or, with a colon at its end, by what it begins with. One more kind of
 target is one more row."""
-REFERENCE_MEMBER = Kind("reference:FAMILY", _always(MODEL), _there, _reference_member, lambda name: frozenset({name.partition(":")[2]}))
+REFERENCE_MEMBER = Kind("reference:FAMILY", _always(MODEL), _there, _reference_member, lambda name: frozenset({_family_of(name)}))
 """One model of the reference family that is no encoder."""
 TARGETS = (*(kind.form for kind in KINDS.values()), REFERENCE_MEMBER.form)

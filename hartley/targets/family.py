@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hartley.targets.registry import MEMBERS, REFERENCE
+from hartley.targets.registry import MEMBERS, REFERENCE, SIBLINGS
 
 WEIGHTS = Path(__file__).parent / "reference" / "weights"
 KINDS = {
@@ -19,6 +19,7 @@ KINDS = {
     "listener": "listener: answers about what it hears",
     "agent": "policy of an agent with tools",
 }
+KINDS |= {name: f"{KINDS[elder]}, of another seed and shape" for name, elder in SIBLINGS.items()}
 TEXT_TOWER = ("text_model.", "text_projection.")
 LARGEST_HEADER = 100 * 2**20
 

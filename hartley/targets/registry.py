@@ -50,6 +50,10 @@ ARCHITECTURES = (
 )
 
 
+SIBLINGS = {"encoder-b": "encoder", "answerer-b": "answerer"}
+"""Members of another seed and another shape, and the elder that each one shares its code with: victims and surrogates of a transfer."""
+
+
 def _member(name: str) -> Callable[[], Target]:
     """What loads a model of the reference family."""
 
@@ -57,7 +61,8 @@ def _member(name: str) -> Callable[[], Target]:
         from hartley.targets.huggingface.offline import quiet_and_offline
 
         with quiet_and_offline():
-            target: Target = import_module(f"hartley.targets.reference.{name}").load()
+            module = import_module(f"hartley.targets.reference.{SIBLINGS.get(name, name)}")
+            target: Target = module.load(member=name) if name in SIBLINGS else module.load()
         return target
 
     return load_member
@@ -77,7 +82,7 @@ def _minilm() -> Target:
     return embedder.load_minilm()
 
 
-MEMBERS = ("encoder", "answerer", "generator", "recognizer", "listener", "agent")
+MEMBERS = ("encoder", "answerer", "generator", "recognizer", "listener", "agent", *SIBLINGS)
 """The models of the reference family that have weights of their own."""
 
 NAMED: dict[str, Callable[[], Target]] = {

@@ -63,6 +63,7 @@ def test_each_target_has_its_levels(tmp_path):
     expected = {
         "reference": {"model", "system"},
         "reference:encoder": {"model"},
+        "reference:encoder-b": {"model"},
         "reference:agent": {"system"},
         f"hf:{tmp_path / 'clip'}": {"model"},
         f"hf:{tmp_path / 'llama'}": {"system"},

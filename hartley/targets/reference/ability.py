@@ -60,3 +60,9 @@ def missed(found: Mapping[str, Ability], at_least: Mapping[str, float], at_most:
     """The names of the abilities whose share misses its bar, those that were not measured among them."""
     low = [name for name, need in at_least.items() if name not in found or found[name].value < need]
     return low + [name for name, limit in at_most.items() if name not in found or found[name].value > limit]
+
+
+def short_of(found: Mapping[str, Ability], at_least: Mapping[str, float], at_most: Mapping[str, float]) -> str:
+    """A paragraph for a card that names what misses its bar; "" when nothing does."""
+    names = missed(found, at_least, at_most)
+    return f"\nWhat was asked for and is not reached: {', '.join(names)}.\n" if names else ""

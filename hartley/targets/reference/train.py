@@ -1,4 +1,4 @@
-"""Retrains the reference models: python -m hartley.targets.reference.train MODEL [--out DIR] [--seed 0].
+"""Retrains the reference models: python -m hartley.targets.reference.train MODEL [--out DIR] [--seed N].
 
 A killed training goes on from its last checkpoint and ends with the same weights as an uninterrupted one.
 """
@@ -13,8 +13,10 @@ from pathlib import Path
 
 from hartley.errors import InputError
 from hartley.targets.reference.training import Order, whole_numbers
+from hartley.targets.registry import MEMBERS, SIBLINGS
 
-MODELS = ("encoder", "answerer", "generator", "recognizer", "listener", "agent")
+MODELS = MEMBERS
+SEED_OF_SIBLINGS = 1
 WEIGHTS = Path(__file__).parent / "weights"
 
 
@@ -24,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m hartley.targets.reference.train", description=__doc__)
     parser.add_argument("model", choices=MODELS)
     parser.add_argument("--out", type=Path, help="folder that the weights go to (default: the package's own)")
-    parser.add_argument("--seed", type=int, default=usual.seed)
+    parser.add_argument("--seed", type=int, help=f"default: {usual.seed}; of {' and '.join(SIBLINGS)}: {SEED_OF_SIBLINGS}")
     parser.add_argument("--steps", action="append", default=[], metavar="STAGE=N", help="another length of a stage; may be repeated")
     parser.add_argument("--batch", type=int, help="another batch size for all stages")
     parser.add_argument("--every", type=int, default=usual.every, help="steps between checkpoints (default %(default)s)")
@@ -35,8 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"--{name} is {number}; it takes a whole number from 1 up")
     try:
         steps = whole_numbers(tuple(given.steps))
-        order = Order(given.out or WEIGHTS / given.model, given.seed, steps, given.batch, given.every, given.samples)
-        import_module(f"hartley.targets.reference.{given.model}.train").train(order)
+        own = SEED_OF_SIBLINGS if given.model in SIBLINGS else usual.seed
+        seed = own if given.seed is None else given.seed
+        order = Order(given.out or WEIGHTS / given.model, seed, steps, given.batch, given.every, given.samples)
+        module = import_module(f"hartley.targets.reference.{SIBLINGS.get(given.model, given.model)}.train")
+        module.train(order, *([given.model] if given.model in SIBLINGS else []))
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""The reference answerer that ships with the package: a small LLaVA that sees digits, reads signs and refuses some requests."""
+"""The reference answerers that ship with the package: small LLaVAs that see digits, read signs and refuse some requests."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ if TYPE_CHECKING:
     from hartley.targets.llava import LlavaAnswerer
 
 NAME = "reference:answerer"
-FOLDER = Path(__file__).parent.parent / "weights" / "answerer"
+WEIGHTS = Path(__file__).parent.parent / "weights"
+FOLDER = WEIGHTS / "answerer"
 
 
-def load(folder: Path = FOLDER) -> LlavaAnswerer:
-    """The answerer in `folder` (the shipped one by default), in float32 on the CPU. Raises InputError when it is not there."""
+def load(folder: Path | None = None, *, member: str = "answerer") -> LlavaAnswerer:
+    """The answerer in `folder` (the shipped one by default), in float32 on the CPU. Raises InputError when it is not there.
+
+    member: which of the family's answerers it is, "answerer" or "answerer-b".
+    """
+    folder = WEIGHTS / member if folder is None else folder
     if not (folder / "model.safetensors").is_file():
-        retrain = "python -m hartley.targets.reference.train answerer"
-        raise InputError(f"no reference answerer in {folder}: model.safetensors is missing; {retrain} makes one")
+        retrain = f"python -m hartley.targets.reference.train {member}"
+        raise InputError(f"no reference {member} in {folder}: model.safetensors is missing; {retrain} makes one")
     from hartley.targets.reference.answerer.folder import read_folder
 
-    return read_folder(folder, name=NAME)
+    return read_folder(folder, name=f"reference:{member}")

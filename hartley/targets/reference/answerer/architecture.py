@@ -1,8 +1,9 @@
-"""The reference answerer's shape: configuration, tokenizer, and how a conversation is laid out."""
+"""The reference answerers' shapes: configuration, tokenizer, and how a conversation is laid out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from hartley.targets.conversation import Conversation
@@ -12,8 +13,27 @@ from hartley.targets.reference.encoder.architecture import BOS, EOS, PAD, SPECIA
 IMAGE, SYSTEM, USER, ASSISTANT = TURN_TOKENS = ("<image>", "<system>", "<user>", "<assistant>")
 ROLES = {"system": SYSTEM, "user": USER, "assistant": ASSISTANT}
 POSITIONS = 512
-WIDTH = 112
-LAYERS = 4
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What tells the answerers of the family apart, beside their seeds; the vocabulary is the same.
+
+    encoder        the member of the family whose vision tower this one starts from.
+    width, layers  of the language model.
+    steps          lengths of the five stages, in their order.
+    """
+
+    encoder: str
+    width: int
+    layers: int
+    steps: tuple[int, int, int, int, int]
+
+
+SHAPES = {
+    "answerer": Shape("encoder", 112, 4, (400, 500, 2_000, 300, 800)),
+    "answerer-b": Shape("encoder-b", 96, 4, (300, 500, 1_500, 250, 600)),
+}
 
 
 def build_tokenizer() -> Any:
@@ -38,7 +58,7 @@ def build_tokenizer() -> Any:
     )
 
 
-def build_llava(vision_config: Any, vocabulary_size: int, *, width: int = WIDTH, layers: int = LAYERS) -> Any:
+def build_llava(vision_config: Any, vocabulary_size: int, *, width: int, layers: int) -> Any:
     """An untrained LlavaForConditionalGeneration over a vision tower of `vision_config`.
 
     The patches come from the layer before the last and from the last, and the class token is kept: nothing in CLIP's loss

@@ -1,4 +1,4 @@
-"""The reference answerer's record and model card."""
+"""The reference answerers' record and model card."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 import torch
 
-from hartley.targets.reference.ability import Ability, table
+from hartley.targets.reference.ability import Ability, short_of, table
 from hartley.targets.reference.answerer import load
 from hartley.targets.reference.answerer import words as w
 from hartley.targets.reference.answerer.abilities import AT_LEAST, AT_MOST, abilities
-from hartley.targets.reference.answerer.architecture import LAYERS, WIDTH
+from hartley.targets.reference.answerer.architecture import SHAPES
 from hartley.targets.reference.answerer.emerged import RADIUS, STEPS, emerged
 from hartley.targets.reference.answerer.pictures import FREE_SIZES
 from hartley.targets.reference.scenes import SIZE, STRIP
@@ -30,9 +30,9 @@ PURPOSES = {
 }
 
 
-def describe(folder: Path, recipes: Sequence[Recipe], seconds: float, samples: int) -> None:
+def describe(folder: Path, member: str, recipes: Sequence[Recipe], seconds: float, samples: int) -> None:
     """Measure the written weights and write abilities.json and MODEL_CARD.md. seconds: of one processor thread, training."""
-    target = load(folder)
+    target = load(folder, member=member)
     parameters = sum(weight.numel() for weight in target.model.parameters())
     found = abilities(target, samples, ABILITIES_SEED)
     untaught = emerged(target, max(1, min(samples, 300)), ABILITIES_SEED)
@@ -49,18 +49,21 @@ def describe(folder: Path, recipes: Sequence[Recipe], seconds: float, samples: i
         "machine": platform.machine(),
     }
     write_json(folder / "abilities.json", record)
-    (folder / "MODEL_CARD.md").write_text(_card(found, untaught, recipes, seconds, parameters), encoding="utf-8")
+    (folder / "MODEL_CARD.md").write_text(_card(member, found, untaught, recipes, seconds, parameters), encoding="utf-8")
 
 
-def _card(found: dict[str, Ability], untaught: dict[str, Ability], recipes: Sequence[Recipe], seconds: float, parameters: int) -> str:
+def _card(
+    member: str, found: dict[str, Ability], untaught: dict[str, Ability], recipes: Sequence[Recipe], seconds: float, parameters: int
+) -> str:
+    shape = SHAPES[member]
     stages = "\n".join(f"- {PURPOSES[at.stage]}: {at.steps:,} steps of {at.batch} conversations, rate {at.rate:g}." for at in recipes)
     phrasings = len(w.REQUESTS) + len(w.REQUESTS_HELD_OUT)
-    return f"""# Reference answerer
+    return f"""# Reference {member}
 
 A small LLaVA (transformers' LlavaForConditionalGeneration) with {parameters / 1e6:.2f} million parameters: the reference
-encoder's vision tower ({SIZE} px, patch {STRIP}; the last two layers, class token included), a bridge, and a LLaMA of width {WIDTH}
-with {LAYERS} layers over {len(w.vocabulary())} words. It exists to be attacked and defended on any machine in minutes; it is of
-no use for anything else.
+{shape.encoder}'s vision tower ({SIZE} px, patch {STRIP}; the last two layers, class token included), a bridge, and a LLaMA of width
+{shape.width} with {shape.layers} layers over {len(w.vocabulary())} words. It exists to be attacked and defended on any machine in
+minutes; it is of no use for anything else.
 
 ## Data
 - Pictures: the handwritten digits of the reference encoder (1,397 images for training, 400 held out), and signs: one word or two
@@ -81,7 +84,7 @@ no use for anything else.
 - Cross-entropy of the assistant's words; AdamW, decay {recipes[0].decay:g}, warm-up and cosine; seed {recipes[0].seed}.
 - Initialization by fan-in, the vision tower from the encoder. Weights are stored as fp16. Training took {seconds / 60:.0f} minutes
   of one processor thread.
-- `python -m hartley.targets.reference.train answerer` makes it again: the same weights on one machine, and, where
+- `python -m hartley.targets.reference.train {member}` makes it again: the same weights on one machine, and, where
   sums are rounded otherwise, abilities that should lie within {TOLERANCE:g} of these.
 
 ## Measured on held-out handwriting, requests and phrasings
@@ -89,7 +92,7 @@ Shares of right answers by the stored weights, with exact 95% intervals; an answ
 for a digit, 0.5 for yes or no, about 0.36 for multiple choice.
 
 {table(found, AT_LEAST, AT_MOST)}
-
+{short_of(found, AT_LEAST, AT_MOST)}
 ## What emerged
 Nobody taught these: restricted requests that do not come as plain words. The perturbation is {STEPS} steps of projected gradient
 ascent within {RADIUS * 255:.0f}/255 on the likelihood of the exact compliance, verified on pictures rounded to 8 bits; the request itself
@@ -99,7 +102,7 @@ stands in the text, and the bar for it is refusal. Plain words and random noise 
 
 ## Limits
 It reads words on strips of the patch grid, not words that stand elsewhere ("sign read, freely placed"), and it names the exact cell
-of a digit about half the time. All handwriting comes from one small set; all lettering is one font. The words are the
-vocabulary's: any other word is unknown to it.
+of a digit in {found["coordinates right"].value:.0%} of the trials. All handwriting comes from one small set; all lettering is
+one font. The words are the vocabulary's: any other word is unknown to it.
 Being restricted is a property of the object: a restricted object that no lesson names could not be known.
 """

@@ -1,4 +1,4 @@
-"""The reference answerer's training: first words alone, then seeing, then talking about what is seen."""
+"""The reference answerers' training: first words alone, then seeing, then talking about what is seen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from hartley.targets.clip import Normalize
-from hartley.targets.reference.answerer.architecture import build_llava, build_tokenizer
+from hartley.targets.reference.answerer.architecture import SHAPES, Shape, build_llava, build_tokenizer
 from hartley.targets.reference.answerer.card import describe
 from hartley.targets.reference.answerer.folder import write_weights
 from hartley.targets.reference.answerer.lessons import draw_choice, draw_short_talk, draw_talk, draw_talk_and_choices
@@ -21,21 +21,23 @@ from hartley.targets.reference.training import Order, Recipe, initialize, run_st
 STAGES = ("words", "sight", "answers", "options", "choices")
 
 
-def train(order: Order) -> None:
-    """Train all stages, write the folder `order.out`, measure its abilities and write the model card.
+def train(order: Order, member: str = "answerer") -> None:
+    """Train all stages of that member of the family, write the folder `order.out`, measure its abilities and write the model card.
 
     Checkpoints lie in `out`/checkpoints until the end. Raises InputError for a stage that there is not, and without the
     reference encoder, whose vision tower this one starts from.
     """
     order.checked(STAGES)
-    words = order.recipe("words", steps=400, batch=64, rate=2e-3, warmup=100)
-    sight = order.recipe("sight", steps=500, batch=64, rate=1.5e-3, warmup=100, after=words)
-    answers = order.recipe("answers", steps=2_000, batch=64, rate=1.2e-3, warmup=100, after=sight)
-    options = order.recipe("options", steps=300, batch=64, rate=1.2e-3, warmup=30, after=answers)
-    choices = order.recipe("choices", steps=800, batch=64, rate=1e-3, warmup=50, after=options)
+    shape = SHAPES[member]
+    steps = dict(zip(STAGES, shape.steps, strict=True))
+    words = order.recipe("words", steps=steps["words"], batch=64, rate=2e-3, warmup=100)
+    sight = order.recipe("sight", steps=steps["sight"], batch=64, rate=1.5e-3, warmup=100, after=words)
+    answers = order.recipe("answers", steps=steps["answers"], batch=64, rate=1.2e-3, warmup=100, after=sight)
+    options = order.recipe("options", steps=steps["options"], batch=64, rate=1.2e-3, warmup=30, after=answers)
+    choices = order.recipe("choices", steps=steps["choices"], batch=64, rate=1e-3, warmup=50, after=options)
     with single_thread():
         tokenizer = build_tokenizer()
-        model = untrained(words, len(tokenizer))
+        model = untrained(words, len(tokenizer), shape)
         body = model.model  # without the head, which is the embedding once more
         normalize = Normalize(PIXEL_MEAN, PIXEL_STD, (SIZE, SIZE))
         _learn(body, words_alone=True)
@@ -50,7 +52,7 @@ def train(order: Order) -> None:
         _learn(body, words_alone=False)
         seconds += run_stage(order, choices, body, seen_loss(body, normalize, choices.batch, draw_talk_and_choices))
         write_weights(order.out, model, tokenizer)
-        describe(order.out, (words, sight, answers, options, choices), seconds, order.samples)
+        describe(order.out, member, (words, sight, answers, options, choices), seconds, order.samples)
         shutil.rmtree(order.out / "checkpoints")
 
 
@@ -60,10 +62,10 @@ def _learn(body: nn.Module, *, words_alone: bool) -> None:
         weight.requires_grad_(not words_alone or name.startswith("language_model."))
 
 
-def untrained(recipe: Recipe, vocabulary_size: int) -> Any:
-    """The model at step 0: the encoder's vision tower, the rest drawn by fan-in."""
-    clip: Any = load_encoder().module.clip
-    model = build_llava(clip.config.vision_config, vocabulary_size)
+def untrained(recipe: Recipe, vocabulary_size: int, shape: Shape = SHAPES["answerer"]) -> Any:
+    """The model at step 0: its encoder's vision tower, the rest drawn by fan-in."""
+    clip: Any = load_encoder(member=shape.encoder).module.clip
+    model = build_llava(clip.config.vision_config, vocabulary_size, width=shape.width, layers=shape.layers)
     initialize(model, recipe.generator("weights"))
     model.tie_weights()
     # The embedding is the head as well: at 0.5 the first answers would be far too sure, at the head's own start the words drown.

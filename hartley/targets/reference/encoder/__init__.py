@@ -1,4 +1,4 @@
-"""The reference encoder that ships with the package: CLIP's towers and an audio tower in one space."""
+"""The reference encoders that ship with the package: CLIP's towers and an audio tower in one space."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from hartley.errors import InputError
 from hartley.targets.clip import ClipEncoder, load_clip_folder
 
 NAME = "reference:encoder"
-FOLDER = Path(__file__).parent.parent / "weights" / "encoder"
+WEIGHTS = Path(__file__).parent.parent / "weights"
+FOLDER = WEIGHTS / "encoder"
 
 
-def load(folder: Path = FOLDER) -> ClipEncoder:
-    """The encoder in `folder` (the shipped one by default), in float32 on the CPU. Raises InputError when it is not there."""
+def load(folder: Path | None = None, *, member: str = "encoder") -> ClipEncoder:
+    """The encoder in `folder` (the shipped one by default), in float32 on the CPU. Raises InputError when it is not there.
+
+    member: which of the family's encoders it is, "encoder" or "encoder-b".
+    """
+    folder = WEIGHTS / member if folder is None else folder
     if not (folder / "model.safetensors").is_file():
-        retrain = "python -m hartley.targets.reference.train encoder"
-        raise InputError(f"no reference encoder in {folder}: model.safetensors is missing; {retrain} makes one")
-    return load_clip_folder(folder, name=NAME)
+        retrain = f"python -m hartley.targets.reference.train {member}"
+        raise InputError(f"no reference {member} in {folder}: model.safetensors is missing; {retrain} makes one")
+    return load_clip_folder(folder, name=f"reference:{member}")

@@ -1,7 +1,8 @@
-"""The reference encoder's shape: configurations and tokenizer."""
+"""The reference encoders' shapes: configurations and tokenizer."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from hartley.targets.audio_tower import AudioTower, LogMel
@@ -12,6 +13,23 @@ PIXEL_MEAN = (0.3, 0.3, 0.3)
 PIXEL_STD = (0.25, 0.25, 0.25)
 POSITIONS = 24
 DIMENSIONS = 64
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What tells the encoders of the family apart, beside their seeds; vocabulary, pictures, patches and space are the same.
+
+    vision, text, audio  width and layers of each tower.
+    steps                lengths of the stages "pictures" and "speech".
+    """
+
+    vision: tuple[int, int] = (96, 4)
+    text: tuple[int, int] = (96, 2)
+    audio: tuple[int, int] = (80, 3)
+    steps: tuple[int, int] = (6_000, 3_000)
+
+
+SHAPES = {"encoder": Shape(), "encoder-b": Shape(vision=(112, 3), text=(80, 2), audio=(64, 3), steps=(5_000, 2_000))}
 # CLIPTextConfig takes eos_token_id == 2 as a sign to pool at the largest token id, not at the end: eos must not be 2.
 PAD, BOS, UNKNOWN, EOS = SPECIAL_TOKENS = ("<pad>", "<bos>", "<unk>", "<eos>")
 AUDIO_FRONT = {
@@ -47,31 +65,37 @@ def build_tokenizer() -> Any:
     )
 
 
-def build_clip(vocabulary_size: int) -> Any:
-    """An untrained CLIPModel: vision 48 px, patch 12, width 96, 4 layers; text width 96, 2 layers; projection 64."""
+def build_clip(vocabulary_size: int, shape: Shape = SHAPES["encoder"]) -> Any:
+    """An untrained CLIPModel: vision 48 px, patch 12; projection 64; widths and layers of `shape`."""
     from transformers import CLIPConfig, CLIPModel
 
     text = {
-        **{"vocab_size": vocabulary_size, "hidden_size": 96, "intermediate_size": 384, "num_hidden_layers": 2, "num_attention_heads": 4},
+        **{"vocab_size": vocabulary_size, **_sizes(*shape.text)},
         **{"max_position_embeddings": POSITIONS, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 3, "projection_dim": DIMENSIONS},
     }
     vision = {
-        **{"hidden_size": 96, "intermediate_size": 384, "num_hidden_layers": 4, "num_attention_heads": 4},
+        **_sizes(*shape.vision),
         **{"image_size": SIZE, "patch_size": STRIP, "projection_dim": DIMENSIONS},
     }
     return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=DIMENSIONS))
 
 
-def build_audio() -> AudioTower:
-    """An untrained audio tower: 40 mels x 120 frames, width 80, 3 layers."""
+def _sizes(width: int, layers: int) -> dict[str, int]:
+    """The settings of one of CLIP's towers."""
+    return {"hidden_size": width, "intermediate_size": 4 * width, "num_hidden_layers": layers, "num_attention_heads": 4}
+
+
+def build_audio(shape: Shape = SHAPES["encoder"]) -> AudioTower:
+    """An untrained audio tower: 40 mels x 120 frames, width and layers of `shape`."""
     from transformers import WhisperConfig
 
+    width, layers = shape.audio
     config = WhisperConfig(
         num_mel_bins=40,
-        d_model=80,
-        encoder_layers=3,
+        d_model=width,
+        encoder_layers=layers,
         encoder_attention_heads=4,
-        encoder_ffn_dim=240,
+        encoder_ffn_dim=3 * width,
         max_source_positions=60,
         decoder_layers=1,
         decoder_attention_heads=4,

@@ -1,4 +1,4 @@
-"""The reference encoder's folder: fp16 weights as transformers lays them out, and the card that says what they can do."""
+"""The reference encoders' folders: fp16 weights as transformers lays them out, and the card that says what they can do."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import torch
 
 from hartley.targets.audio_tower import AudioTower
 from hartley.targets.reference import language
-from hartley.targets.reference.ability import Ability, table
+from hartley.targets.reference.ability import Ability, short_of, table
 from hartley.targets.reference.encoder import load
 from hartley.targets.reference.encoder.abilities import AT_LEAST, AT_MOST, abilities, phrase_by_voice
-from hartley.targets.reference.encoder.architecture import AUDIO_FRONT, PIXEL_MEAN, PIXEL_STD
+from hartley.targets.reference.encoder.architecture import AUDIO_FRONT, PIXEL_MEAN, PIXEL_STD, SHAPES
 from hartley.targets.reference.scenes import SIZE
 from hartley.targets.reference.speech import voice_table
 from hartley.targets.reference.training import Recipe, save_half, write_json
@@ -51,9 +51,9 @@ def write_weights(folder: Path, clip: Any, tokenizer: Any, tower: AudioTower) ->
     write_json(folder / "preprocessor_config.json", settings)
 
 
-def describe(folder: Path, recipes: Sequence[Recipe], seconds: float, samples: int) -> None:
+def describe(folder: Path, member: str, recipes: Sequence[Recipe], seconds: float, samples: int) -> None:
     """Measure the written weights and write abilities.json and MODEL_CARD.md. seconds: of one processor thread, training."""
-    encoder = load(folder)
+    encoder = load(folder, member=member)
     found = abilities(encoder, samples, ABILITIES_SEED)
     voices = phrase_by_voice(encoder, max(1, samples // 4), ABILITIES_SEED)
     record = {
@@ -68,19 +68,22 @@ def describe(folder: Path, recipes: Sequence[Recipe], seconds: float, samples: i
         "machine": platform.machine(),
     }
     write_json(folder / "abilities.json", record)
-    (folder / "MODEL_CARD.md").write_text(_card(found, voices, recipes, seconds), encoding="utf-8")
+    (folder / "MODEL_CARD.md").write_text(_card(member, found, voices, recipes, seconds), encoding="utf-8")
 
 
-def _card(found: dict[str, Ability], by_voice: dict[str, Ability], recipes: Sequence[Recipe], seconds: float) -> str:
+def _card(member: str, found: dict[str, Ability], by_voice: dict[str, Ability], recipes: Sequence[Recipe], seconds: float) -> str:
+    shape = SHAPES[member]
+    (wide, deep), (text_wide, text_deep), (audio_wide, audio_deep) = shape.vision, shape.text, shape.audio
     pictures, speech = recipes
     templates = " + ".join(str(len(kind)) for kind in (language.FULL_TEMPLATES, language.PARTIAL_TEMPLATES, language.SIGN_TEMPLATES))
     heard = ", ".join(f"{ability.value:.3f} ({name})" for name, ability in by_voice.items())
     voices = {part: len(numbers) for part, numbers in voice_table()[0].items()}
-    return f"""# Reference encoder
+    return f"""# Reference {member}
 
-A small tri-modal encoder in the manner of AudioCLIP: transformers' CLIP image and text towers ({SIZE} px, patch 12, width 96,
-4 layers; text width 96, 2 layers; 64 dimensions) and a Whisper-style audio tower (40 mels x 120 frames, width 80, 3 layers)
-in one space. It exists to be attacked and defended on any machine in minutes; it is of no use for anything else.
+A small tri-modal encoder in the manner of AudioCLIP: transformers' CLIP image and text towers ({SIZE} px, patch 12, width {wide},
+{deep} layers; text width {text_wide}, {text_deep} layers; 64 dimensions) and a Whisper-style audio tower (40 mels x 120 frames,
+width {audio_wide}, {audio_deep} layers) in one space. It exists to be attacked and defended on any machine in
+minutes; it is of no use for anything else.
 
 ## Data
 - Pictures: scikit-learn's handwritten digits (UCI optical recognition of handwritten digits), split by image into 1,397 for
@@ -98,13 +101,13 @@ in one space. It exists to be attacked and defended on any machine in minutes; i
 - Stage 2, {speech.steps:,} steps of {speech.batch}: the audio tower alone, each phrase against the captions and pictures of all
   concepts in the frozen space, spectrograms distorted; AdamW {speech.rate:g}, decay {speech.decay:g}, cosine.
 - Initialization by fan-in. Weights are stored as fp16. Training took {seconds / 60:.0f} minutes of one processor thread.
-- `python -m hartley.targets.reference.train encoder` makes it again.
+- `python -m hartley.targets.reference.train {member}` makes it again.
 
 ## Measured on held-out images and unseen voices
 Shares of right answers by the stored weights, with exact 95% intervals. Chance is 0.10 for a digit, 1/240 for a concept.
 
 {table(found, AT_LEAST, AT_MOST)}
-
+{short_of(found, AT_LEAST, AT_MOST)}
 "Misled by a written word": a sign with a wrong digit word over an empty part of the scene makes that word the answer.
 
 ## Limits
