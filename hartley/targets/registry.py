@@ -82,8 +82,8 @@ def _minilm() -> Target:
     return embedder.load_minilm()
 
 
-MEMBERS = ("encoder", "answerer", "generator", "recognizer", "listener", "agent", *SIBLINGS)
-"""The models of the reference family that have weights of their own."""
+MEMBERS = ("encoder", "answerer", "generator", "recognizer", "listener", "agent", "encoder-b")
+"""The models of the reference family that ship with weights of their own."""
 
 NAMED: dict[str, Callable[[], Target]] = {
     **{f"{REFERENCE}{name}": _member(name) for name in MEMBERS},

@@ -15,7 +15,7 @@ from hartley.errors import InputError
 from hartley.targets.reference.training import Order, whole_numbers
 from hartley.targets.registry import MEMBERS, SIBLINGS
 
-MODELS = MEMBERS
+MODELS = tuple(dict.fromkeys((*MEMBERS, *SIBLINGS)))
 SEED_OF_SIBLINGS = 1
 WEIGHTS = Path(__file__).parent / "weights"
 
