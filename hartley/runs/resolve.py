@@ -281,11 +281,11 @@ def _about(member: Any, family: str, data: str, checked: bool) -> Loaded:
     """A model that is no encoder, and what it is shown or told."""
     size = getattr(member, "image_size", None) or REFERENCE_SIZE
     if data == REFERENCE_DATA:
-        from hartley.targets.reference.data import ReferenceData
+        from hartley.targets.reference.questions import ReferenceQuestions
 
         if size != REFERENCE_SIZE and family != "generator":  # what is drawn is judged at any size
             raise _other_size(member)
-        return Loaded(None, ReferenceData(), members={family: member})
+        return Loaded(None, ReferenceQuestions(), members={family: member})
     from hartley.data.folder import FolderData
 
     rate = getattr(member, "sample_rate", None) or 16_000
@@ -350,9 +350,9 @@ def _measured_on(encoder: ClipEncoder, data: str, notes: tuple[str, ...], squash
 def _reference_data(encoder: ClipEncoder) -> Data:
     import torch
 
-    from hartley.targets.reference.data import ReferenceData
+    from hartley.targets.reference.questions import ReferenceQuestions
 
-    scenes = ReferenceData()
+    scenes = ReferenceQuestions()
     size = tuple(scenes.draw(1, torch.Generator().manual_seed(0)).images.shape[-2:])
     if encoder.image_size not in (None, size):
         raise _other_size(encoder)

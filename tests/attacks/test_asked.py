@@ -21,7 +21,7 @@ from hartley.attacks.engine.tokens import TokenSearch
 from hartley.data.pairs import Pairs
 from hartley.defenses.model.jpeg import Jpeg
 from hartley.targets.conversation import Conversation
-from hartley.targets.reference.data import ReferenceData
+from hartley.targets.reference.questions import ReferenceQuestions
 
 TINY = Effort("tiny", trials=12, steps=4, poison_pairs=1, members=1, epochs=1)
 NAMES = ("cat", "dog")
@@ -141,7 +141,7 @@ class Bright:
 @pytest.fixture
 def pairs() -> Pairs:
     """Twelve gray pictures, half a little darker than the middle."""
-    drawn = ReferenceData().draw(12, torch.Generator().manual_seed(0))
+    drawn = ReferenceQuestions().draw(12, torch.Generator().manual_seed(0))
     labels = torch.tensor([0, 1] * 6)
     images = torch.where(labels[:, None, None, None] == 1, 0.51, 0.49).expand(12, 3, 8, 8).clone()
     half = torch.full((2,), 0.5, dtype=torch.float64)
@@ -150,7 +150,7 @@ def pairs() -> Pairs:
 
 def made(pairs: Pairs, defense: Any = None) -> tuple[Case, Subject, tuple[Conversation, ...]]:
     target: Any = Bright()
-    case = Case(effort=TINY, stream="0" * 64, target=target, data=ReferenceData(), defense=defense, members={"answerer": target})
+    case = Case(effort=TINY, stream="0" * 64, target=target, data=ReferenceQuestions(), defense=defense, members={"answerer": target})
     return case, Subject(target, "answerer"), questions(pairs)
 
 
