@@ -67,6 +67,9 @@ ALLOWED = ("max_requests", "max_tokens", "max_money", "concurrency", "timeout", 
     "--device",
     help="Where the models compute: auto (the default: a GPU where there is one), cpu, cuda, cuda:N or mps.",
 )
+@click.option(
+    "--surrogate", help="Make attacks on this model (reference:encoder-b, hf:PATH) and show them to the target: transfer, as a black box."
+)
 @click.option("--dtype", type=click.Choice(("float32", "bfloat16")), help="How exactly they compute: float32 (the default) or bfloat16.")
 @click.option(
     "--no-competence-check",
@@ -221,6 +224,7 @@ def _from_options(options: dict[str, Any]) -> Plan:
         tool_protocol=options["tool_protocol"] or "native",
         device=options["device"] or "auto",
         dtype=options["dtype"] or "float32",
+        surrogate=options["surrogate"] or "",
         competence_check=not options["no_competence_check"],
         effort={} if options["trials"] is None else {"trials": options["trials"]},
         cell_limit_seconds=ENDPOINT_CELL_SECONDS if resolve.server(target) else DEFAULT_LIMIT_SECONDS,
@@ -244,6 +248,9 @@ def _threats(options: dict[str, Any], target: str, there: frozenset[str]) -> tup
     suite = target.startswith(resolve.DOJO)
     ready = [row for row in catalog.threats() if row.recipe and row.flow in (flows or FLOWS) and (row.recipe.agentdojo or not suite)]
     models = resolve.families(target)
+    if options["surrogate"]:  # what is not made on another model is left out, where it is not asked for by name
+        ready = [row for row in ready if row.recipe and row.recipe.transfers]
+        models = models & resolve.families(options["surrogate"])
     found = tuple(
         row.id for row in ready if row.level in there and (row.level == levels.SYSTEM or (row.recipe and models & set(row.recipe.families)))
     )

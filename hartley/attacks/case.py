@@ -150,12 +150,14 @@ class Case(Circumstances):
 
     target    the first of the families that the recipe names which there is; an encoder where it names none.
     members   by family, all of those that there are.
+    surrogate another model of the first family, on which the attack is made; None: on the target itself.
     """
 
     target: Any
     data: Data
     defense: Defense | None = None
     members: Mapping[str, Any] = field(default_factory=dict)
+    surrogate: Any = None
 
 
 @dataclass(kw_only=True)

@@ -25,11 +25,12 @@ class Recipe:
     clean_tasks  where the victim is a policy: tasks of the kind that are attacked, by which one that is not our own is tried first.
     families     the families of models that it attacks (`hartley.runs.levels.FAMILIES`), for a threat on a model: it runs on each that
                  the target has, and needs one of them.
+    transfers    whether what it makes can be made on another model of the family, a surrogate, and shown to the target.
     agentdojo    whether a suite of AgentDojo can be attacked with it.
     needs, level   the capabilities that it needs of its target, and what it attacks, a model or the system around one: the runner
                  fills them in from the threat's row of the table.
 
-    Read without running anything where it stands, so fidelity, quick, families and agentdojo are written as literals.
+    Read without running anything where it stands, so fidelity, quick, families, transfers and agentdojo are written as literals.
     """
 
     run: Callable[[Any], tuple[Evidence, ...]]
@@ -39,6 +40,7 @@ class Recipe:
     quick: tuple[str, ...] | None = None
     clean_tasks: CleanTasks | None = None
     families: tuple[str, ...] = ("encoder",)
+    transfers: bool = False
     agentdojo: bool = False
     needs: frozenset[str] = frozenset()
     level: str = "model"

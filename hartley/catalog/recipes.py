@@ -27,6 +27,7 @@ class Declared:
     left_out: str
     quick: tuple[str, ...] | None = None
     families: tuple[str, ...] = ("encoder",)
+    transfers: bool = False
     agentdojo: bool = False
 
 
@@ -64,7 +65,7 @@ def _read(path: Path, module: str) -> Declared:
         raise InputError(f"{path}: declares no recipe; it takes {DECLARED}")
     given: dict[str, Any] = {}
     for keyword in calls[0].keywords:
-        if keyword.arg in ("fidelity", "quick", "families", "agentdojo"):
+        if keyword.arg in ("fidelity", "quick", "families", "transfers", "agentdojo"):
             try:
                 given[keyword.arg] = ast.literal_eval(keyword.value)
             except ValueError:

@@ -48,8 +48,13 @@ class Context:
             return {"target": self.system, "data": ""}
         if families != ENCODER:
             held = {"encoder": self.target, **self.members}
+            families = (*families, "surrogate")
             return {"target": " ".join(f"{name} {held[name]}" for name in families if held.get(name)), "data": self.data}
-        model = {"target": self.target, "data": self.data}
+        model = {
+            "target": self.target,
+            "data": self.data,
+            **({"surrogate": self.members["surrogate"]} if "surrogate" in self.members else {}),
+        }
         return {**model, "system": self.system} if self.system and level != MODEL else model
 
     def code_for(self, *names: str) -> str | dict[str, str]:

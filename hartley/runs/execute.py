@@ -129,7 +129,10 @@ def case_for(cell: Cell, recipe: Recipe, loaded: Loaded, parts: Parts, common: M
         raise Refused(f"{cell.defense} wraps a system, and {cell.threat} attacks a model alone")
     if defense is not None and (why := ruled_out(cell.threat, cell.defense)):
         raise Refused(f"{cell.defense}: {why}")
-    return Case(target=target, members=members, data=loaded.data, defense=defense, **common)
+    surrogate = loaded.surrogate
+    if surrogate is not None and not recipe.transfers:
+        raise Refused(f"{cell.threat} is not made on a surrogate: it attacks the target's own training, or asks it alone")
+    return Case(target=target, members=members, data=loaded.data, defense=defense, surrogate=surrogate, **common)
 
 
 def refuse_incapable(cell: Cell, recipe: Recipe, name: str, capabilities: frozenset[str]) -> None:

@@ -26,7 +26,7 @@ LEAST_TRIALS, MOST_EFFORT = 2, 1_000_000
 """Of one trial an arm nothing can be measured."""
 """Names of `hartley.attacks.case.EFFORTS` and of its fields, here so that reading a plan needs no torch; a test holds them equal."""
 PLAN_BYTES = 2**20
-AS_BEFORE = (("tool_protocol", "native"), ("competence_check", True), ("device", "auto"), ("dtype", "float32"))
+AS_BEFORE = (("tool_protocol", "native"), ("competence_check", True), ("device", "auto"), ("dtype", "float32"), ("surrogate", ""))
 DTYPES = ("float32", "bfloat16")
 """Left out where a plan is written down, so that plans of before are the same plans."""
 DEFAULT_LIMIT_SECONDS = 1800.0
@@ -86,6 +86,7 @@ class Plan:
     endpoint             what a target behind a server may cost; a run may be resumed with another one as well.
     tool_protocol        how a policy that is not our own is given tools: native, or json (`hartley.targets.text_protocol`).
     device, dtype        where the models compute, and how exactly (`hartley.targets.device`).
+    surrogate            another model that attacks are made on, and then shown to the target; "": they are made on the target itself.
     competence_check     whether a policy that is not our own is first given clean tasks; where it does none, no attack is paid for.
     only                 by threat, the defenses that it meets; a threat that is not named meets all of its level.
     """
@@ -104,6 +105,7 @@ class Plan:
     competence_check: bool = True
     device: str = "auto"
     dtype: str = "float32"
+    surrogate: str = ""
 
     def __post_init__(self) -> None:
         for name in ("target", "data"):
@@ -124,6 +126,8 @@ class Plan:
             raise InputError(f"plan: competence_check takes true or false, got {self.competence_check!r}")
         if self.tool_protocol not in TOOL_PROTOCOLS:
             raise unknown("tool protocol", str(self.tool_protocol), TOOL_PROTOCOLS)
+        if not isinstance(self.surrogate, str):
+            raise InputError(f"plan: surrogate takes the name of a model, got {self.surrogate!r}")
         if self.dtype not in DTYPES:
             raise unknown("dtype", str(self.dtype), DTYPES)
         if not isinstance(self.device, str) or not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", self.device):

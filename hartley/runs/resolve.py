@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hartley import files
 from hartley.errors import InputError, unknown
 from hartley.runs.allowance import Allowance
-from hartley.runs.levels import FAMILIES, MODEL, SYSTEM
+from hartley.runs.levels import FAMILIES, MODEL, SYSTEM, either
 from hartley.targets.folder_kinds import attacked
 from hartley.targets.registry import ARCHITECTURES, ENDPOINT, MEMBERS, NAMED, SIBLINGS, Architecture
 
@@ -45,6 +45,7 @@ class Loaded:
     system         what the system-level threats run against; None where the target is a model alone.
     endpoint       what asks the server behind which the system's policy is; None where it is in this process.
     members        by family, the models beside an encoder that threats attack.
+    surrogate      on which attacks are made that are shown to the target; None: on the target itself.
     """
 
     target: Encoder | None
@@ -53,6 +54,7 @@ class Loaded:
     system: System | None = None
     endpoint: Endpoint | None = None
     members: Mapping[str, Any] = field(default_factory=dict)
+    surrogate: Any = None
 
 
 @dataclass(frozen=True)
@@ -127,10 +129,11 @@ def load(
     needed: Collection[str] = (),
     device: str = "auto",
     dtype: str = "float32",
+    surrogate: str = "",
 ) -> Loaded:
     """Loads both. `checked`: another process has looked into every file of the data already. allowance: for a target behind a server.
     needed: the families that are attacked; of the reference family no others are loaded beside its encoder and its system.
-    device, dtype: where the models compute, and how exactly.
+    device, dtype: where the models compute, and how exactly. surrogate: the name of another model that attacks are made on.
 
     Raises InputError for whatever the user can mend.
     """
@@ -138,8 +141,32 @@ def load(
     loaded = _kind(target).load(target, data, checked, allowance or Allowance())
     if target == REFERENCE_TARGET:
         loaded = replace(loaded, members={name: _member(name, loaded.system) for name in FAMILIES if name in needed and name != ENCODER})
+    if surrogate:
+        loaded = _with_surrogate(loaded, target, surrogate)
     loaded = _placed(loaded, device, dtype)
     return loaded if tool_protocol == "native" else _in_words(target, loaded)
+
+
+def _with_surrogate(loaded: Loaded, target: str, name: str) -> Loaded:
+    """The same, with another model to make attacks on. Raises InputError where it is no model of a family that the target has, or takes
+    pictures of another size."""
+    from hartley import targets
+
+    try:
+        (family,) = families(name)
+    except ValueError:
+        raise InputError(f"surrogate {name!r}: takes one model, like reference:encoder-b or hf:PATH") from None
+    held = loaded.target if family == ENCODER else loaded.members.get(family)
+    if held is None:
+        raise InputError(f"surrogate {name!r} is {either((family,))}, and {target!r} has none that the plan attacks")
+    found: Any = targets.load(name)
+    if getattr(found, "image_size", None) != getattr(held, "image_size", None):
+        raise InputError(
+            f"surrogate {name!r} takes pictures of {found.image_size}, and {held.name} of {held.image_size}; one size is accepted"
+        )
+    if found.fingerprint == held.fingerprint:
+        raise InputError(f"surrogate {name!r} is the target itself; another model is accepted")
+    return replace(loaded, surrogate=found, notes=(*loaded.notes, f"attacks are made on {found.name} and shown to {held.name}"))
 
 
 def _placed(loaded: Loaded, device: str, dtype: str) -> Loaded:
@@ -156,7 +183,9 @@ def _placed(loaded: Loaded, device: str, dtype: str) -> Loaded:
         system = replace(system, policy=put(system.policy), answerer=put(system.answerer), encoder=put(system.encoder))
     members = {family: put(member) for family, member in loaded.members.items()}
     note = () if where.type == "cpu" and dtype == "float32" else (f"models compute on {where} in {dtype}",)
-    return replace(loaded, target=put(loaded.target), system=system, members=members, notes=(*loaded.notes, *note))
+    return replace(
+        loaded, target=put(loaded.target), surrogate=put(loaded.surrogate), system=system, members=members, notes=(*loaded.notes, *note)
+    )
 
 
 def _member(family: str, system: System | None = None) -> Any:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def load(plan: Plan, checked: bool) -> Loaded:
     """The plan's target and data. Raises InputError for whatever the user can mend."""
     needed = {family for threat in plan.threats for family in levels.families_of(threat)}
-    return resolve.load(plan.target, plan.data, checked, plan.endpoint, plan.tool_protocol, needed, plan.device, plan.dtype)
+    return resolve.load(plan.target, plan.data, checked, plan.endpoint, plan.tool_protocol, needed, plan.device, plan.dtype, plan.surrogate)
 
 
 def forecast(plan: Plan, cells: Sequence[Cell], root: Path | None) -> tuple[str, ...]:

@@ -184,6 +184,10 @@ def _trace() -> str:
     return traceback.format_exc()[-20_000:]
 
 
+def _members(loaded: Loaded) -> dict[str, Any]:
+    return {**loaded.members, **({} if loaded.surrogate is None else {"surrogate": loaded.surrogate})}
+
+
 def _facts(loaded: Loaded, budget: str, effort: Mapping[str, int]) -> dict[str, Any]:
     from hartley.runs.execute import effort_numbers
 
@@ -194,7 +198,7 @@ def _facts(loaded: Loaded, budget: str, effort: Mapping[str, int]) -> dict[str, 
         "target": {"name": " and ".join(names), "fingerprint": _fingerprint(loaded.target)},
         "data": {"name": " ".join(part.name for part in data), "fingerprint": _fingerprint(loaded.data)},
         "system": {"fingerprint": _fingerprint(loaded.system)},
-        "members": {family: _fingerprint(member) for family, member in loaded.members.items()},
+        "members": {family: _fingerprint(member) for family, member in _members(loaded).items()},
         "effort": effort_numbers(budget, effort),
         "notes": list(loaded.notes),
     }

@@ -69,7 +69,7 @@ def all_arms(
 
     The undefended attack is crafted once per (target, threat, seed, effort), kept under the name `crafted_as` (the
     channel's, unless several channels share one attack) and shared by all defenses. target: another of the case's models than
-    its first.
+    its first. Where the case has a surrogate, attacks are made on that one, and the defense's as well, and read on the model.
     """
     model = case.target if target is None else target
     shared = crafted_once(case, crafted_as or channel, craft, model)
@@ -79,15 +79,20 @@ def all_arms(
         defended = case.defense.wrap(model, seed=seed)
         parts.append(read(defended, clean, "defended"))
         parts.append(read(defended, shared, "defended_attacked"))
-        through = case.defense.wrap(model, straight_through=True, seed=seed + 1)
+        through = case.defense.wrap(_made_on(case, model), straight_through=True, seed=seed + 1)
         parts.append(read(defended, craft(through, "defended_adaptive"), "defended_adaptive"))
     return Evidence.concat(parts)
 
 
 def crafted_once(case: Case, name: str, craft: Craft, target: Any = None) -> Inputs:
     """The attack on the undefended target, from the run's cache where it is there already."""
-    model = case.target if target is None else target
+    model = _made_on(case, case.target if target is None else target)
     return Inputs.from_tensors(case.once(f"crafted/{name}", lambda: craft(model, "attacked").to_tensors()))
+
+
+def _made_on(case: Case, model: Any) -> Any:
+    """What an attack on the model is made on: the surrogate, where there is one."""
+    return model if case.surrogate is None else case.surrogate
 
 
 def note(case: Case, channel: str, arm: str, losses: tuple[float, ...], warnings: tuple[tuple[str, str], ...], name: str = "loss") -> None:

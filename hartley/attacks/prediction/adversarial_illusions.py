@@ -30,7 +30,7 @@ def adversarial_illusions(case: Case) -> tuple[Evidence, ...]:
     """Claim: pictures and sounds aligned with an arbitrary text in the embedding deceive every downstream task at once.
     Does: sign-gradient ascent with momentum on the cosine to the target's text, pictures in an L-infinity ball of 16/255
     of the pixel range, speech at 30 dB SNR on the waveform; the query variant is the Square attack on the cosine alone.
-    Left out: transfer from surrogate encoders and generation downstream of the embedding; zero-shot classification only.
+    Left out: generation downstream of the embedding; zero-shot classification only. With a surrogate: one, and no ensemble.
     Bends: N. The perturbation adds power outside the true concept's direction until the target's concept prevails.
     """
     carriers = case.target.modalities & {"image", "audio"}
@@ -80,6 +80,7 @@ RECIPE = Recipe(
     adversarial_illusions,
     rates,
     fidelity="reduced",
+    transfers=True,
     channels={"image": "write", "image by queries": "write", "audio": "write"},
     quick=("bit-reduction",),
 )

@@ -93,6 +93,7 @@ RECIPE = Recipe(
     bagdasaryan_injection,
     rates,
     fidelity="reduced",
+    transfers=True,
     channels={f"{name}{turn}": "write" for name in NAMES.values() for turn in ("", ", next turn")},
     families=("answerer", "listener"),
 )

@@ -29,7 +29,7 @@ def co_attack(case: Case) -> tuple[Evidence, ...]:
     Does: replaces one word of ten candidates so that the caption's embedding diverges most (KL); then perturbs the picture
     within 2/255 (10 steps of 1.25/10 of it) away from its clean embedding and, weighted 3, from the perturbed caption.
     Left out: BERT as the source of candidates (a cloze model counted on captions instead), words that carry the concept
-    are kept; visual entailment and grounding; transfer. The surrogate is the target itself.
+    are kept; visual entailment and grounding.
     Limits speak of this gallery: every query is ranked among the same trials.
     Bends: N. Both embeddings leave their concept's direction, in opposite senses, so that retrieval misses.
     """
@@ -56,4 +56,4 @@ def rates(evidence: Evidence) -> tuple[Rate, ...]:
     return (*successes(evidence, "attack success on R@1"), *accuracy(evidence, "symbol right at rank 1"))
 
 
-RECIPE = Recipe(co_attack, rates, fidelity="reduced", channels=dict.fromkeys(DIRECTIONS, "jam"), quick=())
+RECIPE = Recipe(co_attack, rates, fidelity="reduced", transfers=True, channels=dict.fromkeys(DIRECTIONS, "jam"), quick=())

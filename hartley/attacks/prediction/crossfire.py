@@ -28,8 +28,7 @@ def crossfire(case: Case) -> tuple[Evidence, ...]:
     """Claim: turning the target into the carrier's own modality and minimizing the angle to it beats aiming at its text.
     Does: takes a picture of the target symbol from data the attacked trials do not share, and minimizes the arc cosine
     between the two pictures' embeddings by sign gradient within 8/255 of the pixel range.
-    Left out: the text-to-image and text-to-speech models that would render the target (an example is retrieved instead);
-    transfer to another model.
+    Left out: the text-to-image and text-to-speech models that would render the target (an example is retrieved instead).
     Bends: N. Power is added along another concept's direction, inside the carrier's own modality cone.
     """
     check_applies(case, frozenset({"image"}))
@@ -50,4 +49,4 @@ def rates(evidence: Evidence) -> tuple[Rate, ...]:
     return (*successes(evidence, "downstream hits target"), *accuracy(evidence, "zero-shot accuracy"))
 
 
-RECIPE = Recipe(crossfire, rates, fidelity="reduced", channels={"image": "write"}, quick=())
+RECIPE = Recipe(crossfire, rates, fidelity="reduced", transfers=True, channels={"image": "write"}, quick=())

@@ -70,6 +70,7 @@ RECIPE = Recipe(
     schlarmann,
     rates,
     fidelity="reduced",
+    transfers=True,
     channels={**dict.fromkeys(JAMS, "jam"), "targeted, 8/255": "write"},
     quick=(),
     families=("answerer",),

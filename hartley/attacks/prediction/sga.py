@@ -35,7 +35,7 @@ def sga(case: Case) -> tuple[Evidence, ...]:
     Does: text, picture, text. One word of each caption in the set is replaced to lower its cosine to the picture; the
     picture is moved within 2/255 (10 steps of 0.5/255) from the whole set over five scales with noise 0.05; words again.
     Left out: BERT as the source of candidates (a cloze model counted on captions instead), words that carry the concept
-    are kept; transfer to another model. The surrogate is the target itself.
+    are kept.
     Limits speak of this gallery: every query is ranked among the same trials.
     Bends: N. One perturbation that holds over captions and scales leaves the concept's direction more surely.
     """
@@ -92,4 +92,4 @@ def _place(caption: str, captions: tuple[str, ...]) -> int:
     return captions.index(caption) if caption in captions else 0
 
 
-RECIPE = Recipe(sga, rates, fidelity="reduced", channels=dict.fromkeys(DIRECTIONS, "jam"), quick=())
+RECIPE = Recipe(sga, rates, fidelity="reduced", transfers=True, channels=dict.fromkeys(DIRECTIONS, "jam"), quick=())
