@@ -45,7 +45,7 @@ def answer(lines: Sequence[Line], names: Mapping[str, str], levels: Mapping[str,
         verdict=(
             *_incompetent(lines),
             *_weak(lines, names),
-            *_verdict(ranking, leaks, names, any(line.weak for line in lines), bool(_incompetent(lines))),
+            *_verdict(ranking, leaks, names, any(line.weak for line in lines), bool(_incompetent(lines)), lines),
         ),
         clean=_clean(lead, same if lead is not None else lines),
         attack=(*_attack(ranking, names), *_leak(leaks, names)),
@@ -91,7 +91,27 @@ def _incompetent(lines: Sequence[Line]) -> Sentence:
     return (Said(found[0][:1].upper() + found[0][1:] + many, prose=True), ".", end)
 
 
-def _verdict(ranking: Ranking, leaks: Ranking, names: Mapping[str, str], weak: bool, incompetent: bool) -> Sentence:
+def _without_a_user(lines: Sequence[Line], names: Mapping[str, str]) -> Sentence:
+    """Where the adversary is the only user, as of a generator that must not draw what they want: no service is taken."""
+    channels = [line for line in lines if line.channel is not None and line.kind == "write"]
+    found = [line for line in channels if line.number("adversary_bits", "attacked").measured]
+    if not found:
+        return ()
+
+    def least(line: Line) -> float:
+        rate = line.channel.headline("attacked") if line.channel is not None else None
+        return -1.0 if rate is None or rate.control is None or not apart(rate.control, rate) else rate.low or 0.0
+
+    lead = max(found, key=least)
+    bits, name = lead.number("adversary_bits", "attacked"), name_of(lead.threat, names)
+    if least(lead) < 0:
+        return ("No attack of this run is shown to get what the adversary asks for; it could still be ", bits, " bits.")
+    return ("The adversary is the only user here, and gets what they ask for: ", bits, " bits under ", name, ".", *_metric(lead))
+
+
+def _verdict(
+    ranking: Ranking, leaks: Ranking, names: Mapping[str, str], weak: bool, incompetent: bool, lines: Sequence[Line] = ()
+) -> Sentence:
     leak = leaks.places[0] if leaks.places else None
     if not ranking.places:
         if leak is not None and leak.shown:
@@ -103,6 +123,8 @@ def _verdict(ranking: Ranking, leaks: Ranking, names: Mapping[str, str], weak: b
             return (
                 f"No attack of this run reads a demonstrable part of a secret{most}. What one takes from the service was not measured.",
             )
+        if written := _without_a_user(lines, names):
+            return written
         return ("Not measured: this run says nothing about what an attack can do, for better or worse.",)
     place, count = ranking.places[0], ranking.compared
     lead = place.line

@@ -194,3 +194,20 @@ def test_success_in_the_papers_terms_is_told_with_its_interval() -> None:
 def test_names_from_the_run_are_marked_as_said() -> None:
     said = answer((jam((0.2, 0.4), threat="<b>"),), NAMES)
     assert "<b>" in [getattr(part, "text", "") for part in said.attack]
+
+
+@pytest.mark.parametrize(
+    ("without", "said"),
+    [
+        ((0.0, 0.1), "The adversary is the only user here, and gets what they ask for: 0.70 (0.50–0.90) bits under sga."),
+        ((0.3, 0.6), "No attack of this run is shown to get what the adversary asks for; it could still be 0.70 (0.50–0.90) bits."),
+    ],
+)
+def test_a_generator_that_gives_what_it_must_not_is_no_run_without_a_finding(without: tuple[float, float], said: str) -> None:
+    """There is no user beside the adversary, and so no utility that could be ranked."""
+    control = span("drawn", "clean", *without)
+    rate = replace(span("drawn", "attacked", 0.4, 0.8), headline=True, control=control)
+    one = line("sga", "write", span("adversary_bits", "attacked", 0.5, 0.9))
+    assert one.channel is not None
+    held = replace(one.channel, rates=(rate,))
+    assert plain(told(replace(one, channel=held)).verdict).startswith(said)
