@@ -8,6 +8,7 @@ folder, since model caches are made of links; they must lead to regular files.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import math
 import os
@@ -34,7 +35,7 @@ class MissingError(InputError):
     """There is no such file."""
 
 
-def opened(path: Path, *, root: Path | None = None) -> IO[bytes]:
+def opened(path: Path, *, root: Path | None = None) -> io.BufferedReader:
     """A regular file, open for reading. root: a folder that the path must lie in, without any link below it.
 
     Raises MissingError where there is none, InputError for anything but a regular file, and when it cannot be opened.
@@ -70,6 +71,14 @@ def read(path: Path, most: int, *, root: Path | None = None) -> bytes:
     if len(content) > size:
         raise InputError(f"{path}: grows while it is read; try again when nobody writes to it")
     return content
+
+
+def read_named(path: Path, most: int, where: str) -> bytes:
+    """`read`, for a file that a table names: what is wrong is told with the place that names it, `where`, and the file's own name."""
+    try:
+        return read(path, most)
+    except InputError as error:
+        raise InputError(f"{where}: {path.name} {str(error).removeprefix(f'{path}: ')}") from None
 
 
 def text(content: bytes, where: object) -> str:

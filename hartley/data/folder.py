@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hartley import files
 from hartley.data.metadata import Row, inside, pictures_below, read_rows, shown, table_of
 from hartley.data.pairs import Pairs
 from hartley.data.pictures import Fit, check_header, read_picture
@@ -262,7 +263,7 @@ def _asked(item: Item) -> str:
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
+    with files.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

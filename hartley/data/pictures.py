@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from hartley import files
 from hartley.errors import InputError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 ACCEPTED = "PNG, JPEG, WebP and BMP"
 SMALLEST_SIDE = 8
 MEGAPIXELS = 50
+LARGEST_FILE = 256 * 2**20
+"""Bytes: more than so many pixels take in any of these formats."""
 LONGEST_TO_SHORTEST = 20
 
 
@@ -85,7 +89,7 @@ def _opened(path: Path, where: str) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of large pictures; check_header refuses them
-            return Image.open(path, formats=FORMATS)
+            return Image.open(io.BytesIO(files.read_named(path, LARGEST_FILE, where)), formats=FORMATS)
     except UnidentifiedImageError:
         raise InputError(f"{where}: {path.name} is not a picture of a known type; {ACCEPTED} are accepted") from None
     except Image.DecompressionBombError:

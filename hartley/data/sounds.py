@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hartley import files
 from hartley.errors import InputError
 
 FORMATS = ("WAV", "WAVEX", "FLAC", "OGG")
 ACCEPTED = "WAV, FLAC and OGG"
 RATES = (4_000, 192_000)
 MOST_CHANNELS = 16
+LARGEST_FILE = 256 * 2**20
 LOUDEST = 4.0
 """Float files may pass 1.0 a little and are cut there; far beyond it the samples are in another unit."""
 
@@ -27,7 +30,7 @@ def read_sound(path: Path, sample_rate: int, samples: int, where: str) -> NDArra
     from scipy.signal import resample_poly
 
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(io.BytesIO(files.read_named(path, LARGEST_FILE, where))) as file:
             if file.format not in FORMATS:
                 raise InputError(f"{where}: {path.name} is {file.format}; {ACCEPTED} are accepted")
             rate = int(file.samplerate)

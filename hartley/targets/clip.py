@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hartley import files as opening
 from hartley.targets.audio_tower import AudioTower, LogMel
 
 DECIDING_FILES = ("*.json", "*.safetensors", "merges.txt", "audio/*.json", "audio/*.safetensors")
@@ -148,7 +149,7 @@ def folder_fingerprint(path: Path, patterns: Sequence[str] = DECIDING_FILES) -> 
     digest = hashlib.sha256()
     files = {file for pattern in patterns for file in path.glob(pattern) if file.name not in NOT_DECIDING}
     for file in sorted(files, key=lambda found: found.relative_to(path).as_posix()):
-        with file.open("rb") as content:
+        with opening.opened(file) as content:
             digest.update(file.relative_to(path).as_posix().encode() + b"\0" + hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()
 

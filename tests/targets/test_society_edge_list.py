@@ -58,7 +58,7 @@ def test_directed_named_and_with_shares(written):
         ("a,b,1.5\n", "share '1.5'"),
         ("a,b,.5\nb,a,.6\n", "line 2: 'b' and 'a' have share 0.6, but 0.5 on line 1"),
         ('a,"b\n', "line 1: no CSV"),
-        (b"a,\xff\n", "no UTF-8 text"),
+        (b"a,\xff\n", "is not UTF-8 text"),
         (b"a,b\0\n", "no text: it holds null bytes"),
     ],
 )
@@ -73,16 +73,16 @@ def test_unknown_and_repeated_names_and_missing_files(written, tmp_path):
         read_edges(written("ann,bob\nann,bib\n"), nodes=["ann", "bob"])
     with pytest.raises(InputError, match="'ann' is there twice"):
         read_edges(written("ann,bob\n"), nodes=["ann", "ann"])
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="no such file"):
         read_edges(tmp_path / "none.csv")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is no regular file"):
         read_edges(tmp_path)
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
     for path in (tmp_path / "pipe.csv", "/dev/zero", "a\0b"):
-        with pytest.raises(InputError, match="cannot be read"):
+        with pytest.raises(InputError, match=r"is no regular file|cannot be read"):
             read_edges(path)
 
 

@@ -91,5 +91,6 @@ def show(case: Case, part: Evidence, pixels: tuple[Tensor, Tensor], prompts: tup
         wanted, got = part.adversary_alphabet[int(part.adversary[row])], part.outcome_alphabet[int(part.outcome[row])]
         before, after = (picture(side[row]) for side in pixels)
         said, instead = (side[row] for side in prompts)
-        shown = Exhibit(part.channel, "attacked", wanted, wanted, WITHHELD, got, before, after, text_clean=said, text_attacked=instead)
+        # What the operator means is that nothing comes out.
+        shown = Exhibit(part.channel, "attacked", WITHHELD, wanted, WITHHELD, got, before, after, text_clean=said, text_attacked=instead)
         case.exhibits.append(shown)

@@ -72,6 +72,5 @@ RECIPE = Recipe(
     fidelity="reduced",
     transfers=True,
     channels={**dict.fromkeys(JAMS, "jam"), "targeted, 8/255": "write"},
-    quick=(),
     families=("answerer",),
 )

@@ -8,10 +8,9 @@ import json
 import math
 import os
 import time
-from io import BufferedReader
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -183,4 +182,4 @@ def _sweep(folder: Path) -> None:
 
 def _sha256(path: Path, root: Path | None = None) -> str:
     with files.opened(path, root=root) as file:
-        return hashlib.file_digest(cast(BufferedReader, file), "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

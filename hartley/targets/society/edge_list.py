@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import math
-import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain as chained
 from pathlib import Path
 
+from hartley import files
 from hartley.data.metadata import shown
 from hartley.errors import InputError, unknown
 from hartley.targets.society.graph import Graph, from_arcs
@@ -69,17 +69,7 @@ def read_edges(path: str | Path, *, nodes: Sequence[str] | None = None, directed
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """(line number, cells) of every line that holds an edge."""
-    try:
-        found = path.stat()
-        if stat.S_ISREG(found.st_mode) and found.st_size > LARGEST_FILE:
-            raise InputError(f"{path}: holds {found.st_size:,} bytes; up to {LARGEST_FILE:,} are accepted")
-        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for, and a device has no end
-            raise InputError(f"{path}: cannot be read (no file)")
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: no UTF-8 text") from None
-    except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
-        raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    text = files.text(files.read(path, LARGEST_FILE), path)
     if "\0" in text:
         raise InputError(f"{path}: no text: it holds null bytes")
     lines = ((i, line.strip()) for i, line in enumerate(text.split("\n"), start=1))
