@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +28,10 @@ def serve(target: str, host: str, port: int, to_network: bool) -> None:
     TARGET is reference:agent, reference:answerer, a local model folder as hf:PATH, or scripted:FILE, which says what a JSON
     file tells it to. Whatever speaks OpenAI's API can then talk to it, and `hartley scan` can attack it over the wire.
     """
+    from hartley.runs.worker_pool import interruptible
     from hartley.targets.endpoint.server import Server
 
-    with _interruptible():
+    with interruptible():
         server = Server(load(target), host=host, port=port, to_network=to_network, report=lambda line: echo(line, err=True))
         name = server.target_name
         echo(f"serving {name} at {server.url}")
@@ -59,20 +56,3 @@ def load(name: str) -> Target:
         raise InputError(f"{name} neither answers nor calls tools, and so cannot be served")
     served: Target = found
     return served
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Makes SIGTERM raise KeyboardInterrupt, as Ctrl-C does."""
-
-    def interrupt(_number: int, _frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

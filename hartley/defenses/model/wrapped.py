@@ -36,12 +36,11 @@ def wrapped(inner: Any, name: str, *, image: Step = unchanged, audio: Step = unc
     return WrappedWords(inner, name, image=image, audio=audio)
 
 
-class WrappedWords:
-    """A model that answers in words, or writes down what it hears, with a step before its pictures or its sounds."""
+class _Named:
+    """How a defended model is called and cached, whichever its family."""
 
-    def __init__(self, inner: Any, name: str, *, image: Step = unchanged, audio: Step = unchanged) -> None:
-        self._inner, self._name = inner, name
-        self._step = image if isinstance(inner, Answerer) and not isinstance(inner, Listener) else audio
+    _inner: Any
+    _name: str
 
     @property
     def name(self) -> str:
@@ -55,9 +54,17 @@ class WrappedWords:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What the inner target offers, except training."""
+        """What the inner target offers, except training: a defended service is not handed out for that."""
         found: frozenset[str] = self._inner.capabilities - {"train"}
         return found
+
+
+class WrappedWords(_Named):
+    """A model that answers in words, or writes down what it hears, with a step before its pictures or its sounds."""
+
+    def __init__(self, inner: Any, name: str, *, image: Step = unchanged, audio: Step = unchanged) -> None:
+        self._inner, self._name = inner, name
+        self._step = image if isinstance(inner, Answerer) and not isinstance(inner, Listener) else audio
 
     @property
     def image_size(self) -> Any:
@@ -90,27 +97,12 @@ class WrappedWords:
         return self._step(values.flatten(0, 1)).view_as(values) if values.dim() == 5 else self._step(values)
 
 
-class Wrapped:
+class Wrapped(_Named):
     """`inner` with a step before the picture tower, before the audio tower, and after every tower."""
 
     def __init__(self, inner: Encoder, name: str, *, image: Step = unchanged, audio: Step = unchanged, embedding: Step = unchanged) -> None:
         self._inner, self._name = inner, name
         self._image, self._audio, self._embedding = image, audio, embedding
-
-    @property
-    def name(self) -> str:
-        """The inner target's name and the defense's."""
-        return f"{self._inner.name} + {self._name}"
-
-    @property
-    def fingerprint(self) -> str:
-        """The inner fingerprint and the defense's own name and settings."""
-        return f"{self._inner.fingerprint}+{self._name}"
-
-    @property
-    def capabilities(self) -> frozenset[str]:
-        """What the inner target offers, except training: a defended service is not handed out for that."""
-        return self._inner.capabilities - {"train"}
 
     @property
     def modalities(self) -> frozenset[str]:
