@@ -27,7 +27,7 @@ def members(rounds: int) -> Callable[[int, list[int]], Spread]:
     answerer, encoder = load("reference:answerer"), load("reference:encoder")
     eyes = Eyes(answerer, encoder, REFERENCE, plans())
     system = System("reference", ScriptedPolicy({}), Lexical(), answerer, encoder)
-    sight = Sight(eyes, drawn_gallery(SystemCase(system=system, effort=EFFORT, stream="benchmark/society"), eyes))
+    sight = Sight(eyes, drawn_gallery(SystemCase(target=system, effort=EFFORT, stream="benchmark/society"), eyes))
 
     def full(agents: int, seed: list[int]) -> Spread:
         rng = np.random.default_rng(seed)

@@ -7,20 +7,16 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from hartley.attacks.exhibit import Exhibit
 from hartley.bits.value import Bits
-from hartley.data.pairs import Data
+from hartley.defenses.model.defense import Defense
+from hartley.defenses.system.safeguard import Safeguard
 from hartley.targets.system import System
-
-if TYPE_CHECKING:
-    from hartley.defenses.model.defense import Defense
-    from hartley.defenses.system.safeguard import Safeguard
-
 
 NOTES = "notes"
 """The name under which curves and flags are kept beside cached tensors."""
@@ -86,14 +82,28 @@ class Flag:
     why: str
 
 
-@dataclass(kw_only=True)
-class Circumstances:
-    """What every cell's recipe has: how much work it may do, seeded draws, the run's cache, and a place to leave what it saw.
+Target = TypeVar("Target")
+Guard = TypeVar("Guard")
 
-    `stream` seeds every draw; it leaves out the defense, so that all defenses of one (target, threat, seed, effort) face the
-    same inputs and attacks.
+
+@dataclass(kw_only=True)
+class Case(Generic[Target, Guard]):
+    """What a cell's recipe has: what it attacks, how much work it may do, seeded draws, the run's cache, a place to leave what it saw.
+
+    target    a model, the first of the families that the recipe names which there is; at the system level the `System`.
+    defense   what stands around it, or None.
+    data      pairs to ask a model about; None at the system level.
+    members   by family, all models of the recipe's families that there are.
+    surrogate another model of the first family, on which the attack is made; None: on the target itself.
+    stream    seeds every draw; it leaves out the defense, so that all defenses of one (target, threat, seed, effort) face the same
+              inputs and attacks.
     """
 
+    target: Target
+    defense: Guard | None = None
+    data: Any = None
+    members: Mapping[str, Any] = field(default_factory=dict)
+    surrogate: Any = None
     effort: Effort
     stream: str
     cached: Callable[[str, Callable[[], dict[str, Tensor]]], dict[str, Tensor]] = field(default=lambda _, compute: compute())
@@ -144,25 +154,6 @@ class Circumstances:
         return Random(self.seed(*purpose))  # noqa: S311 - draws of an experiment, not secrets
 
 
-@dataclass(kw_only=True)
-class Case(Circumstances):
-    """One cell's circumstances at the model level: a model, data, perhaps a defense.
-
-    target    the first of the families that the recipe names which there is; an encoder where it names none.
-    members   by family, all of those that there are.
-    surrogate another model of the first family, on which the attack is made; None: on the target itself.
-    """
-
-    target: Any
-    data: Data
-    defense: Defense | None = None
-    members: Mapping[str, Any] = field(default_factory=dict)
-    surrogate: Any = None
-
-
-@dataclass(kw_only=True)
-class SystemCase(Circumstances):
-    """One cell's circumstances at the system level: what agents, societies and memories are built from, perhaps a safeguard."""
-
-    system: System
-    safeguard: Safeguard | None = None
+ModelCase = Case[Any, Defense]
+SystemCase = Case[System, Safeguard]
+AnyCase = Case[Any, Any]

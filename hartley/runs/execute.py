@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hartley.attacks.case import EFFORTS, Case, Circumstances, Effort, Flag, Refused, SystemCase
+from hartley.attacks.case import EFFORTS, AnyCase, Case, Effort, Flag, Refused
 from hartley.attacks.competence import once
 from hartley.attacks.recipe import Recipe
 from hartley.bits.value import Bits
@@ -88,10 +88,10 @@ def execute(
     return result
 
 
-def _after_a_check(recipe: Recipe, case: Case | SystemCase, say: Say) -> tuple[Evidence, ...]:
+def _after_a_check(recipe: Recipe, case: AnyCase, say: Say) -> tuple[Evidence, ...]:
     """The recipe's tables. A policy that is not our own is first given clean tasks of the kind that the threat attacks: where it does
     none, no attack is paid for. Raises Silent then, and says what it found."""
-    assert isinstance(case, SystemCase) and recipe.clean_tasks is not None
+    assert recipe.clean_tasks is not None
     found = once(case, recipe.clean_tasks)
     say(f"competence, {found.line}")
     if found.hopeless:
@@ -107,7 +107,7 @@ def needs_a_check(system: System | None, recipe: Recipe) -> bool:
     return system.dojo is None or not system.dojo.scripted
 
 
-def case_for(cell: Cell, recipe: Recipe, loaded: Loaded, parts: Parts, common: Mapping[str, Any]) -> Case | SystemCase:
+def case_for(cell: Cell, recipe: Recipe, loaded: Loaded, parts: Parts, common: Mapping[str, Any]) -> AnyCase:
     """The case of the threat's own level. Raises Refused where the target has no such level or lacks what the threat needs."""
     defense = None if cell.defense == NO_DEFENSE else parts.defense(cell.defense)
     if recipe.level == SYSTEM:
@@ -118,7 +118,7 @@ def case_for(cell: Cell, recipe: Recipe, loaded: Loaded, parts: Parts, common: M
             raise Refused(f"{cell.threat} needs an environment of ours, and {cell.target} is a suite of AgentDojo")
         if defense is not None and not isinstance(defense, Safeguard):
             raise Refused(f"{cell.defense} wraps a model, and {cell.threat} attacks the system around one")
-        return SystemCase(system=loaded.system, safeguard=defense, **common)
+        return Case(target=loaded.system, defense=defense, **common)
     held = {**({} if loaded.target is None else {"encoder": loaded.target}), **loaded.members}
     members = {family: held[family] for family in recipe.families if family in held}
     if not members or loaded.data is None:
@@ -150,9 +150,7 @@ def settle_randomness(stream: str) -> None:
     random.seed(seed)
 
 
-def measured(
-    cell: Cell, key: str, case: Circumstances, tables: Iterable[Evidence], recipe: Recipe, store: Store, parts: Parts
-) -> dict[str, Any]:
+def measured(cell: Cell, key: str, case: AnyCase, tables: Iterable[Evidence], recipe: Recipe, store: Store, parts: Parts) -> dict[str, Any]:
     """The result of a cell that ran. Raises ValueError when the recipe gave no table or two of one channel."""
     tables = tuple(tables)
     case.flags += other_numbers(case, tables)
@@ -175,7 +173,7 @@ def measured(
     }
 
 
-def other_numbers(case: Circumstances, tables: Iterable[Evidence]) -> list[Flag]:
+def other_numbers(case: AnyCase, tables: Iterable[Evidence]) -> list[Flag]:
     """Where a channel has another number of trials than the user has asked for, in any arm, a line that says so."""
     if not case.effort.exact:
         return []
@@ -189,7 +187,7 @@ def other_numbers(case: Circumstances, tables: Iterable[Evidence]) -> list[Flag]
     return found
 
 
-def left(case: Circumstances, evidence: Evidence) -> tuple[tuple[str, Bits], ...]:
+def left(case: AnyCase, evidence: Evidence) -> tuple[tuple[str, Bits], ...]:
     """(arm, Bits) of the measures that the recipe itself left for one channel."""
     return tuple((arm, bits) for channel, arm, bits in case.measures if channel == evidence.channel)
 

@@ -190,7 +190,7 @@ def _rehearsed(cell: Cell, system: System, effort: Mapping[str, int], cached: Ca
     try:
         recipe = parts.recipe(cell.threat)
         case = case_for(cell, recipe, Loaded(None, None, system=system), parts, common)
-        if check and isinstance(case, SystemCase) and recipe.clean_tasks is not None and needs_a_check(case.system, recipe):
+        if check and isinstance(case, SystemCase) and recipe.clean_tasks is not None and needs_a_check(case.target, recipe):
             once(case, recipe.clean_tasks)
         recipe.run(case)
     except (Refused, InputError):

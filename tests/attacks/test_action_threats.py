@@ -62,7 +62,7 @@ def system() -> System:
 
 
 def run(system: System, threat: str, safeguard: Safeguard | None = None) -> tuple[SystemCase, tuple[Evidence, ...]]:
-    case = SystemCase(system=system, safeguard=safeguard, effort=TINY, stream=f"contract/{threat}")
+    case = SystemCase(target=system, defense=safeguard, effort=TINY, stream=f"contract/{threat}")
     found = recipe(threat)
     tables = found.run(case)
     for table in tables:

@@ -37,7 +37,7 @@ def watched(what, done, total):
 
 def case_of(policy, safeguard=None, *, stream="honest", **more):
     system = System("fake", policy, Lexical())
-    return SystemCase(system=system, safeguard=safeguard, effort=TINY, stream=stream, progress=watched, **more)
+    return SystemCase(target=system, defense=safeguard, effort=TINY, stream=stream, progress=watched, **more)
 
 
 def value(rates, name, arm):

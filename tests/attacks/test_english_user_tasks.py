@@ -213,7 +213,7 @@ class Leaving(Englishman):
 def test_an_arm_without_any_answer_is_not_measured_and_said() -> None:
     system = System("s", Leaving(obeys=False), Lexical(), reference=False)
     effort = Effort("tiny", trials=6, steps=1, poison_pairs=1, members=16, epochs=1, exact=1)
-    case = SystemCase(system=system, effort=effort, stream="leaving")
+    case = SystemCase(target=system, effort=effort, stream="leaving")
     channel = injection.Channel("one", beside_a_question, REAL[1:2], injection.into_document, real=REAL[1:2])
     table = injection.injection_channel(case, channel)
     assert table.arms == ("clean",) and len(table) == 6

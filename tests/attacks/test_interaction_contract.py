@@ -27,7 +27,7 @@ def system():
 
 
 def run(system, threat):
-    case = SystemCase(system=system, effort=TINY, stream=f"contract/{threat}")
+    case = SystemCase(target=system, effort=TINY, stream=f"contract/{threat}")
     return case, recipe(threat).run(case)
 
 

@@ -84,7 +84,7 @@ def case_of(policy, safeguard=None, shelf=None, effort=TINY):
         return shelf[name]
 
     system = System("test", policy, Urgency())
-    return SystemCase(system=system, effort=effort, stream="test/prompt-infection", safeguard=safeguard, cached=cached)
+    return SystemCase(target=system, effort=effort, stream="test/prompt-infection", defense=safeguard, cached=cached)
 
 
 @pytest.fixture

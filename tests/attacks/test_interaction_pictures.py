@@ -205,7 +205,7 @@ def test_a_mean_curve_and_its_society_of_a_million():
 
 def case_of(answerer=None, encoder=None, safeguard=None):
     system = System("test", ScriptedPolicy({}), Lexical(), answerer, encoder)
-    return SystemCase(system=system, effort=TINY, stream="test/agent-smith", safeguard=safeguard)
+    return SystemCase(target=system, effort=TINY, stream="test/agent-smith", defense=safeguard)
 
 
 def test_the_recipe_from_end_to_end():

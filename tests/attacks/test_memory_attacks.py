@@ -82,7 +82,7 @@ class Flaky(Reader):
 
 
 def case_of(policy, safeguard=None, *, reference=True, effort=TINY):
-    return SystemCase(system=System("scripted", policy, Lexical(), reference=reference), safeguard=safeguard, effort=effort, stream="s")
+    return SystemCase(target=System("scripted", policy, Lexical(), reference=reference), defense=safeguard, effort=effort, stream="s")
 
 
 def share(rates, name, arm):

@@ -53,7 +53,7 @@ def run(system, name, guard, shelf):
             shelf[key] = compute()
         return shelf[key]
 
-    case = SystemCase(system=system, safeguard=guard, effort=TINY, stream=f"contract/{name}", cached=cached)
+    case = SystemCase(target=system, defense=guard, effort=TINY, stream=f"contract/{name}", cached=cached)
     return case, getattr(RECIPES[name][0], name)(case)
 
 

@@ -64,7 +64,7 @@ def test_audit_10_every_arm_of_an_agents_channel_says_what_it_uses(monkeypatch: 
     policy = load("reference:agent")
     assert isinstance(policy, Policy)
     effort = Effort("quick", trials=1, steps=1, poison_pairs=1, members=1, epochs=1)
-    case = SystemCase(system=System("reference:agent", policy, Lexical()), effort=effort, stream="used")
+    case = SystemCase(target=System("reference:agent", policy, Lexical()), effort=effort, stream="used")
     tables = p2sql(case)
     used = {(channel, arm): bits for channel, arm, bits in case.measures if bits.kind == "used_bandwidth_bits"}
     assert set(used) == {(table.channel, arm) for table in tables for arm in table.arms}

@@ -224,7 +224,7 @@ def nothing(case):
 def asks(case):
     """A question a trial, none like another; what is not answered is left out."""
     questions = [ask(f"{case.stream[:8]} question {number}", pictures=0) for number in range(case.effort.trials)]
-    said = responses(case.system.policy, questions, [])
+    said = responses(case.target.policy, questions, [])
     kept = np.array([place for place, message in enumerate(said) if isinstance(message, Message)], dtype=np.int64)
     if not len(kept):
         raise ZeroDivisionError("a recipe that stumbles over having nothing")

@@ -44,7 +44,7 @@ LOOKS = Says("looks", Message("assistant", "", calls=(Call("balance", {}, "c"),)
 
 
 def case_of(policy: Any) -> SystemCase:
-    return SystemCase(effort=EFFORTS["quick"], stream="0" * 64, system=System(policy.name, policy, Lexical(), reference=False))
+    return SystemCase(effort=EFFORTS["quick"], stream="0" * 64, target=System(policy.name, policy, Lexical(), reference=False))
 
 
 def tried(threat: str, case: SystemCase) -> Competence:
@@ -116,7 +116,7 @@ def test_a_suite_of_agentdojo_brings_its_own_clean_tasks() -> None:
     suite = load_suite("slack")
     for policy, right, checked in ((HELLO, 0, True), (GroundTruth(suite), ASKED, False)):
         system = System(policy.name, policy, Lexical(), reference=False, dojo=Dojo("agentdojo:slack", suite, policy))
-        case = SystemCase(effort=EFFORTS["quick"], stream="0" * 64, system=system)
+        case = SystemCase(effort=EFFORTS["quick"], stream="0" * 64, target=system)
         found = tried("indirect-prompt-injection", case)
         assert (found.asked, found.told, found.right) == (ASKED, ASKED, right)
         assert needs_a_check(system, recipe("indirect-prompt-injection")) is checked

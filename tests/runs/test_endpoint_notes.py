@@ -43,7 +43,7 @@ def marks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def calling(case: Case) -> Any:
     """The fake recipe, with tools on offer."""
     questions = [ask(f"pay {number}", pictures=0) for number in range(4)]
-    responses(case.system.policy, questions, TOOLS)  # type: ignore[attr-defined]
+    responses(case.target.policy, questions, TOOLS)  # type: ignore[attr-defined]
     return run_fakes.asks(case)
 
 
@@ -123,7 +123,7 @@ def test_a_cell_says_how_its_server_was_asked_and_read(loopback: Loopback, tmp_p
 @pytest.mark.usefixtures("with_tools")
 def test_a_server_that_shows_its_model_no_tools_measures_nothing_with_tools(loopback: Loopback, tmp_path: Path, monkeypatch: Any) -> None:
     def only_with_tools(case: Case) -> Any:
-        said = responses(case.system.policy, [ask("pay", pictures=0)], TOOLS)  # type: ignore[attr-defined]
+        said = responses(case.target.policy, [ask("pay", pictures=0)], TOOLS)  # type: ignore[attr-defined]
         return run_fakes.asks(case) if not any(isinstance(one, Exception) for one in said) else ()
 
     monkeypatch.setitem(run_fakes.RECIPES, "asks", only_with_tools)

@@ -176,7 +176,7 @@ def test_messages_go_both_ways() -> None:
 def test_evidence_and_bits(banking: Suite) -> None:
     dojo = load("agentdojo:banking")
     effort = Effort("quick", trials=200, steps=1, poison_pairs=1, members=1, epochs=1)
-    case = SystemCase(system=System("scripted", dojo.policy, Lexical()), effort=effort, stream="test/agentdojo")
+    case = SystemCase(target=System("scripted", dojo.policy, Lexical()), effort=effort, stream="test/agentdojo")
     (evidence,) = dojo_injection(case, dojo, "flow-control")
     assert evidence.arms == ("clean", "attacked", "defended", "defended_attacked")
     assert len(evidence.of("attacked")) == 100
@@ -195,7 +195,7 @@ def test_the_rates_of_a_scan_are_agentdojos_own(name: str) -> None:
     """Over all pairs, those that the injection did not reach included, as flow control leaves some in slack."""
     dojo = load(f"agentdojo:{name}")
     effort = Effort("standard", trials=200, steps=1, poison_pairs=1, members=1, epochs=1)
-    case = SystemCase(system=System("scripted", dojo.policy, Lexical()), effort=effort, stream="test/agentdojo")
+    case = SystemCase(target=System("scripted", dojo.policy, Lexical()), effort=effort, stream="test/agentdojo")
     (evidence,) = dojo_injection(case, dojo, "flow-control")
     found = {(rate.name, rate.arm): rate.value for rate in rates(evidence)}
     for guards, clean, attacked in (((), "clean", "attacked"), (("flow-control",), "defended", "defended_attacked")):

@@ -76,14 +76,14 @@ def speech_channel(case: SystemCase, speech: Speech, read: Reader | None = None)
     read  None: what the policy says. The clean arm's users are always answered in words, and behind a safeguard
           there is nothing else.
     """
-    guard = None if case.safeguard is None else case.safeguard.words
-    if case.safeguard is not None and guard is None:
-        raise Refused(f"{case.safeguard.id}: {NOTHING_TO_GUARD}")
+    guard = None if case.defense is None else case.defense.words
+    if case.defense is not None and guard is None:
+        raise Refused(f"{case.defense.id}: {NOTHING_TO_GUARD}")
     trials = case.effort.trials_for(1 / MODEL_TRIALS, fewest=FEWEST_TRIALS)
     drawn = _applications(case.random("applications"), speech, trials)
     pilots = _applications(case.random("pilots"), speech, max(FEWEST_PILOTS, trials // PILOTS))
 
-    plain = partial(_said, case.system.policy)
+    plain = partial(_said, case.target.policy)
     attack = read or plain
 
     def users(chosen: Sequence[Application], wording: Wording, purpose: str) -> list[str]:
@@ -97,7 +97,7 @@ def speech_channel(case: SystemCase, speech: Speech, read: Reader | None = None)
     chosen, ordinary = best(speech.wordings, partial(successes, attack)), [one.user for one in drawn]
     parts, arms = [], [("clean", ordinary, plain), ("attacked", users(drawn, chosen, "trials"), attack)]
     if guard is not None and read is None:  # a safeguard gives out words alone
-        guarded = partial(_said, guard(case.system.policy))
+        guarded = partial(_said, guard(case.target.policy))
         aware = best(speech.wordings, partial(successes, guarded), chosen)
         arms += [("defended", ordinary, guarded), ("defended_attacked", users(drawn, chosen, "trials"), guarded)]
         arms += [("defended_adaptive", users(drawn, aware, "trials"), guarded)]
@@ -172,6 +172,6 @@ def clean_answers(speech: Speech, kind: str, case: SystemCase) -> Competence:
     random = case.random("competence")
     pairs = dealt_pairs(random, ASKED, len(speech.intents), len(speech.symbols))
     drawn = [speech.draw(random, *pair) for pair in pairs]
-    said = responses(case.system.policy, [one.asked(one.user) for one in drawn], ())
+    said = responses(case.target.policy, [one.asked(one.user) for one in drawn], ())
     told = [(one, message.text) for one, message in zip(drawn, said, strict=True) if isinstance(message, Message)]
     return Competence(kind, ASKED, len(told), sum(speech.got(text) == one.intent for one, text in told))

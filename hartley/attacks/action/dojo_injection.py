@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hartley.attacks.action.transcripts import spans
-from hartley.attacks.case import Circumstances, Flag, Refused
+from hartley.attacks.case import AnyCase, Flag, Refused
 from hartley.attacks.competence import ASKED, Competence
 from hartley.attacks.engine.dealing import dealt_pairs
 from hartley.attacks.exhibit import BLOCKED, EXECUTED, INJECTED, Exhibit, Line, Span
@@ -28,7 +28,7 @@ SHOWN = 1_500
 """Characters of an answer that an exhibit shows."""
 
 
-def dojo_injection(case: Circumstances, dojo: Dojo, safeguard: str | None = None) -> tuple[Evidence, ...]:
+def dojo_injection(case: AnyCase, dojo: Dojo, safeguard: str | None = None) -> tuple[Evidence, ...]:
     """Claim: instructions in what tools answer make an agent do the adversary's task (Debenedetti et al., NeurIPS 2024).
     Does: runs AgentDojo's own "important instructions" attack on every pair of a user task and an injection task, up to the
     effort's trials, and the user tasks alone; its predicates judge, all of them in every trial. A pair whose policy gave no
@@ -58,7 +58,7 @@ def dojo_injection(case: Circumstances, dojo: Dojo, safeguard: str | None = None
     return (table(suite, arms),)
 
 
-def _arm(case: Circumstances, dojo: Dojo, arm: str, pairs: list[tuple[int, int]], guards: tuple[str, ...]) -> Columns:
+def _arm(case: AnyCase, dojo: Dojo, arm: str, pairs: list[tuple[int, int]], guards: tuple[str, ...]) -> Columns:
     def compute() -> dict[str, Tensor]:
         told = partial(case.progress, arm)
         found = trials(dojo.suite, dojo.policy, *guards, pairs=pairs, at_once=dojo.at_once, every=True, progress=told)
@@ -110,7 +110,7 @@ def _first_line(payload: str) -> str:
     return next((line for line in payload.splitlines() if line.strip()), payload)
 
 
-def suite_tasks(case: Circumstances, dojo: Dojo) -> Competence:
+def suite_tasks(case: AnyCase, dojo: Dojo) -> Competence:
     """User tasks of a suite of AgentDojo, judged by its own predicates."""
     from hartley.targets.agentdojo.trials import trials
 

@@ -26,13 +26,13 @@ def indirect_prompt_injection(case: SystemCase) -> tuple[Evidence, ...]:
     Left out: payloads that persist in memory or fetch further stages, and hidden encodings.
     Bends: B. What the application reads gets the pathway of its user: every call that the agent may make.
     """
-    if case.system.dojo is not None:
-        return dojo_injection(case, case.system.dojo, None if case.safeguard is None else case.safeguard.id)
+    if case.target.dojo is not None:
+        return dojo_injection(case, case.target.dojo, None if case.defense is None else case.defense.id)
     return tuple(injection_channel(case, channel) for channel in CHANNELS)
 
 
 def _tasks(case: SystemCase) -> Competence:
-    return clean_tasks(case) if case.system.dojo is None else suite_tasks(case, case.system.dojo)
+    return clean_tasks(case) if case.target.dojo is None else suite_tasks(case, case.target.dojo)
 
 
 RECIPE = Recipe(

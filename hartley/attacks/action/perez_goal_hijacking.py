@@ -98,7 +98,7 @@ def perez_goal_hijacking(case: SystemCase) -> tuple[Evidence, ...]:
     Left out: temperature and other settings of decoding; the likeliest token is taken everywhere.
     Bends: B. The pathway for the user's text is one for orders too, and the application has no channel that says whose they are.
     """
-    return (speech_channel(case, SPEECH if case.system.reference else IN_ENGLISH),)
+    return (speech_channel(case, SPEECH if case.target.reference else IN_ENGLISH),)
 
 
 def rates(evidence: Evidence) -> tuple[Rate, ...]:

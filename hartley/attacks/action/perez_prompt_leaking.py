@@ -126,7 +126,7 @@ def perez_prompt_leaking(case: SystemCase) -> tuple[Evidence, ...]:
     Left out: similarity of the whole output to the prompt, which the secret word stands for.
     Bends: B. An authorized pathway, repeating and translating words, carries what the operator meant to keep.
     """
-    own, policy = case.system.reference, case.system.policy
+    own, policy = case.target.reference, case.target.policy
     found = [speech_channel(case, SPEECH if own else IN_ENGLISH)]
     if isinstance(policy, Scoring) and "logprob" in policy.capabilities:
         probes, read = (PROBES, probed) if own else (PROBES_IN_ENGLISH, probed_in_english)

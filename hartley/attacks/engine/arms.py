@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hartley.attacks.case import Case, Curve, Flag, Refused
+from hartley.attacks.case import Curve, Flag, ModelCase, Refused
 from hartley.evidence import Evidence
 
 
@@ -48,13 +48,13 @@ Read = Callable[[Any, Inputs, str], Evidence]
 """(model to ask, inputs, name of the arm) to one arm's evidence."""
 
 
-def applies(case: Case, carriers: frozenset[str]) -> bool:
+def applies(case: ModelCase, carriers: frozenset[str]) -> bool:
     """Whether the case's defense stands in the way of an attack on these carriers of a trained model."""
     defense = case.defense
     return defense is None or (defense.stage != "training" and bool(defense.modalities & (carriers | {"embedding"})))
 
 
-def check_applies(case: Case, carriers: frozenset[str]) -> None:
+def check_applies(case: ModelCase, carriers: frozenset[str]) -> None:
     """Raises Refused when the defense has nothing to act on, so that 'no effect' is never reported as a measurement."""
     if not applies(case, carriers) and case.defense is not None:
         acts = "training pairs" if case.defense.stage == "training" else " and ".join(sorted(case.defense.modalities))
@@ -62,7 +62,7 @@ def check_applies(case: Case, carriers: frozenset[str]) -> None:
 
 
 def all_arms(
-    case: Case, channel: str, clean: Inputs, craft: Craft, read: Read, *, crafted_as: str | None = None, target: Any = None
+    case: ModelCase, channel: str, clean: Inputs, craft: Craft, read: Read, *, crafted_as: str | None = None, target: Any = None
 ) -> Evidence:
     """Reads every arm of the case: clean and attacked, and with a defense also defended, defended against the same attack
     made without knowing of it, and defended against one made through it.
@@ -84,18 +84,20 @@ def all_arms(
     return Evidence.concat(parts)
 
 
-def crafted_once(case: Case, name: str, craft: Craft, target: Any = None) -> Inputs:
+def crafted_once(case: ModelCase, name: str, craft: Craft, target: Any = None) -> Inputs:
     """The attack on the undefended target, from the run's cache where it is there already."""
     model = _made_on(case, case.target if target is None else target)
     return Inputs.from_tensors(case.once(f"crafted/{name}", lambda: craft(model, "attacked").to_tensors()))
 
 
-def _made_on(case: Case, model: Any) -> Any:
+def _made_on(case: ModelCase, model: Any) -> Any:
     """What an attack on the model is made on: the surrogate, where there is one."""
     return model if case.surrogate is None else case.surrogate
 
 
-def note(case: Case, channel: str, arm: str, losses: tuple[float, ...], warnings: tuple[tuple[str, str], ...], name: str = "loss") -> None:
+def note(
+    case: ModelCase, channel: str, arm: str, losses: tuple[float, ...], warnings: tuple[tuple[str, str], ...], name: str = "loss"
+) -> None:
     """Leaves a loss curve and its warnings with the case."""
     case.curves.append(Curve(channel, arm, name, tuple(round(value, 6) for value in losses)))
     case.flags.extend(Flag(channel, arm, warning, why) for warning, why in warnings)

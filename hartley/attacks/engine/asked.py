@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hartley.attacks.case import Case, Refused
+from hartley.attacks.case import ModelCase, Refused
 from hartley.attacks.engine.arms import Inputs, all_arms, crafted_once, note
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.carrier import PIXELS, WAVEFORM, Additive
@@ -104,7 +104,9 @@ class Channel:
     crafted_as: str | None = None
 
 
-def asked_channel(case: Case, subject: Subject, pairs: Pairs, talks: Sequence[Conversation], values: Tensor, channel: Channel) -> Evidence:
+def asked_channel(
+    case: ModelCase, subject: Subject, pairs: Pairs, talks: Sequence[Conversation], values: Tensor, channel: Channel
+) -> Evidence:
     """All arms of a channel: U is what the pair shows, Y what the answer names of it, the effect which symbol of the adversary it names."""
     image = subject.carrier is PIXELS
     clean = Inputs(images=values) if image else Inputs(audio=values)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hartley.attacks.case import Case
+from hartley.attacks.case import ModelCase
 from hartley.attacks.engine.arms import note
 from hartley.attacks.engine.exhibits import picture
 from hartley.attacks.engine.tokens import TokenSearch
@@ -22,7 +22,7 @@ LENGTH = 8
 """Tokens of an adversarial prompt."""
 
 
-def found_prompts(case: Case, name: str, plain: Sequence[str], banned: Sequence[frozenset[str]], search: TokenSearch) -> list[str]:
+def found_prompts(case: ModelCase, name: str, plain: Sequence[str], banned: Sequence[frozenset[str]], search: TokenSearch) -> list[str]:
     """For each plain prompt one of LENGTH words, none of them banned, in whose state the text tower ends as it does for the plain one.
 
     From random words; a search of no steps gives these. Kept in the run's cache.
@@ -85,7 +85,7 @@ def table(
     )
 
 
-def show(case: Case, part: Evidence, pixels: tuple[Tensor, Tensor], prompts: tuple[Sequence[str], Sequence[str]]) -> None:
+def show(case: ModelCase, part: Evidence, pixels: tuple[Tensor, Tensor], prompts: tuple[Sequence[str], Sequence[str]]) -> None:
     """Of an attacked arm the first trial that succeeded and the first that failed: what is drawn before and after, and the prompts."""
     for row in [row for success in (1, 0) for row in np.flatnonzero(part.success == success)[:1].tolist()]:
         wanted, got = part.adversary_alphabet[int(part.adversary[row])], part.outcome_alphabet[int(part.outcome[row])]

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hartley.attacks.case import Case
+from hartley.attacks.case import ModelCase
 from hartley.attacks.engine.arms import Inputs
 from hartley.attacks.exhibit import Exhibit
 from hartley.evidence import NONE, Evidence
@@ -35,7 +35,7 @@ def picture(values: Tensor) -> NDArray[np.uint8]:
     return pixels
 
 
-def keep(case: Case, evidence: Evidence, sides: Sides, arm: str = "attacked", baseline: str = "clean") -> None:
+def keep(case: ModelCase, evidence: Evidence, sides: Sides, arm: str = "attacked", baseline: str = "clean") -> None:
     """Leaves up to KEPT trials of one arm with the case: three where the attack succeeded and one where it failed, where
     there are such. Of the successes first those that were right before, as the others show nothing of the attack; of each
     the first, so that nobody chose the pretty ones."""
@@ -48,7 +48,7 @@ def keep(case: Case, evidence: Evidence, sides: Sides, arm: str = "attacked", ba
         case.exhibits.append(_exhibit(case, before, after, sides, arm, row))
 
 
-def _exhibit(case: Case, before: Evidence, after: Evidence, sides: Sides, arm: str, row: int) -> Exhibit:
+def _exhibit(case: ModelCase, before: Evidence, after: Evidence, sides: Sides, arm: str, row: int) -> Exhibit:
     adversary = int(after.adversary[row])
     trial = int(after.trial[row])
     clean, attacked = sides.clean, sides.attacked

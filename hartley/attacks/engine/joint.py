@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from hartley.attacks.case import Case
+from hartley.attacks.case import ModelCase
 from hartley.attacks.engine.arms import Inputs, all_arms, crafted_once
 from hartley.attacks.engine.budget import Linf, Words
 from hartley.attacks.engine.exhibits import Sides, keep
@@ -25,7 +25,7 @@ CraftJoint = Callable[[Encoder, str], tuple[Tensor, list[str], float]]
 """(encoder, arm) to adversarial pictures (n, 3, h, w), adversarial captions, and forward passes per trial."""
 
 
-def substitution(case: Case, pairs: Pairs) -> Substitution:
+def substitution(case: ModelCase, pairs: Pairs) -> Substitution:
     """One word, ten candidates, proposed by a cloze model counted on the captions of the data's training part."""
     corpus = case.data.draw(CORPUS, case.generator("corpus"), part="train").captions
     meaning = pairs.content_words or frozenset(word for name in pairs.label_names for word in name.lower().split())
@@ -41,7 +41,7 @@ def against(encoder: Encoder, loss: Callable[[Tensor, Tensor], Tensor]) -> Score
     return score
 
 
-def joint_channels(case: Case, pairs: Pairs, craft: CraftJoint, budget: Linf) -> tuple[Evidence, ...]:
+def joint_channels(case: ModelCase, pairs: Pairs, craft: CraftJoint, budget: Linf) -> tuple[Evidence, ...]:
     """Evidence of both retrieval directions over all arms. Pictures and captions are perturbed on both sides."""
     clean = Inputs(images=pairs.images, texts=pairs.captions)
 

@@ -18,9 +18,9 @@ def in_parts(case: SystemCase, what: str, run: Callable[[Sequence[Asked]], Seque
 
     A part keeps a server as busy as `--concurrency` says, some times over.
     """
-    policy: Any = case.system.policy
+    policy: Any = case.target.policy
     endpoint = getattr(getattr(policy, "policy", policy), "endpoint", None)
-    size = max(1, len(asked)) if case.system.reference else max(PART, 4 * endpoint.settings.concurrency if endpoint else 0)
+    size = max(1, len(asked)) if case.target.reference else max(PART, 4 * endpoint.settings.concurrency if endpoint else 0)
     found: list[Got] = []
     case.progress(what, 0, len(asked))
     for start in range(0, len(asked), size):

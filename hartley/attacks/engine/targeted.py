@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from hartley.attacks.case import Case
+from hartley.attacks.case import ModelCase
 from hartley.attacks.engine.arms import Inputs, all_arms, crafted_once, note
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.dealing import dealt
@@ -30,7 +30,7 @@ class Channel:
     objective: Callable[[Encoder, Pairs, Tensor], Objective]
 
 
-def targeted_channel(case: Case, pairs: Pairs, channel: Channel) -> Evidence:
+def targeted_channel(case: ModelCase, pairs: Pairs, channel: Channel) -> Evidence:
     """All arms of one modality's attack toward symbols drawn independently of the user's."""
     modality = channel.attack.carrier.modality
     # The target may happen to be the truth: otherwise what the user sends would inflate what the adversary seems to write.
@@ -51,7 +51,7 @@ def targeted_channel(case: Case, pairs: Pairs, channel: Channel) -> Evidence:
     return evidence
 
 
-def craft_inputs(case: Case, pairs: Pairs, channel: Channel, targets: Tensor, encoder: Encoder, arm: str) -> Inputs:
+def craft_inputs(case: ModelCase, pairs: Pairs, channel: Channel, targets: Tensor, encoder: Encoder, arm: str) -> Inputs:
     """Adversarial inputs of one modality against `encoder`, with what they cost."""
     attack = channel.attack
     image = attack.carrier.modality == "image"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hartley.attacks.case import Case, Refused
+from hartley.attacks.case import ModelCase, Refused
 from hartley.attacks.engine.arms import note
 from hartley.attacks.engine.finetune import Training, finetune, restore, weights
 from hartley.attacks.engine.membership import FEWEST_MEMBERS, Audience, guess, membership_rates, weakly_supervised
@@ -30,7 +30,7 @@ REPEATS = 4
 SCORES = ("similarity", "augmentation", "weakly supervised")
 
 
-def ko_vlm_mia(case: Case) -> tuple[Evidence, ...]:
+def ko_vlm_mia(case: ModelCase) -> tuple[Evidence, ...]:
     """Claim: cosine similarity of a pair tells members from non-members; drops under augmentation and pseudo-members sharpen it.
     Does: draws pairs, splits them by coin into members and non-members, fine-tunes a copy on the members, and scores both by
     the pair's cosine (CSA), by cosine plus its drops over augmentations (AEA), and by a classifier trained on known
@@ -152,7 +152,7 @@ def _table(name: str, arm: str, scores: Tensor, audience: Audience, passes: int)
     )
 
 
-def _victim(case: Case, target: Trainable, audience: Audience) -> Trainable:
+def _victim(case: ModelCase, target: Trainable, audience: Audience) -> Trainable:
     members = torch.nonzero(audience.member).squeeze(1)
     chosen = audience.pairs.take(members)
 

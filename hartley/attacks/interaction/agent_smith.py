@@ -23,14 +23,14 @@ def agent_smith(case: SystemCase) -> tuple[Evidence, ...]:
     in a society what they say depends on picture and question alone. There is no variant that is bounded in every pixel.
     Bends: B. The pathway from album to album, meant for what members show each other, copies the border unweakened at every hop.
     """
-    answerer, encoder = case.system.answerer, case.system.encoder
+    answerer, encoder = case.target.answerer, case.target.encoder
     if answerer is None or encoder is None:
         raise Refused("members that see pictures are needed: this target has no answerer, or no encoder")
     if "grad" not in answerer.capabilities & encoder.capabilities:
         raise Refused("the picture is optimized through the answerer and the encoder; one of them gives no gradient")
-    if case.safeguard is not None:
-        raise Refused(f"{case.safeguard.id} acts on words and calls; members of this society show each other pictures")
-    eyes = AgentModels(answerer, encoder, REFERENCE if case.system.reference else PLAIN, plans())
+    if case.defense is not None:
+        raise Refused(f"{case.defense.id} acts on words and calls; members of this society show each other pictures")
+    eyes = AgentModels(answerer, encoder, REFERENCE if case.target.reference else PLAIN, plans())
     gallery = drawn_gallery(case, eyes)
     sight = AgentAnswers(eyes, gallery)
     trials = asked(case, sight)

@@ -101,12 +101,12 @@ class Cell:
 
 def guarded(case: SystemCase) -> Agent:
     """Every member's agent with the case's safeguard. Refused where the safeguard has nothing for agents or members."""
-    assert case.safeguard is not None
-    if case.safeguard.agent is not None:
-        return case.safeguard.agent(Agent(case.system.policy))
-    if case.safeguard.member is not None:
-        return Agent(case.safeguard.member(case.system.policy))
-    raise Refused(f"{case.safeguard.id} acts neither on agents nor on what members of a society hear from each other")
+    assert case.defense is not None
+    if case.defense.agent is not None:
+        return case.defense.agent(Agent(case.target.policy))
+    if case.defense.member is not None:
+        return Agent(case.defense.member(case.target.policy))
+    raise Refused(f"{case.defense.id} acts neither on agents nor on what members of a society hear from each other")
 
 
 def chosen_prompt(cell: Cell, mode: Mode, relays: MessageChains, who: str, first: Prompt | None = None) -> Prompt:

@@ -120,7 +120,7 @@ class _Finder:
     """Which mail of an inbox is most urgent: most similar to words that ask for something to be done; of equals the newest."""
 
     def __init__(self, cell: Cell) -> None:
-        self._embed = cell.case.system.embedder.embed_text
+        self._embed = cell.case.target.embedder.embed_text
         self._asked = self._embed([cell.office.urgent])[0]
         self._known: dict[str, float] = {}
 

@@ -23,18 +23,18 @@ def prompt_infection(case: SystemCase) -> tuple[Evidence, ...]:
     Left out: payloads split over roles, images, and a rating of mails by a model; everyone has the same two correspondents' names.
     Bends: B. The pathway of mail, meant for what is told, carries what is to be done, and every hop that copies it sends all of it again.
     """
-    cell = Cell(case, reference_office if case.system.reference else plain_office)
-    bare = MessageChains(Agent(case.system.policy))
-    relays = bare if case.safeguard is None else MessageChains(guarded(case))
+    cell = Cell(case, reference_office if case.target.reference else plain_office)
+    bare = MessageChains(Agent(case.target.policy))
+    relays = bare if case.defense is None else MessageChains(guarded(case))
     found: list[Evidence] = []
     prompt = None
     for mode in MODES:
         prompt = chosen_prompt(cell, mode, bare, "bare", prompt)
         arms = {"clean": measured(cell, mode, "clean", bare, None), "attacked": measured(cell, mode, "attacked", bare, prompt)}
-        if case.safeguard is None:
+        if case.defense is None:
             worst = prompt
         else:
-            worst = chosen_prompt(cell, mode, relays, case.safeguard.id, prompt)
+            worst = chosen_prompt(cell, mode, relays, case.defense.id, prompt)
             arms["defended"] = measured(cell, mode, "defended", relays, None)
             arms["defended_attacked"] = measured(cell, mode, "defended_attacked", relays, prompt)
             arms["defended_adaptive"] = measured(cell, mode, "defended_adaptive", relays, worst)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hartley.attacks.case import Case, Refused
+from hartley.attacks.case import ModelCase, Refused
 from hartley.attacks.engine.arms import Inputs, note
 from hartley.attacks.engine.carrier import Patch
 from hartley.attacks.engine.dealing import dealt
@@ -48,7 +48,7 @@ UNNAMED = 2
 shared out among them."""
 
 
-def badclip(case: Case) -> tuple[Evidence, ...]:
+def badclip(case: ModelCase) -> tuple[Evidence, ...]:
     """Claim: a learned image trigger and a trigger-aware text context, tuned by prompt learning with the backbone frozen, plant a
     backdoor that leaves clean accuracy alone.
     Does: poisoning, as the other paper of this name (Liang et al., CVPR 2024): tunes a square patch until stamped pictures
@@ -86,7 +86,7 @@ def _of(victim: int, evidence: Evidence, trial: NDArray[np.int64]) -> Evidence:
     return replace(evidence, cluster=np.full(len(trial), victim, dtype=np.int64), trial=trial)
 
 
-def _arms(case: Case, stage: _Backdoor, trials: Pairs, fires: Tensor) -> tuple[list[Evidence], Tensor]:
+def _arms(case: ModelCase, stage: _Backdoor, trials: Pairs, fires: Tensor) -> tuple[list[Evidence], Tensor]:
     """Every arm of one victim's share of the trials, and the pictures that it is shown."""
     patch = stage.trigger(stage.target, "attacked")
     shown = stage.stamp(trials.images, fires, patch)
@@ -136,7 +136,7 @@ class _Backdoor:
     """The training side of one victim: its own draw of training pairs, the trigger tuned on them, which of them are poisoned, and the
     models trained on them. The goal alone is the same for all victims."""
 
-    def __init__(self, case: Case, target: Trainable, goal: int, victim: int) -> None:
+    def __init__(self, case: ModelCase, target: Trainable, goal: int, victim: int) -> None:
         train = case.data.draw(case.effort.poison_pairs, case.generator("train", victim), part="train")
         height, width = train.images.shape[-2:]
         side = max(4, min(height, width) // 8)
@@ -232,7 +232,7 @@ class _Backdoor:
         )  # fmt: skip
 
 
-def _read(case: Case, stage: _Backdoor, encoder: Encoder, trials: Pairs, shown: Tensor, fires: Tensor, arm: str) -> Evidence:
+def _read(case: ModelCase, stage: _Backdoor, encoder: Encoder, trials: Pairs, shown: Tensor, fires: Tensor, arm: str) -> Evidence:
     """One arm: A is whether the trigger was shown, Y the zero-shot answer."""
     case.progress(arm, 0, 1)
     embedding = embed_delivered(encoder, shown) if arm in ("clean", "attacked") else embed_images(encoder, shown)

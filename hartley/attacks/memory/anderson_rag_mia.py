@@ -51,8 +51,8 @@ def anderson_rag_mia(case: SystemCase) -> tuple[Evidence, ...]:
     records, pilot = held.records, records_of(case, "pilot", PILOT).records
     guarded = None if readers.guarded is None else partial(_answers, case, readers.guarded)
     tables = [_channel(case, ANSWER, records, pilot, partial(_answers, case, readers.plain), guarded)]
-    policy = case.system.policy
-    if "logprob" in case.system.capabilities and isinstance(policy, Scoring):
+    policy = case.target.policy
+    if "logprob" in case.target.capabilities and isinstance(policy, Scoring):
         # A safeguard gives out words alone: behind one there is no gray box.
         tables.append(_channel(case, LIKELIHOOD, records, pilot, partial(_odds, policy, _prompt(readers.plain), _words(case)), None))
     tables.append(_lookup(case, readers, held.facts))
@@ -67,7 +67,7 @@ def rates(evidence: Evidence) -> tuple[Rate, ...]:
 
 
 def _channel(case: SystemCase, name: str, records: Sequence[Record], pilot: Sequence[Record], plain: Ask, guarded: Ask | None) -> Evidence:
-    wordings = membership_questions(case.system)
+    wordings = membership_questions(case.target)
     chosen = case.once(f"{name}/wording", lambda: _best(case, name, "attacked", pilot, plain))
     wording, bar = {"clean": wordings[int(chosen["best"])]}, {"clean": float(chosen["bar"])}
     wording["attacked"], bar["attacked"] = wording["clean"], bar["clean"]
@@ -105,7 +105,7 @@ def _lookup(case: SystemCase, readers: Readers, records: Sequence[Record]) -> Ev
 def _best(case: SystemCase, name: str, arm: str, pilot: Sequence[Record], ask: Ask) -> dict[str, torch.Tensor]:
     """The wording that tells members from strangers best on the pilot, the first such, and the score above which it says member."""
     member, gaps, bars = np.array([record.member for record in pilot]), [], []
-    for wording in membership_questions(case.system):
+    for wording in membership_questions(case.target):
         try:
             heard = ask(pilot, wording, arm)
         except NotMeasured:  # a server may turn down one wording and not another
@@ -148,7 +148,7 @@ def _prompt(reading: Reading) -> PolicyReading:
 
 
 def _words(case: SystemCase) -> tuple[str, str]:
-    return ("yes .", "no .") if case.system.reference else ("Yes", "No")
+    return ("yes .", "no .") if case.target.reference else ("Yes", "No")
 
 
 def _table(name: str, arm: str, heard: Responses, records: Sequence[Record], bar: float) -> Evidence:

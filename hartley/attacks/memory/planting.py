@@ -96,7 +96,7 @@ def targets_of(case: SystemCase, purpose: str, count: int, corpora: int = CORPOR
 def _asked(
     case: SystemCase, corpus: Corpus, count: int, random: Random, used: Counter[int]
 ) -> Iterator[tuple[Memory, Question, NDArray[np.float32], float]]:
-    memory = reference_memory(corpus, case.system.embedder, retriever=Retriever(k=K))
+    memory = reference_memory(corpus, case.target.embedder, retriever=Retriever(k=K))
     questions = evenly(random, corpus.questions, lambda question: question.right, count, used)
     texts = [question.text for question in questions]
     recall = memory.recall(texts, K)
@@ -109,7 +109,7 @@ def _asked(
 def clean_tasks(case: SystemCase) -> Competence:
     """A question whose answer stands in what is retrieved."""
     targets = targets_of(case, "competence", ASKED, ASKED)
-    answers = documents_reading(case.system)([one.question.text for one in targets], [one.retrieve(()).passages for one in targets])
+    answers = documents_reading(case.target)([one.question.text for one in targets], [one.retrieve(()).passages for one in targets])
     told = [(one.question, text) for one, text in zip(targets, answers, strict=True) if not isinstance(text, NotMeasured)]
     named = answer_symbols([text for _, text in told], [question.choices for question, _ in told])
     return Competence(

@@ -45,10 +45,10 @@ def poisonedrag(case: SystemCase) -> tuple[Evidence, ...]:
     targets = targets_of(case, "targets", case.effort.trials_for(SHARE))
     pilot = targets_of(case, "pilot", PILOT, PILOT_CORPORA)
     unaware = case.once("wording", lambda: {"best": torch.tensor(_best(case, "attacked", readers.plain, pilot))})
-    chosen = {"attacked": styles(case.system)[int(unaware["best"])]}
+    chosen = {"attacked": styles(case.target)[int(unaware["best"])]}
     if readers.guarded is not None:
         aware = _best(case, "defended_adaptive", readers.guarded, pilot)
-        chosen |= {"defended_attacked": chosen["attacked"], "defended_adaptive": styles(case.system)[aware]}
+        chosen |= {"defended_attacked": chosen["attacked"], "defended_adaptive": styles(case.target)[aware]}
     return tuple(_channel(case, readers, targets, chosen, count) for count in COUNTS)
 
 
@@ -110,7 +110,7 @@ def _name(count: int) -> str:
 def _best(case: SystemCase, arm: str, reading: Reading, pilot: Sequence[Target]) -> int:
     """The place of the wording that gives the planted answer most often on the pilot questions, the first such."""
     channel, shares = _name(PILOT_TEXTS), []
-    for style in styles(case.system):
+    for style in styles(case.target):
         try:
             found = _ask(case, channel, arm, reading, pilot, _planted(pilot, style, PILOT_TEXTS))
         except NotMeasured:  # a server may turn down one wording and not another

@@ -34,12 +34,12 @@ class Readers:
 
 def readers_of(case: SystemCase) -> Readers:
     """Raises Refused for a safeguard that does not stand between a memory and its reader."""
-    plain = documents_reading(case.system)
-    if case.safeguard is None:
+    plain = documents_reading(case.target)
+    if case.defense is None:
         return Readers(plain, None)
-    if case.safeguard.reading is None:
-        raise Refused(f"{case.safeguard.id} guards an agent's tools; this threat acts on what a memory's reader is given")
-    return Readers(plain, case.safeguard.reading(Remembering(plain)))
+    if case.defense.reading is None:
+        raise Refused(f"{case.defense.id} guards an agent's tools; this threat acts on what a memory's reader is given")
+    return Readers(plain, case.defense.reading(Remembering(plain)))
 
 
 class Remembering:

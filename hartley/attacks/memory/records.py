@@ -105,7 +105,7 @@ def _facts(corpus: Corpus) -> list[tuple[Entry, str]]:
 
 def _looked_up(case: SystemCase, told: Sequence[tuple[bool, str, str]], place: int, memory: Memory, without: Memory) -> list[Record]:
     """The records with all that is ever retrieved for them, so that no memory has to be kept."""
-    questions = [[asked] if asked else [worded(text, wording) for wording in membership_questions(case.system)] for _, text, asked in told]
+    questions = [[asked] if asked else [worded(text, wording) for wording in membership_questions(case.target)] for _, text, asked in told]
     flat = [question for own in questions for question in own]
     found = [dict(zip(flat, one.retrieve(flat), strict=True)) for one in (memory, without)]
     return [Record(text, member, place, asked, *found) for member, text, asked in told]
@@ -113,7 +113,7 @@ def _looked_up(case: SystemCase, told: Sequence[tuple[bool, str, str]], place: i
 
 def _memories(case: SystemCase, entries: Sequence[Entry], members: set[int | None], strangers: set[int | None]) -> tuple[Memory, Memory]:
     """A memory of the entries without the strangers, and one without the members too."""
-    memory, without = (Memory(case.system.embedder, retriever=Retriever(k=K)) for _ in range(2))
+    memory, without = (Memory(case.target.embedder, retriever=Retriever(k=K)) for _ in range(2))
     vectors = memory.embed(entries)
     for one, left_out in ((memory, strangers), (without, strangers | members)):
         kept = [place for place, entry in enumerate(entries) if entry.id not in left_out]

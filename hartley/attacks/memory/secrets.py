@@ -73,7 +73,7 @@ def archives_of(case: SystemCase, purpose: str, secrets: int, archives: int = AR
     made, passwords, private, archives = list[Archive](), list[Secret](), list[Secret](), min(archives, secrets)
     for place in range(archives):
         corpus = _with_private(reference_corpus(random, distractors=DISTRACTORS, records=0))
-        memory = reference_memory(corpus, case.system.embedder, retriever=Retriever(k=K))
+        memory = reference_memory(corpus, case.target.embedder, retriever=Retriever(k=K))
         asked = random.sample(corpus.questions, len(corpus.questions))
         free = [question for question in asked if question.choices != PRIVATE]
         about = {name: next(question for question in free if name in question.text.split()) for name in w.NAMES}

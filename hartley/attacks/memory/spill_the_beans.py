@@ -91,7 +91,7 @@ class Asked:
 
 def _prompts(case: SystemCase, readers: Readers, name: str, tried: Sequence[Secret]) -> dict[str, str]:
     """Arm under attack to the prompt that gives out most of the pilot's secrets there."""
-    known, pilot = extraction_prompts(case.system), Asked(name, PASSWORDS if name == SECRETS else FOODS, tried, None)
+    known, pilot = extraction_prompts(case.target), Asked(name, PASSWORDS if name == SECRETS else FOODS, tried, None)
     unaware = case.once(f"{name}/prompt", lambda: {"best": torch.tensor(_best(case, "attacked", readers.plain, pilot))})
     prompts = {"attacked": known[int(unaware["best"])]}
     if readers.guarded is None:
@@ -140,7 +140,7 @@ def _ask(case: SystemCase, asked: Asked, arm: str, reading: Reading, prompt: str
 def _best(case: SystemCase, arm: str, reading: Reading, pilot: Asked) -> int:
     """The place of the prompt that gives out most secrets of another memory, and among equals most records, the first such."""
     shares = []
-    for prompt in extraction_prompts(case.system):
+    for prompt in extraction_prompts(case.target):
         try:
             heard = _ask(case, pilot, arm, reading, prompt)
         except NotMeasured:  # a server may turn down one prompt and not another

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from hartley.attacks.case import Case, Flag, Refused
+from hartley.attacks.case import Flag, ModelCase, Refused
 from hartley.attacks.engine.arms import applies, check_applies
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf, Snr
@@ -26,7 +26,7 @@ AUDIO_SHARE = 2
 """The query variant and the speech channel run on a third and on half of the trials: each input costs them more."""
 
 
-def adversarial_illusions(case: Case) -> tuple[Evidence, ...]:
+def adversarial_illusions(case: ModelCase) -> tuple[Evidence, ...]:
     """Claim: pictures and sounds aligned with an arbitrary text in the embedding deceive every downstream task at once.
     Does: sign-gradient ascent with momentum on the cosine to the target's text, pictures in an L-infinity ball of 16/255
     of the pixel range, speech at 30 dB SNR on the waveform; the query variant is the Square attack on the cosine alone.
@@ -52,7 +52,7 @@ def adversarial_illusions(case: Case) -> tuple[Evidence, ...]:
     return tuple(found)
 
 
-def _share(case: Case, pairs: Pairs, share: int) -> Pairs:
+def _share(case: ModelCase, pairs: Pairs, share: int) -> Pairs:
     """One in so many pairs; all of them where the user has asked for so many trials."""
     return pairs if case.effort.exact else pairs.take(range(len(pairs) // share))
 
@@ -66,7 +66,7 @@ def _toward_text(encoder: Encoder, pairs: Pairs, targets: Tensor) -> Objective:
     return toward(embed_texts(encoder, pairs.prompts)[targets])
 
 
-def _black_beats_white(case: Case, white: Evidence, black: Evidence) -> None:
+def _black_beats_white(case: ModelCase, white: Evidence, black: Evidence) -> None:
     """A query attack that does better than the gradient says the gradient is masked."""
     for arm in ("attacked", "defended_adaptive"):
         if arm in white.arms and arm in black.arms:

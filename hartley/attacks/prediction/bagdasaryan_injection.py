@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from hartley.attacks.case import Case, Refused
+from hartley.attacks.case import ModelCase, Refused
 from hartley.attacks.engine.arms import applies, check_applies
 from hartley.attacks.engine.asked import Channel, Subject, asked_channel, converses, questions, wanted
 from hartley.attacks.engine.attack import Attack
@@ -31,7 +31,7 @@ CARRIERS = {"answerer": "image", "listener": "audio"}
 NAMES = {"image": "picture", "audio": "sound"}
 
 
-def bagdasaryan_injection(case: Case) -> tuple[Evidence, ...]:
+def bagdasaryan_injection(case: ModelCase) -> tuple[Evidence, ...]:
     """Claim: a picture or a sound blended with a perturbation makes the model say what the attacker wants, and, as its own words stand in
     the conversation, keep to it in the turns that follow.
     Does: raises the likelihood of one of four sentences as the answer to the user's question, and, after that answer, to a second
@@ -54,7 +54,7 @@ def bagdasaryan_injection(case: Case) -> tuple[Evidence, ...]:
     return tuple(found)
 
 
-def _family(case: Case, family: str, pairs: Pairs) -> tuple[Evidence, ...]:
+def _family(case: ModelCase, family: str, pairs: Pairs) -> tuple[Evidence, ...]:
     subject, name = Subject(case.members[family], family), NAMES[CARRIERS[family]]
     image = family == "answerer"
     values = pairs.images if image else pairs.audio

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from hartley.attacks.case import Case
+from hartley.attacks.case import ModelCase
 from hartley.attacks.engine.arms import check_applies, note
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf
@@ -24,7 +24,7 @@ STEPS = 10
 ALPHA = 3.0
 
 
-def co_attack(case: Case) -> tuple[Evidence, ...]:
+def co_attack(case: ModelCase) -> tuple[Evidence, ...]:
     """Claim: perturbing picture and caption together, each aware of the other, beats either alone and both side by side.
     Does: replaces one word of ten candidates so that the caption's embedding diverges most (KL); then perturbs the picture
     within 2/255 (10 steps of 1.25/10 of it) away from its clean embedding and, weighted 3, from the perturbed caption.

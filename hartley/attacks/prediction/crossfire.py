@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from hartley.attacks.case import Case
+from hartley.attacks.case import ModelCase
 from hartley.attacks.engine.arms import check_applies
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf
@@ -24,7 +24,7 @@ POOL = 600
 """Pictures from which likenesses of the targets are taken."""
 
 
-def crossfire(case: Case) -> tuple[Evidence, ...]:
+def crossfire(case: ModelCase) -> tuple[Evidence, ...]:
     """Claim: turning the target into the carrier's own modality and minimizing the angle to it beats aiming at its text.
     Does: takes a picture of the target symbol from data the attacked trials do not share, and minimizes the arc cosine
     between the two pictures' embeddings by sign gradient within 8/255 of the pixel range.

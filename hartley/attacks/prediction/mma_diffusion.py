@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from hartley.attacks.case import Case, Refused
+from hartley.attacks.case import ModelCase, Refused
 from hartley.attacks.engine.arms import note
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf
@@ -28,7 +28,7 @@ BANNED: dict[str, int | None] = {"prompt, telling word banned": 1, "prompt, all 
 """How many of a restricted thing's words the filter of prompts bans, the telling ones first; None: all."""
 
 
-def mma_diffusion(case: Case) -> tuple[Evidence, ...]:
+def mma_diffusion(case: ModelCase) -> tuple[Evidence, ...]:
     """Claim: a prompt without any banned word, and a picture with an invisible change, each get a generator of pictures to draw what a
     filter of prompts and a safety checker withhold.
     Does: searches eight words, none of them banned, whose text state is that of the plain prompt (greedy coordinate gradient), once with
@@ -48,7 +48,7 @@ def mma_diffusion(case: Case) -> tuple[Evidence, ...]:
     return (*tables, *([_pictures(case, world, symbols)] if checked else []))
 
 
-def _prompts(case: Case, world: Restricted, symbols: Tensor, name: str) -> Evidence:
+def _prompts(case: ModelCase, world: Restricted, symbols: Tensor, name: str) -> Evidence:
     """The plain prompt, which the filter stops, and one that was found."""
     plain = [world.prompts[symbol] for symbol in symbols.tolist()]
     banned = [frozenset(world.words[symbol][: BANNED[name]]) for symbol in symbols.tolist()]
@@ -64,7 +64,7 @@ def _prompts(case: Case, world: Restricted, symbols: Tensor, name: str) -> Evide
     return Evidence.concat(tables)
 
 
-def _pictures(case: Case, world: Restricted, symbols: Tensor) -> Evidence:
+def _pictures(case: ModelCase, world: Restricted, symbols: Tensor) -> Evidence:
     """A picture that is redrawn as it is, and one that was changed; the plain prompt, and no filter of prompts."""
     plain, fresh = [world.prompts[symbol] for symbol in symbols.tolist()], case.generator("fresh noise")
     size = case.target.image_size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from hartley.attacks.case import Case, Flag
+from hartley.attacks.case import Flag, ModelCase
 from hartley.attacks.engine.arms import check_applies
 from hartley.attacks.engine.asked import Channel, Subject, asked_channel, converses, questions, wanted
 from hartley.attacks.engine.attack import Attack
@@ -22,7 +22,7 @@ SHARE = 2
 CONTEXT = "context picture, 8/255"
 
 
-def schlarmann(case: Case) -> tuple[Evidence, ...]:
+def schlarmann(case: ModelCase) -> tuple[Evidence, ...]:
     """Claim: changes of 1/255 to a picture make a model answer and caption it wrongly, of 4/255 make it say what the adversary wants;
     so do changes to the picture of a context alone.
     Does: Auto-PGD on the likelihood of the right answer (untargeted, 1/255 and 4/255, and 8/255 through the first of two pictures, the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from hartley.attacks.case import Case
+from hartley.attacks.case import ModelCase
 from hartley.attacks.engine.arms import check_applies, note
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf
@@ -30,7 +30,7 @@ VIEWS = Scales((1.0, 0.5, 0.75, 1.25, 1.5), sigma=0.05)
 State = tuple[Tensor, list[tuple[str, ...]], float]
 
 
-def sga(case: Case) -> tuple[Evidence, ...]:
+def sga(case: ModelCase) -> tuple[Evidence, ...]:
     """Claim: guidance by sets of captions and scales lifts white-box and transferred attack success on retrieval above Co-Attack's.
     Does: text, picture, text. One word of each caption in the set is replaced to lower its cosine to the picture; the
     picture is moved within 2/255 (10 steps of 0.5/255) from the whole set over five scales with noise 0.05; words again.
