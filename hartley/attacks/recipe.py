@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hartley.attacks.competence import CleanTasks
@@ -25,6 +25,9 @@ class Recipe:
     clean_tasks  where the victim is a policy: tasks of the kind that are attacked, by which one that is not our own is tried first.
     families     the families of models that it attacks (`hartley.runs.levels.FAMILIES`), for a threat on a model: it runs on each that
                  the target has, and needs one of them.
+    guards       for a threat on a system: which wrappers of a safeguard stand in its way (`Safeguard`'s fields); the runner refuses one
+                 that has none of them.
+    roles        of channels that are no option of the attacker: a context of the user's ("context"), or a control ("control").
     transfers    whether what it makes can be made on another model of the family, a surrogate, and shown to the target.
     agentdojo    whether a suite of AgentDojo can be attacked with it.
     needs, level   the capabilities that it needs of its target, and what it attacks, a model or the system around one: the runner
@@ -40,6 +43,8 @@ class Recipe:
     quick: tuple[str, ...] | None = None
     clean_tasks: CleanTasks | None = None
     families: tuple[str, ...] = ("encoder",)
+    guards: tuple[str, ...] = ()
+    roles: Mapping[str, str] = field(default_factory=dict)
     transfers: bool = False
     agentdojo: bool = False
     needs: frozenset[str] = frozenset()

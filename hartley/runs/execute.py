@@ -15,7 +15,7 @@ from hartley.attacks.case import EFFORTS, AnyCase, Case, Effort, Flag, Refused
 from hartley.attacks.competence import once
 from hartley.attacks.recipe import Recipe
 from hartley.bits.value import Bits
-from hartley.defenses.system.safeguard import Safeguard
+from hartley.defenses.system.safeguard import Safeguard, either_of
 from hartley.evidence import ARMS, Evidence
 from hartley.runs import media
 from hartley.runs.answering import Silent, answered
@@ -118,6 +118,8 @@ def case_for(cell: Cell, recipe: Recipe, loaded: Loaded, parts: Parts, common: M
             raise Refused(f"{cell.threat} needs an environment of ours, and {cell.target} is a suite of AgentDojo")
         if defense is not None and not isinstance(defense, Safeguard):
             raise Refused(f"{cell.defense} wraps a model, and {cell.threat} attacks the system around one")
+        if defense is not None and not any(getattr(defense, wrapper) for wrapper in recipe.guards):
+            raise Refused(f"{cell.defense} guards {defense.guarded}; {cell.threat} attacks {either_of(recipe.guards)}")
         return Case(target=loaded.system, defense=defense, **common)
     held = {**({} if loaded.target is None else {"encoder": loaded.target}), **loaded.members}
     members = {family: held[family] for family in recipe.families if family in held}

@@ -67,4 +67,5 @@ RECIPE = Recipe(
     channels={channel.name: "write" for channel in CHANNELS},
     quick=(),
     clean_tasks=clean_tasks,
+    guards=("agent",),
 )

@@ -42,5 +42,6 @@ RECIPE = Recipe(
     channels={channel.name: "write" for channel in CHANNELS},
     quick=("tool-allow-list", "flow-control"),
     clean_tasks=_tasks,
+    guards=("agent",),
     agentdojo=True,
 )

@@ -27,5 +27,11 @@ def p2sql(case: SystemCase) -> tuple[Evidence, ...]:
 
 
 RECIPE = Recipe(
-    p2sql, injection_rates, fidelity="reduced", channels={channel.name: "write" for channel in CHANNELS}, quick=(), clean_tasks=clean_tasks
+    p2sql,
+    injection_rates,
+    fidelity="reduced",
+    channels={channel.name: "write" for channel in CHANNELS},
+    quick=(),
+    clean_tasks=clean_tasks,
+    guards=("agent",),
 )

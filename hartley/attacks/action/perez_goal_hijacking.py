@@ -113,4 +113,5 @@ RECIPE = Recipe(
     channels={SPEECH.channel: SPEECH.kind},
     quick=(),
     clean_tasks=partial(clean_answers, IN_ENGLISH, "jobs on a text"),
+    guards=("words",),
 )

@@ -148,4 +148,5 @@ RECIPE = Recipe(
     channels={"system prompt": "read", "system prompt by probabilities": "read"},
     quick=(),
     clean_tasks=partial(clean_answers, IN_ENGLISH, "questions to an assistant"),
+    guards=("words",),
 )

@@ -64,4 +64,5 @@ RECIPE = Recipe(
     channels={mode.channel(what): "write" for mode in MODES for what in WHATS},
     quick=("quarantine",),
     clean_tasks=clean_tasks,
+    guards=("agent", "member"),
 )

@@ -201,4 +201,5 @@ RECIPE = Recipe(
     channels={**dict.fromkeys((ANSWER, LIKELIHOOD, LOOKUP), "read"), SERVICE: "jam"},
     quick=(),
     clean_tasks=clean_tasks,
+    guards=("reading",),
 )

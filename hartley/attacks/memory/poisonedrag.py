@@ -195,4 +195,5 @@ RECIPE = Recipe(
     channels={"1 text": "write", "3 texts": "write", "5 texts": "write"},
     quick=("spotlighting", "retrieval-isolation"),
     clean_tasks=clean_tasks,
+    guards=("reading",),
 )

@@ -248,4 +248,5 @@ RECIPE = Recipe(
     channels={**dict.fromkeys((SECRETS, PRIVATE, RESPECTED.format(SECRETS), RESPECTED.format(PRIVATE), RECORDS), "read"), SERVICE: "jam"},
     quick=(),
     clean_tasks=clean_tasks,
+    guards=("reading",),
 )

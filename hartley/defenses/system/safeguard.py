@@ -12,6 +12,14 @@ from hartley.targets.protocols import Policy
 if TYPE_CHECKING:
     from hartley.targets.agent.agent import Agent
 
+WRAPPED = {
+    "agent": "an agent's tools",
+    "member": "what members of a society hear from each other",
+    "reading": "what a memory's reader is given",
+    "words": "what an application's user says",
+}
+"""What a wrapper of that name stands around."""
+
 
 @dataclass(frozen=True)
 class Safeguard:
@@ -28,3 +36,13 @@ class Safeguard:
     member: Callable[[Policy], Policy] | None = None
     reading: Callable[[Reading], Reading] | None = None
     words: Callable[[Policy], Policy] | None = None
+
+    @property
+    def guarded(self) -> str:
+        """What it stands around, in words."""
+        return either_of(tuple(name for name in WRAPPED if getattr(self, name)))
+
+
+def either_of(wrappers: tuple[str, ...]) -> str:
+    """ "an agent's tools or what a memory's reader is given"."""
+    return " or ".join(WRAPPED[name] for name in wrappers) or "nothing that a safeguard stands around"
