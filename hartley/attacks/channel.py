@@ -58,11 +58,13 @@ class Symbols:
 @dataclass(frozen=True)
 class Sent:
     """What is drawn before anything is asked, a trial each (n,): the user's symbol, the adversary's, and the independent unit that the
-    trial belongs to (a victim, a society, a shared perturbation, a document). None: there is none; of `cluster`: each trial is its own."""
+    trial belongs to (a victim, a society, a shared perturbation, a document). None: there is none; of `cluster`: each trial is its own.
+    trial: its number, where it is not its place."""
 
     intent: Column | None = None
     adversary: Column | None = None
     cluster: Column | None = None
+    trial: Column | None = None
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,9 @@ class Rows:
     """What the trials of one arm came to, a value a trial (n,), as `Evidence` has them.
 
     success   None: what is received is what the adversary sent.
-    intent    in place of what was sent, where this arm's users want something else, or nothing.
+    intent, cluster, trial   in place of what was sent, where this arm has other users, units or trials.
     lost      bool: trials that brought no answer, and why; None: all brought one.
-    said      the answers in words, or None.
+    said      the answers in words, one or several a trial.
     more      whatever else `read` and `show` need of the trials.
     """
 
@@ -80,12 +82,14 @@ class Rows:
     effect: Column | None = None
     success: Column | None = None
     intent: Column | None = None
+    cluster: Column | None = None
+    trial: Column | None = None
     score: Column | None = None
     log2_q: Column | None = None
     embedding: Column | None = None
     lost: Column | None = None
     why: str = "the policy gave no answer"
-    said: tuple[str | None, ...] = ()
+    said: tuple[Any, ...] = ()
     costs: Mapping[str, Column] = field(default_factory=dict)
     more: Mapping[str, Column] = field(default_factory=dict)
 
@@ -166,6 +170,7 @@ class Channel(Generic[Subject, Payload]):
         def symbol(values: Column | None) -> NDArray[np.int32]:
             return column(np.full(count, NONE) if values is None else values, np.int32)
 
+        cluster, trial = sent.cluster if rows.cluster is None else rows.cluster, sent.trial if rows.trial is None else rows.trial
         success = array(received) == array(sent.adversary) if rows.success is None else rows.success
         return Evidence(
             channel=self.name,
@@ -175,7 +180,7 @@ class Channel(Generic[Subject, Payload]):
             outcome_alphabet=symbols.outcome,
             effect_alphabet=symbols.effect,
             arm=np.full(len(kept), ARMS.index(arm.name), dtype=np.int8),
-            trial=kept,
+            trial=kept if trial is None else column(trial, np.int64),
             intent=symbol(sent.intent if rows.intent is None else rows.intent),
             adversary=symbol(sent.adversary),
             outcome=symbol(rows.outcome),
@@ -184,7 +189,7 @@ class Channel(Generic[Subject, Payload]):
             score=column(rows.score, np.float64),
             log2_q=column(rows.log2_q, np.float64),
             embedding=column(rows.embedding, np.float32),
-            cluster=column(sent.cluster, np.int64),
+            cluster=column(cluster, np.int64),
             costs={name: column(values, np.float64) for name, values in rows.costs.items()},
             intent_prior=None if symbols.prior is None else array(symbols.prior).astype(np.float64),
         )
@@ -228,8 +233,10 @@ class _Measuring:
             self.channel.finish(arm, rows)
             seen[arm] = Seen(self.payload(arm), rows, self.channel.table(arm, rows))
         if self.channel.show is not None:
+            numbers = self.channel.sent.trial
+            place = int if numbers is None else array(numbers).tolist().index
             for arm in [arm for arm in seen if arm.defended == (self.case.defense is not None)]:
-                found = [self.channel.show(arm, trial, seen) for trial in to_look_at(arm, seen, self.channel.shown)]
+                found = [self.channel.show(arm, place(trial), seen) for trial in to_look_at(arm, seen, self.channel.shown)]
                 self.case.exhibits += [exhibit for exhibit in found if exhibit is not None]
         return Evidence.concat([one.evidence for one in seen.values()])
 

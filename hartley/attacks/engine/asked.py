@@ -8,23 +8,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from hartley.attacks.case import ModelCase, Refused
-from hartley.attacks.engine.arms import Inputs, all_arms, crafted_once, note
+from hartley.attacks.channel import Arm, Channel, Rows, Sent, Symbols
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.carrier import PIXELS, WAVEFORM, Additive
-from hartley.attacks.engine.exhibits import Sides, keep
 from hartley.attacks.engine.objective import Objective
+from hartley.attacks.engine.perturbed import KEPT, Inputs, Models, before_and_after, crafted, perturbed
 from hartley.data.pairs import Pairs
-from hartley.evidence import ARMS, NONE, Evidence
+from hartley.evidence import NONE
 from hartley.targets.answers import OTHER, SEVERAL, heard
-from hartley.targets.conversation import Conversation, ask
+from hartley.targets.conversation import Conversation, Message, ask
 
+NEXT = ", next turn"
 LONGEST = 24
 """Tokens of an answer."""
-BEFORE = ("clean", "defended")
 
 
 @dataclass(frozen=True)
@@ -76,107 +75,100 @@ def wanted(*parts: Objective) -> Objective:
     return lambda values, rows: -torch.stack([part(values, rows) for part in parts]).sum(dim=0)
 
 
-def questions(pairs: Pairs, *, second: bool = False) -> tuple[Conversation, ...]:
-    """Each pair's question, beside one picture, or about the second of two. Raises Refused where the data asks none."""
-    asked = pairs.second_questions if second else pairs.questions
+def questions(pairs: Pairs, pictures: int = 1) -> tuple[Conversation, ...]:
+    """Each pair's question, beside one picture, about the second of two, or about a sound (0). Raises Refused where the data asks none."""
+    asked = pairs.second_questions if pictures == 2 else pairs.questions
     if not asked:
         raise Refused("the data asks no questions; a folder takes the columns question and answer")
-    return tuple(ask(question, pictures=2 if second else 1) for question in asked)
+    return tuple(ask(question, pictures=pictures) for question in asked)
+
+
+def later(talk: Conversation, answer: str, question: str) -> Conversation:
+    """A conversation that goes on behind an answer with another question."""
+    return (*talk, Message("assistant", answer), Message("user", question))
 
 
 @dataclass(frozen=True)
-class Channel:
-    """One way to attack what a subject answers.
+class Asking:
+    """What a subject is asked: n pairs, a conversation each, about values, pictures (n, 3, h, w) or waveforms (n, samples).
 
-    name, attack   of the channel, and how it is crafted.
-    objective      of a subject, what the attack makes small.
-    symbols        what the adversary wants to be said, one of these a trial, `targets` (n,); empty: only another answer ("jam").
-    read           a subject, what it is given and its first answers, to the answers that are read for a symbol; None: the first ones.
-    crafted_as     the name of another channel that attacks with the same inputs.
+    follow_up   the first answers to the conversations that are asked next, about the same values; None: nothing is.
     """
 
-    name: str
-    attack: Attack
-    objective: Callable[[Subject], Objective]
-    symbols: tuple[str, ...] = ()
-    targets: Tensor | None = None
-    read: Callable[[Subject, Tensor, Sequence[str]], Sequence[str]] | None = None
-    crafted_as: str | None = None
+    case: ModelCase
+    subject: Subject
+    pairs: Pairs
+    talks: tuple[Conversation, ...]
+    values: Tensor
+    follow_up: Callable[[Sequence[str]], Sequence[Conversation]] | None = None
 
+    def against(self, answers: Sequence[str]) -> Callable[[Subject], Objective]:
+        """What makes a subject less likely to give these answers (n,)."""
+        return lambda subject: subject.likelihood(self.talks, answers)
 
-def asked_channel(
-    case: ModelCase, subject: Subject, pairs: Pairs, talks: Sequence[Conversation], values: Tensor, channel: Channel
-) -> Evidence:
-    """All arms of a channel: U is what the pair shows, Y what the answer names of it, the effect which symbol of the adversary it names."""
-    image = subject.carrier is PIXELS
-    clean = Inputs(images=values) if image else Inputs(audio=values)
-    answers: dict[str, list[str]] = {}
-    crafted_as = channel.crafted_as or channel.name
+    def toward(self, answers: Sequence[str], later: Sequence[Conversation] = ()) -> Callable[[Subject], Objective]:
+        """What makes it likelier to give them, in later conversations (n,) as well where there are any."""
+        talks = (self.talks, later) if later else (self.talks,)
+        return lambda subject: wanted(*(subject.likelihood(one, answers) for one in talks))
 
-    def craft(target: Any, arm: str) -> Inputs:
-        attack = channel.attack
-        crafted = attack.craft(
-            _same,
-            channel.objective(replace(subject, target=target)),
-            values,
-            case.generator("craft", crafted_as, arm),
-            progress=lambda done, total: case.progress(f"{channel.name}, {arm}", done, total),
-        )
-        note(case, channel.name, arm, crafted.losses, crafted.warnings)
-        passes = torch.full((len(values),), crafted.passes, dtype=torch.float64)
-        costs = {attack.budget.cost: attack.budget.measure(values, crafted.adversarial).double(), "forward_passes": passes}
-        return Inputs(images=crafted.adversarial, costs=costs) if image else Inputs(audio=crafted.adversarial, costs=costs)
+    def two_turns(
+        self, name: str, attack: Attack, phrases: tuple[str, ...], targets: Tensor, follow_ups: Sequence[str], *, both: bool
+    ) -> list[Channel[Any, Inputs]]:
+        """Channels of the first answer and of the next: a phrase is to be said, the one of a trial's target (n,). What is asked next is the
+        last of the follow-ups; the attack is made with the others, where it is made for both turns."""
+        said = [phrases[target] for target in targets.tolist()]
+        others = [follow_ups[row % (len(follow_ups) - 1)] for row in range(len(said))]
+        then = [later(*one) for one in zip(self.talks, said, others, strict=True)]
 
-    def read(target: Any, inputs: Inputs, arm: str) -> Evidence:
-        given = inputs.images if image else inputs.audio
-        assert given is not None
-        asked = replace(subject, target=target)
-        answers[arm] = asked.answer(talks, given)
-        later = answers[arm] if channel.read is None else channel.read(asked, given, answers[arm])
-        return _table(channel, pairs, arm, answers[arm], later, inputs)
+        def next_turn(answers: Sequence[str]) -> list[Conversation]:
+            return [later(talk, answer, follow_ups[-1]) for talk, answer in zip(self.talks, answers, strict=True)]
 
-    evidence = all_arms(case, channel.name, clean, craft, read, crafted_as=crafted_as, target=subject.target)
-    if case.defense is None:
-        texts = tuple(talk[-1].text for talk in talks)
-        attacked = crafted_once(case, crafted_as, craft, subject.target)
-        said = (answers["clean"], answers["attacked"])
-        rate = None if image else subject.target.sample_rate
-        keep(case, evidence, Sides(replace(clean, texts=texts), replace(attacked, texts=texts), said, rate))
-    return evidence
+        asking, loss = replace(self, follow_up=next_turn), self.toward(said, then if both else ())
+        names = enumerate((name, name + NEXT))
+        return [asking.channel(turn, attack, loss, phrases, targets, turn=place, asked_as=name) for place, turn in names]
 
+    def channel(
+        self, name: str, attack: Attack, objective: Callable[[Subject], Objective], symbols: tuple[str, ...] = (),
+        targets: Tensor | None = None, *, turn: int = 0, asked_as: str = "",
+    ) -> Channel[Any, Inputs]:  # fmt: skip
+        """U is what the pair shows, Y what the first answer names of it, the effect which symbol of the adversary's is named.
 
-def _same(values: Tensor) -> Tensor:
-    return values
+        objective   of a subject, what the attack makes small.
+        symbols     what the adversary wants to be said, one of these a trial, `targets` (n,); empty: only another answer ("jam").
+        turn        of the answers, the one that is read for a symbol.
+        """
+        case, subject, names, made_as = self.case, self.subject, self.pairs.label_names, asked_as or name
+        modality, models = subject.carrier.modality, Models(case, subject.target, name)
+        clean, labels = Inputs.of(modality, self.values), self.pairs.labels.numpy()
 
+        def craft(arm: Arm, target: Any, _: Inputs | None) -> Inputs:
+            loss = objective(replace(subject, target=target))
+            return crafted(case, arm, made_as, lambda: perturbed(case, arm, made_as, attack, loss, self.values))
 
-def _table(channel: Channel, pairs: Pairs, arm: str, said: Sequence[str], later: Sequence[str], inputs: Inputs) -> Evidence:
-    count, names = len(pairs), pairs.label_names
-    outcome = np.array([heard(names, text) for text in said], dtype=np.int32)
-    labels = pairs.labels.numpy().astype(np.int32)
-    if channel.targets is None:
-        symbol, success = np.full(count, NONE, dtype=np.int32), (outcome != labels).astype(np.int8)
-        effect: NDArray[np.int32] | None = None
-    else:
-        symbol = channel.targets.numpy().astype(np.int32)
-        own = channel.symbols == names
-        effect = None if own else np.array([heard(channel.symbols, text) for text in later], dtype=np.int32)
-        reached = outcome if effect is None else effect
-        # Where the adversary wants what is there anyway, saying it shows nothing.
-        success = np.where(own & (symbol == labels), NONE, reached == symbol).astype(np.int8)
-    return Evidence(
-        channel=channel.name,
-        kind="jam" if channel.targets is None else "write",
-        intent_alphabet=names,
-        adversary_alphabet=channel.symbols,
-        outcome_alphabet=(*names, SEVERAL, OTHER),
-        effect_alphabet=() if effect is None else (*channel.symbols, SEVERAL, OTHER),
-        arm=np.full(count, ARMS.index(arm), dtype=np.int8),
-        trial=np.arange(count, dtype=np.int64),
-        intent=labels,
-        adversary=symbol,
-        outcome=outcome,
-        effect=effect,
-        success=success,
-        costs={name: values.double().numpy() for name, values in inputs.costs.items()},
-        intent_prior=pairs.label_prior.double().numpy(),
-    )
+        def answers(_: Arm, target: Any, given: Inputs | None) -> Rows:
+            asked, inputs = replace(subject, target=target), given or clean
+            said = [asked.answer(self.talks, inputs.values)]
+            if self.follow_up is not None:
+                said.append(asked.answer(self.follow_up(said[0]), inputs.values))
+            return Rows(said=tuple(zip(*said, strict=True)), costs=inputs.costs)
+
+        def read(_: Arm, rows: Rows) -> Rows:
+            outcome = np.array([heard(names, said[0]) for said in rows.said])
+            if targets is None:
+                return replace(rows, outcome=outcome, success=outcome != labels)
+            own, symbol = symbols == names, targets.numpy()
+            effect = outcome if own else np.array([heard(symbols, said[turn]) for said in rows.said])
+            # Where the adversary wants what is there anyway, saying it shows nothing.
+            success = np.where(own & (symbol == labels), NONE, effect == symbol)
+            return replace(rows, outcome=outcome, effect=None if own else effect, success=success)
+
+        alphabet = Symbols(
+            names, symbols, (*names, SEVERAL, OTHER), () if targets is None or symbols == names else (*symbols, SEVERAL, OTHER),
+            self.pairs.label_prior,
+        )  # fmt: skip
+        rate = subject.target.sample_rate if modality == "audio" else None
+        show = before_and_after(clean, [talk[-1].text for talk in self.talks], rate, lambda said: said[0])
+        return Channel(
+            name, "jam" if targets is None else "write", alphabet, Sent(labels, targets), models.asked, answers, craft, models.made_on,
+            read=read, asked_as=made_as, show=show, shown=KEPT,
+        )  # fmt: skip

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hartley.attacks.engine.budget import Linf, Snr
-from hartley.attacks.engine.carrier import Additive
+from hartley.attacks.engine.carrier import PIXELS, WAVEFORM, Additive
 from hartley.attacks.engine.expectation import Views, once
 from hartley.attacks.engine.objective import Objective
 from hartley.attacks.engine.optimizer import Apgd, Embed, Noise, Problem, SignGradient, Square, Trace
@@ -82,3 +82,13 @@ class Attack:
         if over:
             found.append(("budget exceeded", f"{over} of {len(clean)} inputs left the budget after rounding to a file"))
         return tuple(found)
+
+
+def pixels(size: float, optimizer: SignGradient | Apgd | Square | Noise, views: Views = once) -> Attack:
+    """On pictures, each value of which may change by `size` of its 255 steps."""
+    return Attack(PIXELS, Linf(size / 255, "pixel"), optimizer, views)
+
+
+def waveform(decibels: float, optimizer: SignGradient) -> Attack:
+    """On sounds, by a perturbation that is so many decibels below them."""
+    return Attack(WAVEFORM, Snr(decibels, "waveform"), optimizer)

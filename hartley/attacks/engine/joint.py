@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from hartley.attacks.case import ModelCase
-from hartley.attacks.engine.arms import Inputs, all_arms, crafted_once
-from hartley.attacks.engine.budget import Linf, Words
-from hartley.attacks.engine.exhibits import Sides, keep
-from hartley.attacks.engine.readout import embed_modality, retrieval
-from hartley.attacks.engine.reference import embed_texts
-from hartley.attacks.engine.words import Cloze, Score, Substitution
+from hartley.attacks.channel import CLEAN, DEFENDED, Arm, Channel, Rows, Sent, array, measure
+from hartley.attacks.engine.budget import Words
+from hartley.attacks.engine.objective import away
+from hartley.attacks.engine.perturbed import KEPT, Inputs, Models, before_and_after, crafted
+from hartley.attacks.engine.readout import embed_inputs, of_pairs, retrieval
+from hartley.attacks.engine.words import Cloze, Substitution
 from hartley.data.pairs import Pairs
 from hartley.evidence import Evidence
+from hartley.targets.embedding import embed_images, embed_texts
 from hartley.targets.protocols import Encoder
 
 CORPUS = 2_000
 DIRECTIONS = ("image to text", "text to image")
 
-CraftJoint = Callable[[Encoder, str], tuple[Tensor, list[str], float]]
-"""(encoder, arm) to adversarial pictures (n, 3, h, w), adversarial captions, and forward passes per trial."""
+CraftJoint = Callable[[Encoder, Arm], tuple[Inputs, Sequence[str], float]]
+"""(encoder, arm) to adversarial pictures with their costs, adversarial captions, and texts that were scored for a trial."""
 
 
 def substitution(case: ModelCase, pairs: Pairs) -> Substitution:
@@ -32,61 +35,47 @@ def substitution(case: ModelCase, pairs: Pairs) -> Substitution:
     return Substitution(Cloze(corpus), meaning, budget=1, top=10)
 
 
-def against(encoder: Encoder, loss: Callable[[Tensor, Tensor], Tensor]) -> Score:
-    """A score for candidate texts from a loss over their embeddings (m, d) and the rows (m,) they belong to."""
-
-    def score(texts: list[str], rows: Tensor) -> Tensor:
-        return loss(embed_texts(encoder, texts), rows)
-
-    return score
-
-
-def joint_channels(case: ModelCase, pairs: Pairs, craft: CraftJoint, budget: Linf) -> tuple[Evidence, ...]:
+def joint_channels(case: ModelCase, pairs: Pairs, craft: CraftJoint) -> tuple[Evidence, ...]:
     """Evidence of both retrieval directions over all arms. Pictures and captions are perturbed on both sides."""
-    clean = Inputs(images=pairs.images, texts=pairs.captions)
+    clean, baselines = Inputs(images=pairs.images, texts=pairs.captions), dict[tuple[str, Arm], Rows]()
 
-    def craft_inputs(encoder: Encoder, arm: str) -> Inputs:
-        images, texts, passes = craft(encoder, arm)
-        costs = {
-            budget.cost: budget.measure(pairs.images, images).double(),
-            Words(1).cost: Words(1).measure(list(pairs.captions), texts),
-            "forward_passes": torch.full((len(pairs),), passes, dtype=torch.float64),
-        }
-        return Inputs(images=images, texts=tuple(texts), costs=costs)
+    def made(encoder: Encoder, arm: Arm) -> Inputs:
+        inputs, texts, scored = craft(encoder, arm)
+        words, passes = Words(1), inputs.costs["forward_passes"] + scored
+        changed = words.measure(list(pairs.captions), list(texts))
+        return replace(inputs, texts=tuple(texts), costs={**inputs.costs, words.cost: changed, "forward_passes": passes})
 
-    seen: dict[str, tuple[Tensor, Tensor]] = {}
+    def payload(arm: Arm, encoder: Encoder, _: Inputs | None) -> Inputs:
+        return crafted(case, arm, "pairs", lambda: made(encoder, arm))
 
-    def embeddings(encoder: Encoder, inputs: Inputs, arm: str) -> tuple[Tensor, Tensor]:
-        if arm not in seen:  # both directions read the same answers of the same arm
-            image = embed_modality(encoder, "image", inputs.images, None, None)
-            seen[arm] = (image, embed_modality(encoder, "text", None, None, inputs.texts))
-        return seen[arm]
+    def ask(arm: Arm, encoder: Encoder, given: Inputs | None) -> Rows:
+        inputs = given or clean
+        return Rows(costs=inputs.costs, more={kind: embed_inputs(encoder, kind, inputs) for kind in ("image", "text")})
 
-    def reader(direction: str) -> Callable[[Encoder, Inputs, str], Evidence]:
-        baselines: dict[str, Evidence] = {}
+    def ranked(direction: str, arm: Arm, answers: Rows) -> Rows:
+        query, gallery = (torch.as_tensor(array(answers.more[kind])) for kind in direction.split(" to "))
+        before = baselines.get((direction, DEFENDED if arm.defended else CLEAN)) if arm.attacked else None
+        held = None if before is None else array(before.success) == 0
+        rows = retrieval(models.asked(arm), pairs, query, gallery, answers.costs, held)
+        baselines[direction, arm] = rows
+        return rows
 
-        def read(encoder: Encoder, inputs: Inputs, arm: str) -> Evidence:
-            image, text = embeddings(encoder, inputs, arm)
-            query, gallery = (image, text) if direction == DIRECTIONS[0] else (text, image)
-            baseline = baselines.get("clean" if arm == "attacked" else "defended") if arm not in ("clean", "defended") else None
-            found = retrieval(encoder, pairs, query, gallery, arm=arm, channel=direction, costs=inputs.costs, baseline=baseline)
-            if baseline is None:
-                baselines[arm] = found
-            return found
+    models = Models(case, case.target, DIRECTIONS[0])
+    sent, symbols = Sent(pairs.labels), of_pairs(pairs, ())
+    shape = Channel("", "jam", symbols, sent, models.asked, ask, payload, models.made_on, asked_as="pairs", shown=KEPT)
+    one, other = (replace(shape, name=direction, read=partial(ranked, direction)) for direction in DIRECTIONS)
+    return measure(case, replace(one, show=before_and_after(clean)), other)
 
-        return read
 
-    shared: dict[str, Inputs] = {}
-
-    def craft_once(encoder: Encoder, arm: str) -> Inputs:
-        if arm not in shared:
-            shared[arm] = craft_inputs(encoder, arm)
-        return shared[arm]
-
-    found = tuple(all_arms(case, direction, clean, craft_once, reader(direction), crafted_as="pairs") for direction in DIRECTIONS)
-    if case.defense is None:
-        keep(case, found[0], Sides(clean, crafted_once(case, "pairs", craft_once)))
-    return found
+def reworded(swap: Substitution, encoder: Encoder, pairs: Pairs, images: Tensor) -> tuple[list[tuple[str, ...]], float]:
+    """Every pair's set of captions, in each of which a word is replaced to lower its cosine to the picture, and how many texts were
+    scored for a trial."""
+    loss = away(embed_images(encoder, images))
+    flat = [caption for captions in pairs.caption_sets for caption in captions]
+    owner = torch.tensor([row for row, captions in enumerate(pairs.caption_sets) for _ in captions])
+    texts, scored = swap.craft(flat, lambda texts, rows: loss(embed_texts(encoder, texts), owner[rows]))
+    rest = iter(texts)
+    return [tuple(next(rest) for _ in captions) for captions in pairs.caption_sets], scored * len(flat) / len(pairs)
 
 
 def caption_sets(encoder: Encoder, sets: Sequence[Sequence[str]]) -> tuple[Tensor, Tensor]:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from hartley.attacks.case import Refused
+from hartley.attacks.case import ModelCase, Refused
+from hartley.attacks.channel import EVERY, Arm, Channel, Rows, Sent, Symbols
+from hartley.attacks.engine.finetune import Training, finetune, restore, weights
+from hartley.attacks.engine.perturbed import note
+from hartley.attacks.engine.readout import of_pairs, zero_shot
 from hartley.bits.rates import Rate, auc, tpr_at_fpr
 from hartley.data.pairs import Data, Pairs
 from hartley.evidence import Evidence
+from hartley.targets.embedding import embed_images, embed_texts
+from hartley.targets.protocols import Encoder, Trainable
 
+MEMBERSHIP = ("non-member", "member")
 FEWEST, FEWEST_MEMBERS = 40, 9
 """Pictures that an audience is made of at least, and the evaluated members that so many give."""
 
@@ -79,6 +89,99 @@ def weakly_supervised(features: Tensor, similarity: Tensor, audience: Audience) 
     model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=1000)  # its solver draws nothing
     model.fit(standard[rows.numpy()], truth.numpy())
     return torch.from_numpy(model.decision_function(standard)).to(similarity.dtype)
+
+
+def trained_on_members(case: ModelCase, target: Trainable, audience: Audience, training: Training) -> Trainable:
+    """A copy of the target, fine-tuned on the members, from the run's cache where it is there already."""
+    chosen = audience.pairs.take(torch.nonzero(audience.member).squeeze(1))
+
+    def train() -> dict[str, Tensor]:
+        student, losses = finetune(
+            target, chosen.images, chosen.captions, training, case.generator("finetune"),
+            lambda done, total: case.progress("training on the members", done, total),
+        )  # fmt: skip
+        note(case, "similarity", "attacked", losses, name="training loss (victim)")
+        return weights(student)
+
+    return restore(target, case.once("model/victim", train))
+
+
+Scores = Mapping[str, Callable[[Tensor, Tensor], Tensor]]
+"""Name to a function of similarity (n,), the pair's cosine, and drops (n, a), how much it falls under each augmentation, to (n,): how
+much a pair looks like a member."""
+
+
+@dataclass(frozen=True)
+class Victim:
+    """A model that was trained on an audience's members, beside the one that was not; a stochastic defense is asked `repeats` times over by
+    those who know of it."""
+
+    case: ModelCase
+    model: Trainable
+    audience: Audience
+    repeats: int
+
+    def channels(self, scores: Scores) -> list[Channel[Encoder, None]]:
+        """For each score A is member or not, Y the attacker's guess; "service": the same system's zero-shot answers to pictures that it was
+        never trained on. Clean is the model before the training."""
+        audience, defense = self.audience, self.case.defense
+        held = self.case.data.draw(self.case.effort.trials, self.case.generator("service"))
+
+        def serve(_: Arm, encoder: Encoder, __: None) -> Rows:
+            return zero_shot(encoder, held, embed_images(encoder, held.images), None, {})
+
+        symbols, sent = Symbols((), MEMBERSHIP, MEMBERSHIP), Sent(adversary=audience.member[audience.evaluated])
+        arms, subject = EVERY if defense is None or defense.stochastic else EVERY[:-1], cache(self.subject)
+        return [
+            *(
+                Channel(name, "read", symbols, sent, subject, self.views, read=partial(self.scored, score), asked_as="views", arms=arms)
+                for name, score in scores.items()
+            ),
+            Channel("service", "jam", of_pairs(held, ()), Sent(held.labels), subject, serve, arms=arms),
+        ]
+
+    def subject(self, arm: Arm) -> Encoder:
+        """The model of an arm."""
+        model: Encoder = self.model if arm.attacked else self.case.target
+        if not arm.defended or self.case.defense is None:
+            return model
+        wrapped: Encoder = self.case.defense.wrap(model, seed=self.case.generator("defense").initial_seed())
+        return wrapped
+
+    def views(self, arm: Arm, encoder: Encoder, _: None) -> Rows:
+        """Similarity and drops of all pairs of the audience, averaged over repeats."""
+        pairs, generator = self.audience.pairs, self.case.generator("augmentations")
+        similarity, drops, repeats = [], [], self.repeats if arm.adaptive else 1
+        for _again in range(repeats):
+            text = embed_texts(encoder, pairs.captions)
+            plain = (embed_images(encoder, pairs.images) * text).sum(dim=1)
+            augmented = [(embed_images(encoder, view) * text).sum(dim=1) for view in _augmentations(pairs.images, generator)]
+            similarity.append(plain)
+            drops.append(torch.stack([plain - view for view in augmented], dim=1))
+        passes = torch.full((len(self.audience.evaluated),), float(repeats * (2 + len(augmented))))
+        means = {"similarity": torch.stack(similarity).mean(dim=0), "drops": torch.stack(drops).mean(dim=0)}
+        return Rows(more=means, costs={"queries": passes, "forward_passes": passes})
+
+    def scored(self, score: Callable[[Tensor, Tensor], Tensor], _: Arm, rows: Rows) -> Rows:
+        """The guesses by one score, over the evaluated pairs."""
+        scores = score(*(torch.as_tensor(rows.more[name]) for name in ("similarity", "drops")))
+        return Rows(outcome=guess(scores, self.audience), score=scores[self.audience.evaluated].double(), costs=rows.costs)
+
+
+def _augmentations(images: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+    """The views under which members' similarity falls more: shifted, zoomed, dimmed, blurred, noisy."""
+    height, width = images.shape[-2:]
+    step = max(1, height // 24)
+    edge = max(1, height // 16)
+    zoomed = functional.interpolate(images[..., edge : height - edge, edge : width - edge], size=(height, width), mode="bilinear")
+    noise = torch.randn(images.shape, generator=generator) * 0.03
+    return (
+        torch.roll(images, shifts=(step, -step), dims=(2, 3)),
+        zoomed,
+        images * 0.8,
+        functional.avg_pool2d(functional.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1),
+        (images + noise).clamp(0, 1),
+    )
 
 
 def membership_rates(evidence: Evidence) -> tuple[Rate, ...]:

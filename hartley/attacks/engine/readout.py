@@ -1,40 +1,27 @@
-"""Readouts: ask an encoder and write its answers down as Evidence."""
+"""Readouts: an encoder's answers as the rows of an arm."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from hartley.attacks.engine.reference import embed_audio, embed_images, embed_texts
+from hartley.attacks.channel import Rows, Symbols
+from hartley.attacks.engine.perturbed import Inputs
 from hartley.data.pairs import Pairs
-from hartley.evidence import ARMS, NONE, Evidence
+from hartley.evidence import NONE
+from hartley.targets.embedding import embed_audio, embed_delivered, embed_texts
 from hartley.targets.protocols import Encoder
 
 LOG2_E = 1 / math.log(2)
 
 
-@runtime_checkable
-class ReadsFiles(Protocol):
-    """An encoder that can also be asked through its own processor, with pictures as a saved file holds them."""
-
-    def embed_saved(self, pictures: np.ndarray) -> Tensor:
-        """(n, h, w, 3) uint8 to (n, d), unit norm."""
-        ...
-
-
-def embed_delivered(encoder: Encoder, images: Tensor) -> Tensor:
-    """Embeddings of pictures as delivered: through the target's own processor where it has one, so that no success
-    rests on the differentiable stand-in for it. (n, 3, h, w) in [0, 1] to (n, d)."""
-    if isinstance(encoder, ReadsFiles):
-        pictures = (images * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
-        with torch.no_grad():
-            return encoder.embed_saved(pictures)
-    return embed_images(encoder, images)
+def of_pairs(pairs: Pairs, adversary: tuple[str, ...] | None = None) -> Symbols:
+    """The pairs' own symbols for what is sent and what comes out; the adversary's are the same unless others are given."""
+    return Symbols(pairs.label_names, pairs.label_names if adversary is None else adversary, pairs.label_names, prior=pairs.label_prior)
 
 
 def posterior_bits(logits: Tensor, labels: Tensor) -> Tensor:
@@ -42,99 +29,53 @@ def posterior_bits(logits: Tensor, labels: Tensor) -> Tensor:
     return (logits.double().log_softmax(dim=1).gather(1, labels[:, None]).squeeze(1) * LOG2_E).clamp_max(0.0)
 
 
-def zero_shot(
-    encoder: Encoder,
-    pairs: Pairs,
-    embedding: Tensor,
-    *,
-    arm: str,
-    channel: str,
-    adversary: Tensor | None,
-    costs: Mapping[str, Tensor],
-) -> Evidence:
-    """Zero-shot classification over the symbols' prompts. U is the true symbol, Y the answer.
+def zero_shot(encoder: Encoder, pairs: Pairs, embedding: Tensor, adversary: Tensor | None, costs: Mapping[str, Tensor]) -> Rows:
+    """Zero-shot classification of embeddings (n, d) over the symbols' prompts. U is the true symbol, Y the answer.
 
-    With `adversary` (n,) the attack is targeted (kind "write"): success is "answers the target", and does not apply where
-    the target happens to be the truth. Without, it is "answers wrongly" (kind "jam").
+    With `adversary` (n,) success is "answers the target", and does not apply where the target happens to be the truth. Without, it is
+    "answers wrongly".
     """
-    prompts = embed_texts(encoder, pairs.prompts)
-    logits = encoder.logit_scale * embedding @ prompts.T
+    logits = encoder.logit_scale * embedding @ embed_texts(encoder, pairs.prompts).T
     outcome = logits.argmax(dim=1)
     if adversary is None:
         success = (outcome != pairs.labels).long()
     else:
         success = torch.where(adversary == pairs.labels, torch.tensor(NONE), (outcome == adversary).long())
-    score = logits.gather(1, outcome[:, None]).squeeze(1) / encoder.logit_scale
-    return table(pairs, arm, channel, adversary, outcome, success, score, logits, embedding, costs)
+    return _rows(encoder, pairs, outcome, success, logits.gather(1, outcome[:, None]).squeeze(1), logits, embedding, costs)
 
 
 def retrieval(
-    encoder: Encoder,
-    pairs: Pairs,
-    query: Tensor,
-    gallery: Tensor,
-    *,
-    arm: str,
-    channel: str,
-    costs: Mapping[str, Tensor],
-    baseline: Evidence | None,
-) -> Evidence:
+    encoder: Encoder, pairs: Pairs, query: Tensor, gallery: Tensor, costs: Mapping[str, Tensor], held: np.ndarray | None = None
+) -> Rows:
     """Retrieval at rank 1: query (n, d) against gallery (n, d), entry i being the counterpart of query i.
 
     U is the symbol asked for, Y the symbol of the entry that comes first. An entry with the same concept counts as right.
-    Success, in the papers' sense, is a wrong first entry among the trials that are right in `baseline`, which is the same
-    system without the attack; None: this arm is a baseline itself.
+    Success, in the papers' sense, is a wrong first entry among the trials that the same system gets right without the attack, `held`
+    (n,) bool; None: this arm is without an attack itself.
     """
     logits = encoder.logit_scale * query @ gallery.T
     first = logits.argmax(dim=1)
     wrong = (pairs.concepts[first] != pairs.concepts).long()
-    if baseline is None:
-        success = wrong
-    else:
-        held = torch.from_numpy(np.array(baseline.success)) == 0
-        success = torch.where(held, wrong, torch.tensor(NONE))
-    score = logits.gather(1, first[:, None]).squeeze(1) / encoder.logit_scale
-    by_symbol = [logits[:, pairs.labels == symbol].logsumexp(dim=1) for symbol in range(len(pairs.label_names))]
-    return table(pairs, arm, channel, None, pairs.labels[first], success, score, torch.stack(by_symbol, dim=1), query, costs)
+    success = wrong if held is None else torch.where(torch.from_numpy(held), wrong, torch.tensor(NONE))
+    by_symbol = torch.stack([logits[:, pairs.labels == symbol].logsumexp(dim=1) for symbol in range(len(pairs.label_names))], dim=1)
+    return _rows(encoder, pairs, pairs.labels[first], success, logits.gather(1, first[:, None]).squeeze(1), by_symbol, query, costs)
 
 
-def table(
-    pairs: Pairs, arm: str, channel: str, adversary: Tensor | None, outcome: Tensor, success: Tensor, score: Tensor, logits: Tensor,
-    embedding: Tensor, costs: Mapping[str, Tensor], adversary_alphabet: tuple[str, ...] | None = None,
-) -> Evidence:  # fmt: skip
-    """One arm of n trials over the pairs' own symbols. logits (n, K): of the head, one a symbol.
-
-    The adversary's alphabet is the symbols' own unless another is given.
-    """
-    count = len(pairs)
-    return Evidence(
-        channel=channel,
-        kind="jam" if adversary is None else "write",
-        intent_alphabet=pairs.label_names,
-        adversary_alphabet=() if adversary is None else adversary_alphabet or pairs.label_names,
-        outcome_alphabet=pairs.label_names,
-        arm=np.full(count, ARMS.index(arm), dtype=np.int8),
-        trial=np.arange(count, dtype=np.int64),
-        intent=pairs.labels.numpy().astype(np.int32),
-        adversary=np.full(count, NONE, dtype=np.int32) if adversary is None else adversary.numpy().astype(np.int32),
-        outcome=outcome.numpy().astype(np.int32),
-        success=success.numpy().astype(np.int8),
-        score=score.double().numpy(),
-        log2_q=posterior_bits(logits, pairs.labels).numpy(),
-        embedding=embedding.numpy().astype(np.float32),
-        costs={name: values.double().numpy() for name, values in costs.items()},
-        intent_prior=pairs.label_prior.double().numpy(),
-    )
+def _rows(
+    encoder: Encoder, pairs: Pairs, outcome: Tensor, success: Tensor, best: Tensor, logits: Tensor, embedding: Tensor,
+    costs: Mapping[str, Tensor],
+) -> Rows:  # fmt: skip
+    """logits (n, K): of the head, one a symbol. best (n,): the chosen answer's."""
+    score, log2_q = best / encoder.logit_scale, posterior_bits(logits, pairs.labels)
+    return Rows(outcome=outcome, success=success, score=score.double(), log2_q=log2_q, embedding=embedding, costs=costs)
 
 
-def embed_modality(encoder: Encoder, modality: str, images: Tensor | None, audio: Tensor | None, texts: Sequence[str] | None) -> Tensor:
-    """The embedding of one modality's inputs as delivered, (n, d). Raises ValueError when the inputs of it are missing."""
-    readers = {
-        "image": lambda: None if images is None else embed_delivered(encoder, images),
-        "audio": lambda: None if audio is None else embed_audio(encoder, audio),
-        "text": lambda: None if texts is None else embed_texts(encoder, texts),
-    }
-    embedding = readers[modality]()
-    if embedding is None:
-        raise ValueError(f"no {modality} inputs to read out")
-    return embedding
+def embed_inputs(encoder: Encoder, modality: str, inputs: Inputs) -> Tensor:
+    """The embedding of one modality's inputs as delivered, (n, d). Raises ValueError when there are none of it."""
+    if modality == "image" and inputs.images is not None:
+        return embed_delivered(encoder, inputs.images)
+    if modality == "audio" and inputs.audio is not None:
+        return embed_audio(encoder, inputs.audio)
+    if modality == "text" and inputs.texts is not None:
+        return embed_texts(encoder, inputs.texts)
+    raise ValueError(f"no {modality} inputs to read out")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from hartley.attacks.case import AnyCase, Flag
 from hartley.bits.rates import Rate, success_rate
 from hartley.evidence import Evidence
 
@@ -22,3 +25,18 @@ def accuracy(evidence: Evidence, name: str) -> tuple[Rate, ...]:
         for arm, rows in arms
     )
     return tuple(rate for rate in found if rate is not None)
+
+
+def counted(success: str, user: str) -> Callable[[Evidence], tuple[Rate, ...]]:
+    """How most recipes count: the threat's own success under one name, what the user still gets under another."""
+    return lambda evidence: (*successes(evidence, success), *accuracy(evidence, user))
+
+
+def flag_masked(case: AnyCase, channel: str, white: Evidence, black: Evidence) -> None:
+    """A query attack that does better than the gradient says that the gradient is masked."""
+    for arm in ("attacked", "defended_adaptive"):
+        if arm in white.arms and arm in black.arms:
+            gradient, queries = (success_rate("success", arm, part.of(arm).success, headline=True) for part in (white, black))
+            if gradient is not None and queries is not None and queries.low > gradient.high:
+                why = f"queries alone succeed on {queries.low:.0%} or more, the gradient on {gradient.high:.0%} at most: it is masked"
+                case.flags.append(Flag(channel, arm, "black box beats white box", why))

@@ -3,71 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from hartley.attacks.case import ModelCase
-from hartley.attacks.engine.arms import Inputs, all_arms, crafted_once, note
+from hartley.attacks.channel import Arm, Channel, Rows, Sent
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.dealing import dealt
-from hartley.attacks.engine.exhibits import Sides, keep
 from hartley.attacks.engine.objective import Objective
-from hartley.attacks.engine.optimizer import Square
-from hartley.attacks.engine.readout import embed_modality, zero_shot
+from hartley.attacks.engine.perturbed import KEPT, Inputs, Models, before_and_after, crafted, perturbed
+from hartley.attacks.engine.readout import embed_inputs, of_pairs, zero_shot
 from hartley.data.pairs import Pairs
-from hartley.evidence import Evidence
 from hartley.targets.protocols import Encoder
 
 
-@dataclass(frozen=True)
-class Channel:
-    """name: of the channel. attack: how. objective: (encoder, pairs, targets (n,)) to what the attack makes small."""
-
-    name: str
-    attack: Attack
-    objective: Callable[[Encoder, Pairs, Tensor], Objective]
-
-
-def targeted_channel(case: ModelCase, pairs: Pairs, channel: Channel) -> Evidence:
-    """All arms of one modality's attack toward symbols drawn independently of the user's."""
-    modality = channel.attack.carrier.modality
+def targeted(
+    case: ModelCase, name: str, attack: Attack, pairs: Pairs, objective: Callable[[Encoder, Tensor], Objective]
+) -> Channel[Encoder, Inputs]:
+    """A channel toward symbols drawn independently of the user's. objective: (encoder, targets (n,)) to what the attack makes small."""
+    modality, models = attack.carrier.modality, Models(case, case.target, name)
     # The target may happen to be the truth: otherwise what the user sends would inflate what the adversary seems to write.
-    targets = torch.tensor(dealt(case.random("targets", channel.name), pairs.labels.tolist(), len(pairs.label_names)))
-    clean = Inputs(images=pairs.images) if modality == "image" else Inputs(audio=pairs.audio)
+    targets = torch.tensor(dealt(case.random("targets", name), pairs.labels.tolist(), len(pairs.label_names)))
+    clean = Inputs.of(modality, pairs.images if modality == "image" else pairs.audio)
 
-    def craft(encoder: Encoder, arm: str) -> Inputs:
-        return craft_inputs(case, pairs, channel, targets, encoder, arm)
+    def craft(arm: Arm, encoder: Encoder, _: Inputs | None) -> Inputs:
+        embed = encoder.embed_image if modality == "image" else encoder.embed_audio
+        return crafted(case, arm, name, lambda: perturbed(case, arm, name, attack, objective(encoder, targets), clean.values, embed))
 
-    def read(encoder: Encoder, inputs: Inputs, arm: str) -> Evidence:
-        embedding = embed_modality(encoder, modality, inputs.images, inputs.audio, None)
-        return zero_shot(encoder, pairs, embedding, arm=arm, channel=channel.name, adversary=targets, costs=inputs.costs)
+    def ask(_: Arm, encoder: Encoder, given: Inputs | None) -> Rows:
+        inputs = given or clean
+        return zero_shot(encoder, pairs, embed_inputs(encoder, modality, inputs), targets, inputs.costs)
 
-    evidence = all_arms(case, channel.name, clean, craft, read)
-    if case.defense is None:
-        attacked = crafted_once(case, channel.name, craft)
-        keep(case, evidence, Sides(replace(clean, texts=pairs.captions), replace(attacked, texts=pairs.captions)))
-    return evidence
-
-
-def craft_inputs(case: ModelCase, pairs: Pairs, channel: Channel, targets: Tensor, encoder: Encoder, arm: str) -> Inputs:
-    """Adversarial inputs of one modality against `encoder`, with what they cost."""
-    attack = channel.attack
-    image = attack.carrier.modality == "image"
-    values = pairs.images if image else pairs.audio
-    if values is None:
-        raise ValueError("the data has no speech")
-    crafted = attack.craft(
-        encoder.embed_image if image else encoder.embed_audio,
-        channel.objective(encoder, pairs, targets),
-        values,
-        case.generator("craft", channel.name, arm),
-        progress=lambda done, total: case.progress(f"{channel.name}, {arm}", done, total),
-    )
-    note(case, channel.name, arm, crafted.losses, crafted.warnings)
-    passes = torch.full((len(values),), crafted.passes, dtype=torch.float64)
-    costs = {attack.budget.cost: attack.budget.measure(values, crafted.adversarial).double(), "forward_passes": passes}
-    if isinstance(attack.optimizer, Square):
-        costs["queries"] = passes
-    return Inputs(images=crafted.adversarial, costs=costs) if image else Inputs(audio=crafted.adversarial, costs=costs)
+    show = before_and_after(clean, pairs.captions, case.target.sample_rate if modality == "audio" else None)
+    sent = Sent(pairs.labels, targets)
+    return Channel(name, "write", of_pairs(pairs), sent, models.asked, ask, craft, models.made_on, show=show, shown=KEPT)

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from hartley.attacks.engine.carrier import Patch
-from hartley.attacks.engine.reference import embed_images, embed_texts
 from hartley.data.pairs import Pairs
+from hartley.targets.embedding import embed_images, embed_texts
 from hartley.targets.protocols import Encoder
 
 STEPS = 60

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from collections.abc import Sequence
 
 from hartley.attacks.case import ModelCase
-from hartley.attacks.engine.arms import check_applies, note
-from hartley.attacks.engine.attack import Attack
-from hartley.attacks.engine.budget import Linf
-from hartley.attacks.engine.carrier import PIXELS
-from hartley.attacks.engine.joint import DIRECTIONS, against, joint_channels, substitution
+from hartley.attacks.channel import Arm
+from hartley.attacks.engine.attack import pixels
+from hartley.attacks.engine.joint import DIRECTIONS, joint_channels, substitution
 from hartley.attacks.engine.objective import diverge, weighted
 from hartley.attacks.engine.optimizer import SignGradient
-from hartley.attacks.engine.reference import embed_images, embed_texts
-from hartley.attacks.engine.success import accuracy, successes
+from hartley.attacks.engine.perturbed import Inputs, check_applies, perturbed
+from hartley.attacks.engine.success import counted
 from hartley.attacks.recipe import Recipe
-from hartley.bits.rates import Rate
 from hartley.evidence import Evidence
+from hartley.targets.embedding import embed_images, embed_texts
 from hartley.targets.protocols import Encoder
 
-BUDGET = Linf(2 / 255, "pixel")
 STEPS = 10
 ALPHA = 3.0
 
@@ -37,23 +34,17 @@ def co_attack(case: ModelCase) -> tuple[Evidence, ...]:
     pairs = case.data.draw(case.effort.trials, case.generator("pairs"))
     swap = substitution(case, pairs)
 
-    def craft(encoder: Encoder, arm: str) -> tuple[Tensor, list[str], float]:
+    attack = pixels(2, SignGradient(STEPS, size=2 / 255 / STEPS * 1.25, start=True))
+
+    def craft(encoder: Encoder, arm: Arm) -> tuple[Inputs, Sequence[str], float]:
         away_from_caption = diverge(embed_texts(encoder, pairs.captions))
-        texts, asked = swap.craft(pairs.captions, against(encoder, away_from_caption))
+        texts, scored = swap.craft(pairs.captions, lambda texts, rows: away_from_caption(embed_texts(encoder, texts), rows))
         objective = weighted((1.0, diverge(embed_images(encoder, pairs.images))), (ALPHA, diverge(embed_texts(encoder, texts))))
-        attack = Attack(PIXELS, BUDGET, SignGradient(STEPS, size=BUDGET.epsilon / STEPS * 1.25, start=True))
-        crafted = attack.craft(
-            encoder.embed_image, objective, pairs.images, case.generator("craft", arm), lambda done, total: case.progress(arm, done, total)
-        )
-        note(case, "image to text", arm, crafted.losses, crafted.warnings)
-        return crafted.adversarial, texts, crafted.passes + asked
+        name, seeded = DIRECTIONS[0], (arm.name,)
+        return perturbed(case, arm, name, attack, objective, pairs.images, encoder.embed_image, seeded), texts, scored
 
-    return joint_channels(case, pairs, craft, BUDGET)
+    return joint_channels(case, pairs, craft)
 
 
-def rates(evidence: Evidence) -> tuple[Rate, ...]:
-    """The paper's metric: the share of trials right at rank 1 without the attack that it makes wrong; recall beside it."""
-    return (*successes(evidence, "attack success on R@1"), *accuracy(evidence, "symbol right at rank 1"))
-
-
-RECIPE = Recipe(co_attack, rates, fidelity="reduced", transfers=True, channels=dict.fromkeys(DIRECTIONS, "jam"), quick=())
+COUNTED = counted("attack success on R@1", "symbol right at rank 1")
+RECIPE = Recipe(co_attack, COUNTED, fidelity="reduced", transfers=True, channels=dict.fromkeys(DIRECTIONS, "jam"), quick=())

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from hartley.attacks.case import ModelCase
-from hartley.attacks.engine.arms import check_applies
-from hartley.attacks.engine.attack import Attack
-from hartley.attacks.engine.budget import Linf
-from hartley.attacks.engine.carrier import PIXELS
+from hartley.attacks.channel import measure
+from hartley.attacks.engine.attack import pixels
 from hartley.attacks.engine.objective import Objective, angle
 from hartley.attacks.engine.optimizer import SignGradient
-from hartley.attacks.engine.reference import rendering
-from hartley.attacks.engine.success import accuracy, successes
-from hartley.attacks.engine.targeted import Channel, targeted_channel
+from hartley.attacks.engine.perturbed import check_applies
+from hartley.attacks.engine.success import counted
+from hartley.attacks.engine.targeted import targeted
 from hartley.attacks.recipe import Recipe
-from hartley.bits.rates import Rate
 from hartley.data.pairs import Pairs
 from hartley.evidence import Evidence
+from hartley.targets.embedding import embed_images
 from hartley.targets.protocols import Encoder
 
 POOL = 600
@@ -34,19 +33,26 @@ def crossfire(case: ModelCase) -> tuple[Evidence, ...]:
     check_applies(case, frozenset({"image"}))
     pairs = case.data.draw(case.effort.trials + POOL, case.generator("pairs"))
     half = min(case.effort.trials, len(pairs) // 2)
+    attack = pixels(8, SignGradient(case.effort.steps))
+
+    def likeness(encoder: Encoder, targets: Tensor) -> Objective:
+        return angle(embed_images(encoder, pool.images[examples(pool, targets, case.generator("rendering"))]))
+
     pool = pairs.take(range(half, len(pairs)))
-
-    def likeness(encoder: Encoder, attacked: Pairs, targets: Tensor) -> Objective:
-        del attacked
-        return angle(rendering(encoder, pool, targets, "image", case.generator("rendering")))
-
-    attack = Attack(PIXELS, Linf(8 / 255, "pixel"), SignGradient(case.effort.steps))
-    return (targeted_channel(case, pairs.take(range(half)), Channel("image", attack, likeness)),)
+    return measure(case, targeted(case, "image", attack, pairs.take(range(half)), likeness))
 
 
-def rates(evidence: Evidence) -> tuple[Rate, ...]:
-    """The paper's metric: the downstream task answers with the target; the user's accuracy beside it."""
-    return (*successes(evidence, "downstream hits target"), *accuracy(evidence, "zero-shot accuracy"))
+def examples(pool: Pairs, targets: Tensor, generator: torch.Generator) -> Tensor:
+    """(n,) for each row's target symbol the place of a picture of it. Raises ValueError where the pool has none."""
+    chosen = torch.empty_like(targets)
+    for symbol in targets.unique().tolist():
+        rows = torch.nonzero(pool.labels == symbol).squeeze(1)
+        if len(rows) == 0:
+            raise ValueError(f"no example of {pool.label_names[symbol]!r} to render the target from")
+        wanted = targets == symbol
+        chosen[wanted] = rows[torch.randint(len(rows), (int(wanted.sum()),), generator=generator)]
+    return chosen
 
 
-RECIPE = Recipe(crossfire, rates, fidelity="reduced", transfers=True, channels={"image": "write"}, quick=())
+COUNTED = counted("downstream hits target", "zero-shot accuracy")
+RECIPE = Recipe(crossfire, COUNTED, fidelity="reduced", transfers=True, channels={"image": "write"}, quick=())

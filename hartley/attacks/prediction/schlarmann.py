@@ -5,21 +5,20 @@ from __future__ import annotations
 import torch
 
 from hartley.attacks.case import Flag, ModelCase
-from hartley.attacks.engine.arms import check_applies
-from hartley.attacks.engine.asked import Channel, Subject, asked_channel, converses, questions, wanted
-from hartley.attacks.engine.attack import Attack
-from hartley.attacks.engine.budget import Linf
-from hartley.attacks.engine.carrier import PIXELS
+from hartley.attacks.channel import measure
+from hartley.attacks.engine.asked import Asking, Subject, converses, questions
+from hartley.attacks.engine.attack import pixels
 from hartley.attacks.engine.dealing import dealt
 from hartley.attacks.engine.optimizer import Apgd, Noise
-from hartley.attacks.engine.success import accuracy, successes
+from hartley.attacks.engine.perturbed import check_applies
+from hartley.attacks.engine.success import counted
 from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate
 from hartley.evidence import Evidence
 
 SHARE = 2
 """A step through an answerer costs several through an encoder."""
-CONTEXT = "context picture, 8/255"
+CONTEXT, CONTROL = "context picture, 8/255", "random signs, 4/255 (control)"
 
 
 def schlarmann(case: ModelCase) -> tuple[Evidence, ...]:
@@ -33,44 +32,29 @@ def schlarmann(case: ModelCase) -> tuple[Evidence, ...]:
     """
     check_applies(case, frozenset({"image"}))
     drawn = case.data.draw(2 * case.effort.trials_for(1 / SHARE), case.generator("pairs"))
-    half = len(drawn) // 2
-    pairs, others = drawn.take(range(half)), drawn.take(range(half, 2 * half))
-    subject, names = Subject(case.target, "answerer"), pairs.label_names
+    pairs, others = (drawn.take(range(start, start + len(drawn) // 2)) for start in (0, len(drawn) // 2))
+    names, apgd = pairs.label_names, Apgd(case.effort.steps)
     right = [names[label] for label in pairs.labels.tolist()]
     targets = torch.tensor(dealt(case.random("targets"), pairs.labels.tolist(), len(names)))
     other = [names[target] for target in targets.tolist()]
-    talks, of_two = questions(pairs), questions(pairs, second=True)
-    apgd = Apgd(case.effort.steps)
-
-    def within(size: int, optimizer: Apgd | Noise = apgd) -> Attack:
-        return Attack(PIXELS, Linf(size / 255, "pixel"), optimizer)
-
-    alone = [
-        Channel("1/255", within(1), lambda asked: asked.likelihood(talks, right)),
-        Channel("4/255", within(4), lambda asked: asked.likelihood(talks, right)),
-        Channel("targeted, 8/255", within(8), lambda asked: wanted(asked.likelihood(talks, other)), names, targets),
-        Channel("random signs, 4/255 (control)", within(4, Noise()), lambda asked: asked.likelihood(talks, right)),
-    ]
-    found = [asked_channel(case, subject, pairs, talks, pairs.images, channel) for channel in alone]
-    if not converses(case.target):
+    alone = Asking(case, Subject(case.target, "answerer"), pairs, questions(pairs), pairs.images)
+    channels = [alone.channel(name, pixels(size, apgd), alone.against(right)) for name, size in (("1/255", 1), ("4/255", 4))]
+    channels.append(alone.channel("targeted, 8/255", pixels(8, apgd), alone.toward(other), names, targets))
+    channels.append(alone.channel(CONTROL, pixels(4, Noise()), alone.against(right)))
+    if converses(case.target):
+        beside = Asking(case, Subject(case.target, "answerer", pairs.images), pairs, questions(pairs, 2), others.images)
+        channels.append(beside.channel(CONTEXT, pixels(8, apgd), beside.against(right)))
+    else:
         case.flags.append(Flag(CONTEXT, "", "left out", f"{case.target.name} takes one picture, so that there is no context picture"))
-        return tuple(found)
-    context = Channel(CONTEXT, within(8), lambda asked: asked.likelihood(of_two, right))
-    beside = Subject(case.target, "answerer", pairs.images)
-    return (*found, asked_channel(case, beside, pairs, of_two, others.images, context))
+    return measure(case, *channels)
 
 
 def rates(evidence: Evidence) -> tuple[Rate, ...]:
     """The share of answers that are wrong, or name the target; the user's right answers beside it."""
-    return (*successes(evidence, "answer wrong" if evidence.kind == "jam" else "target named"), *accuracy(evidence, "right answers"))
+    return counted("answer wrong" if evidence.kind == "jam" else "target named", "right answers")(evidence)
 
 
-JAMS = ("1/255", "4/255", "random signs, 4/255 (control)", CONTEXT)
+CHANNELS = {**dict.fromkeys(("1/255", "4/255", CONTROL, CONTEXT), "jam"), "targeted, 8/255": "write"}
 RECIPE = Recipe(
-    schlarmann,
-    rates,
-    fidelity="reduced",
-    transfers=True,
-    channels={**dict.fromkeys(JAMS, "jam"), "targeted, 8/255": "write"},
-    families=("answerer",),
+    schlarmann, rates, fidelity="reduced", transfers=True, channels=CHANNELS, roles={CONTROL: "control"}, families=("answerer",)
 )

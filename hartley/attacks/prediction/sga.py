@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from collections.abc import Sequence
 
 from hartley.attacks.case import ModelCase
-from hartley.attacks.engine.arms import check_applies, note
-from hartley.attacks.engine.attack import Attack
-from hartley.attacks.engine.budget import Linf
-from hartley.attacks.engine.carrier import PIXELS
+from hartley.attacks.channel import Arm
+from hartley.attacks.engine.attack import pixels
 from hartley.attacks.engine.expectation import Scales
-from hartley.attacks.engine.joint import DIRECTIONS, against, caption_sets, joint_channels, substitution
-from hartley.attacks.engine.objective import away, away_from_set
+from hartley.attacks.engine.joint import DIRECTIONS, caption_sets, joint_channels, reworded, substitution
+from hartley.attacks.engine.objective import away_from_set
 from hartley.attacks.engine.optimizer import SignGradient
-from hartley.attacks.engine.reference import embed_images
-from hartley.attacks.engine.schedule import sequential
-from hartley.attacks.engine.success import accuracy, successes
+from hartley.attacks.engine.perturbed import Inputs, check_applies, perturbed
+from hartley.attacks.engine.success import counted
 from hartley.attacks.recipe import Recipe
-from hartley.bits.rates import Rate
 from hartley.evidence import Evidence
 from hartley.targets.protocols import Encoder
 
-BUDGET = Linf(2 / 255, "pixel")
 STEPS = 10
 SHARE = 2
 """The attack runs on half of the trials: five views a step and words twice cost five times a plain attack."""
 VIEWS = Scales((1.0, 0.5, 0.75, 1.25, 1.5), sigma=0.05)
-
-State = tuple[Tensor, list[tuple[str, ...]], float]
 
 
 def sga(case: ModelCase) -> tuple[Evidence, ...]:
@@ -43,53 +36,20 @@ def sga(case: ModelCase) -> tuple[Evidence, ...]:
     pairs = case.data.draw(case.effort.trials_for(1 / SHARE), case.generator("pairs"))
     swap = substitution(case, pairs)
 
-    def craft(encoder: Encoder, arm: str) -> tuple[Tensor, list[str], float]:
-        def text_stage(state: State) -> State:
-            images, sets, passes = state
-            loss = away(embed_images(encoder, images))
-            flat = [caption for captions in pairs.caption_sets for caption in captions]
-            owner = [row for row, captions in enumerate(pairs.caption_sets) for _ in captions]
-            texts, asked = swap.craft(flat, against(encoder, lambda embedding, rows: loss(embedding, _owners(owner, rows))))
-            return images, _regroup(texts, sets), passes + asked * len(flat) / len(pairs)
+    attack = pixels(2, SignGradient(STEPS, size=0.5 / 255), VIEWS)
 
-        def image_stage(state: State) -> State:
-            _, sets, passes = state
-            attack = Attack(PIXELS, BUDGET, SignGradient(STEPS, size=0.5 / 255), VIEWS)
-            crafted = attack.craft(
-                encoder.embed_image,
-                away_from_set(*caption_sets(encoder, sets)),
-                pairs.images,
-                case.generator("craft", arm),
-                lambda done, total: case.progress(arm, done, total),
-            )
-            note(case, "image to text", arm, crafted.losses, crafted.warnings)
-            return crafted.adversarial, sets, passes + crafted.passes
+    def craft(encoder: Encoder, arm: Arm) -> tuple[Inputs, Sequence[str], float]:
+        sets, first = reworded(swap, encoder, pairs, pairs.images)
+        objective = away_from_set(*caption_sets(encoder, sets))
+        inputs = perturbed(case, arm, DIRECTIONS[0], attack, objective, pairs.images, encoder.embed_image, (arm.name,))
+        sets, again = reworded(swap, encoder, pairs, inputs.values)
+        return inputs, [captions[place] for captions, place in zip(sets, places, strict=True)], first + again
 
-        stages = (("words", text_stage), ("picture", image_stage), ("words again", text_stage))
-        images, sets, passes = sequential((pairs.images, list(pairs.caption_sets), 0.0), stages, case.progress)
-        texts = [captions[_place(pairs.captions[row], pairs.caption_sets[row])] for row, captions in enumerate(sets)]
-        return images, texts, passes
-
-    return joint_channels(case, pairs, craft, BUDGET)
+    # A set always starts with captions that fit, so that the first does where the trial's own is not among them.
+    own = zip(pairs.captions, pairs.caption_sets, strict=True)
+    places = [captions.index(caption) if caption in captions else 0 for caption, captions in own]
+    return joint_channels(case, pairs, craft)
 
 
-def rates(evidence: Evidence) -> tuple[Rate, ...]:
-    """The paper's metric: the share of trials right at rank 1 without the attack that it makes wrong; recall beside it."""
-    return (*successes(evidence, "attack success on R@1"), *accuracy(evidence, "symbol right at rank 1"))
-
-
-def _owners(owner: list[int], rows: Tensor) -> Tensor:
-    return rows.new_tensor(owner)[rows]
-
-
-def _regroup(texts: list[str], sets: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    rest = iter(texts)
-    return [tuple(next(rest) for _ in captions) for captions in sets]
-
-
-def _place(caption: str, captions: tuple[str, ...]) -> int:
-    """Where the trial's own caption stands in its set; a set always starts with captions that fit, so 0 fits when it is not there."""
-    return captions.index(caption) if caption in captions else 0
-
-
-RECIPE = Recipe(sga, rates, fidelity="reduced", transfers=True, channels=dict.fromkeys(DIRECTIONS, "jam"), quick=())
+COUNTED = counted("attack success on R@1", "symbol right at rank 1")
+RECIPE = Recipe(sga, COUNTED, fidelity="reduced", transfers=True, channels=dict.fromkeys(DIRECTIONS, "jam"), quick=())
