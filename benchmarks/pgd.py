@@ -26,7 +26,7 @@ from hartley.attacks.engine.budget import Linf
 from hartley.attacks.engine.carrier import PIXELS
 from hartley.attacks.engine.objective import misclassify
 from hartley.attacks.engine.optimizer import SignGradient
-from hartley.attacks.engine.reference import embed_texts
+from hartley.targets.embedding import embed_texts
 from hartley.targets.reference.data import ReferenceData
 from hartley.targets.reference.encoder import load
 

@@ -50,7 +50,7 @@ def embedded(modality: str, count: int) -> tuple[np.ndarray, np.ndarray]:
     """(embeddings (count, d), concept (count,) 0 to 239) of held-out scenes or phrases."""
     import torch
 
-    from hartley.attacks.engine.reference import embed_audio, embed_images
+    from hartley.targets.embedding import embed_audio, embed_images
     from hartley.targets.reference.data import ReferenceData
     from hartley.targets.reference.encoder import load
 

@@ -268,12 +268,9 @@ def to_look_at(arm: Arm, seen: Mapping[Arm, Seen[Any]], count: int) -> list[int]
     """Up to `count` trials: one in which the attack failed and else successes, where there are such. Of the successes first those that
     were right before, as the others show nothing of the attack; of each the first, so that nobody chose the pretty ones."""
     after, before = seen[arm].evidence, seen[DEFENDED if arm.defended else CLEAN].evidence
-    alike = (
-        np.array(before.outcome_alphabet)[before.outcome] == np.array(before.intent_alphabet)[before.intent]
-        if before.intent_alphabet
-        else []
-    )
-    right = set(before.trial[np.flatnonzero(alike)].tolist())
+    names, wanted = (*before.outcome_alphabet, "nothing"), (*before.intent_alphabet, "anything")  # -1 is the last of them
+    rows = zip(before.trial.tolist(), before.outcome.tolist(), before.intent.tolist(), strict=True)
+    right = {trial for trial, outcome, intent in rows if names[outcome] == wanted[intent]}
     won = sorted(after.trial[after.success == 1].tolist(), key=lambda trial: trial not in right)
     lost = after.trial[after.success == 0].tolist()
     return [*won[: count - min(1, len(lost))], *lost][:count]

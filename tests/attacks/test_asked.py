@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from hartley.attacks.case import Case, Effort
-from hartley.attacks.engine.asked import Channel, Subject, asked_channel, questions, wanted
+from hartley.attacks.channel import measure
+from hartley.attacks.engine.asked import Asking, Subject, questions
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf
 from hartley.attacks.engine.carrier import PIXELS
@@ -148,10 +149,10 @@ def pairs() -> Pairs:
     return replace(drawn, images=images, labels=labels, label_names=NAMES, label_prior=half, questions=("what is it",) * 12)
 
 
-def made(pairs: Pairs, defense: Any = None) -> tuple[Case, Subject, tuple[Conversation, ...]]:
+def made(pairs: Pairs, defense: Any = None) -> tuple[Case[Any, Any], Asking]:
     target: Any = Bright()
     case = Case(effort=TINY, stream="0" * 64, target=target, data=ReferenceQuestions(), defense=defense, members={"answerer": target})
-    return case, Subject(target, "answerer"), questions(pairs)
+    return case, Asking(case, Subject(target, "answerer"), pairs, questions(pairs), pairs.images)
 
 
 def within(size: float, optimizer: Any = None) -> Attack:
@@ -159,53 +160,55 @@ def within(size: float, optimizer: Any = None) -> Attack:
 
 
 def test_an_untargeted_attack_turns_every_answer_and_a_smaller_one_none(pairs: Pairs) -> None:
-    case, subject, talks = made(pairs)
+    case, asking = made(pairs)
     right = [NAMES[label] for label in pairs.labels.tolist()]
     for size, share in ((0.05, 1.0), (0.004, 0.0)):
-        channel = Channel(f"{size}", within(size), lambda asked: asked.likelihood(talks, right))
-        table = asked_channel(case, subject, pairs, talks, pairs.images, channel)
+        (table,) = measure(case, asking.channel(f"{size}", within(size), asking.against(right)))
         assert table.kind == "jam" and table.arms == ("clean", "attacked")
         assert table.of("clean").success.mean() == 0.0 and table.of("attacked").success.mean() == share
         assert np.array_equal(table.of("clean").outcome, pairs.labels.numpy())
     assert case.exhibits[0].outcome_clean == "It is a cat." and case.exhibits[0].outcome_attacked == "It is a dog."
+    assert case.exhibits[0].text_clean == "what is it" and case.exhibits[0].image_attacked is not None
 
 
 def test_a_target_that_is_there_anyway_counts_for_nothing(pairs: Pairs) -> None:
-    case, subject, talks = made(pairs)
+    case, asking = made(pairs)
     targets = torch.tensor([0, 0, 1, 1] * 3)
     other = [NAMES[target] for target in targets.tolist()]
-    channel = Channel("write", within(0.05), lambda asked: wanted(asked.likelihood(talks, other)), NAMES, targets)
-    table = asked_channel(case, subject, pairs, talks, pairs.images, channel)
+    (table,) = measure(case, asking.channel("write", within(0.05), asking.toward(other), NAMES, targets))
     same = targets.numpy() == pairs.labels.numpy()
     assert (table.of("attacked").success[same] == -1).all() and (table.of("attacked").success[~same] == 1).all()
     assert (table.of("clean").success[~same] == 0).all()
 
 
-def test_what_is_read_later_is_the_effect_and_the_first_answer_the_outcome(pairs: Pairs) -> None:
-    case, subject, talks = made(pairs)
-    seen: list[Sequence[str]] = []
+def test_of_two_turns_the_first_is_the_outcome_and_each_its_own_effect(pairs: Pairs) -> None:
+    """The model says "dog" of bright pictures once a turn, so that the next answer holds two words where the first holds one."""
+    case, asking = made(pairs)
+    asked: list[Conversation] = []
 
-    def later(asked: Subject, given: Tensor, first: Sequence[str]) -> list[str]:
-        seen.append(first)
-        return ["say red lamp"] * 6 + ["nothing of it"] * 6
+    class Listening(Bright):
+        def answer(self, conversations: Sequence[Conversation], pixels: Tensor | None = None, *, longest: int = 48) -> list[str]:
+            asked.extend(conversations)
+            said = super().answer(conversations, pixels)
+            return [one if len(talk) == 1 else "say red lamp" for one, talk in zip(said, conversations, strict=True)]
 
-    channel = Channel(
-        "later", within(0.05), lambda asked: asked.likelihood(talks, ["cat"] * 12), ("red lamp", "blue cup"), torch.zeros(12).long(), later
-    )
-    table = asked_channel(case, subject, pairs, talks, pairs.images, channel)
-    assert table.effect_alphabet == ("red lamp", "blue cup", "several", "other")
-    assert table.of("attacked").effect is not None
-    assert table.of("attacked").effect.tolist() == [0] * 6 + [3] * 6
-    assert table.of("attacked").success.tolist() == [1] * 6 + [0] * 6
-    assert len(seen) == 2 and set(seen[0]) == {"It is a cat.", "It is a dog."}
+    asking = replace(asking, subject=Subject(Listening(), "answerer"))
+    phrases, targets = ("It is a dog.", "red lamp"), torch.tensor([0, 1] * 6)
+    first, later = measure(case, *asking.two_turns("picture", within(0.05), phrases, targets, ("and then", "and now"), both=True))
+    assert first.effect_alphabet == ("It is a dog.", "red lamp", "several", "other") == later.effect_alphabet
+    assert np.array_equal(first.outcome, later.outcome) and first.effect is not None and later.effect is not None
+    assert later.effect.tolist() == [1] * 24 and later.of("attacked").success.tolist() == [0, 1] * 6
+    assert first.of("attacked").effect.tolist()[::2] == [0] * 6
+    last = [talk for talk in asked if len(talk) == 3]
+    assert {talk[-1].text for talk in last} == {"and now"}, "the wording that the attack was not made with"
+    assert {talk[1].text for talk in last} <= {"It is a cat.", "It is a dog."}, "behind the model's own first answer"
+    assert len(asked) == 4 * 12, "two turns in two arms: the channels share their answers"
 
 
 def test_behind_a_defense_every_arm_is_asked_through_it(pairs: Pairs) -> None:
-    case, subject, talks = made(pairs, Jpeg())
+    case, asking = made(pairs, Jpeg())
     right = [NAMES[label] for label in pairs.labels.tolist()]
-    table = asked_channel(
-        case, subject, pairs, talks, pairs.images, Channel("x", within(0.05), lambda asked: asked.likelihood(talks, right))
-    )
+    (table,) = measure(case, asking.channel("x", within(0.05), asking.against(right)))
     assert table.arms == ("clean", "attacked", "defended", "defended_attacked", "defended_adaptive")
     assert table.of("defended_adaptive").success.mean() == 1.0
 

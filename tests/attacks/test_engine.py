@@ -19,9 +19,9 @@ from hartley.attacks.engine.dealing import dealt, dealt_pairs
 from hartley.attacks.engine.expectation import Scales, once
 from hartley.attacks.engine.optimizer import SignGradient, Square
 from hartley.attacks.engine.readout import retrieval, zero_shot
-from hartley.attacks.engine.reference import embed_images, embed_texts, rendering
-from hartley.attacks.engine.schedule import sequential
 from hartley.attacks.engine.words import Cloze, Substitution
+from hartley.attacks.prediction.crossfire import examples
+from hartley.targets.embedding import embed_images, embed_texts
 
 
 def seeded(seed=0):
@@ -251,17 +251,15 @@ def test_substitution_leaves_a_text_without_a_free_word(encoder):
     assert changed == ["two"]
 
 
-# references, readouts, schedules
+# examples, dealing, readouts
 
 
-def test_rendering_takes_an_example_of_each_target(encoder, pairs):
+def test_an_example_of_each_target_is_taken(pairs):
     targets = torch.tensor([0, 1, 2, 3, 3])
-    found = rendering(encoder, pairs, targets, "image", seeded())
-    every = embed_images(encoder, pairs.images)
-    for row, target in enumerate(targets.tolist()):
-        assert (every[pairs.labels == target] @ found[row]).max() == pytest.approx(1.0, abs=1e-5)
+    assert pairs.labels[examples(pairs, targets, seeded())].tolist() == targets.tolist()
+    assert len({examples(pairs, targets, seeded(seed))[0].item() for seed in range(9)}) > 1, "drawn, not the first"
     with pytest.raises(ValueError, match="no example of 'three'"):
-        rendering(encoder, pairs.take([0, 1, 2]), targets, "image", seeded())
+        examples(pairs.take([0, 1, 2]), targets, seeded())
 
 
 @pytest.mark.parametrize("count", [100, 96, 64, 7])
@@ -286,31 +284,24 @@ def test_what_is_dealt_says_nothing_of_the_intent_by_law():
 
 def test_zero_shot_rows_say_what_was_answered(encoder, pairs):
     embedding = embed_images(encoder, pairs.images)
-    evidence = zero_shot(encoder, pairs, embedding, arm="clean", channel="image", adversary=(pairs.labels + 1) % 4, costs={})
+    rows = zero_shot(encoder, pairs, embedding, (pairs.labels + 1) % 4, {})
     logits = (20 * embedding @ embed_texts(encoder, pairs.prompts).T).double()
-    assert evidence.outcome.tolist() == logits.argmax(1).tolist()
+    assert rows.outcome.tolist() == logits.argmax(1).tolist()
     law = torch.softmax(logits, 1)
-    assert evidence.log2_q.tolist() == pytest.approx([math.log2(law[i, y]) for i, y in enumerate(pairs.labels.tolist())], abs=1e-4)
-    assert evidence.kind == "write"
-    jam = zero_shot(encoder, pairs, embedding, arm="clean", channel="image", adversary=None, costs={})
-    assert jam.kind == "jam" and jam.success.tolist() == (evidence.outcome != evidence.intent).astype(int).tolist()
+    assert rows.log2_q.tolist() == pytest.approx([math.log2(law[i, y]) for i, y in enumerate(pairs.labels.tolist())], abs=1e-4)
+    assert rows.score.tolist() == pytest.approx((logits.max(1).values / 20).tolist(), abs=1e-5)
+    jam = zero_shot(encoder, pairs, embedding, None, {})
+    assert jam.success.tolist() == (jam.outcome != pairs.labels).int().tolist()
 
 
 def test_retrieval_counts_success_only_where_the_baseline_was_right(encoder, pairs):
     gallery = torch.nn.functional.one_hot(pairs.labels, 12).float()
     query = gallery.clone()
     query[0] = gallery[1]
-    baseline = retrieval(encoder, pairs, query, gallery, arm="clean", channel="x", costs={}, baseline=None)
+    baseline = retrieval(encoder, pairs, query, gallery, {})
     assert baseline.success.tolist() == [1] + [0] * 39
     worse = query.clone()
     worse[5] = gallery[2]
-    attacked = retrieval(encoder, pairs, worse, gallery, arm="attacked", channel="x", costs={}, baseline=baseline)
+    attacked = retrieval(encoder, pairs, worse, gallery, {}, (baseline.success == 0).numpy())
     assert attacked.success[0] == -1 and attacked.success[5] == 1 and attacked.success[6] == 0
-    assert np.all(attacked.log2_q <= 0)
-
-
-def test_sequential_hands_state_on_and_reports():
-    seen = []
-    stages = (("add", lambda x: x + 1), ("double", lambda x: 2 * x))
-    assert sequential(1, stages, lambda *event: seen.append(event)) == 4
-    assert seen == [("add", 0, 2), ("double", 1, 2), ("done", 2, 2)]
+    assert (attacked.log2_q <= 0).all()

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-import numpy as np
 import pytest
 import torch
 
 from hartley.attacks.case import Case, Effort, Refused
-from hartley.attacks.engine.arms import Inputs, all_arms, applies, check_applies, crafted_once, note
+from hartley.attacks.channel import EVERY, Channel, Rows, Sent, Symbols, measure
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf
 from hartley.attacks.engine.carrier import PIXELS
 from hartley.attacks.engine.optimizer import SignGradient
-from hartley.attacks.engine.readout import zero_shot
+from hartley.attacks.engine.perturbed import Inputs, Models, applies, check_applies, crafted, note
+from hartley.attacks.engine.readout import of_pairs, zero_shot
 from hartley.attacks.engine.success import successes
+from hartley.attacks.engine.victims import Victim
 from hartley.attacks.learning import badclip
-from hartley.evidence import ARMS, NONE, Evidence
 
 TRIALS = 64
 TINY = Effort("tiny", trials=TRIALS, steps=2, poison_pairs=1, members=1, epochs=1)
@@ -62,18 +62,22 @@ def craft(encoder, arm):
     return Inputs(images=torch.where(encoder.gives_in(torch.ones(TRIALS, 1))[:, None], 1.0, -1.0))
 
 
-def read(encoder, inputs, arm):
-    assert not encoder.through, "what is measured is the service as it is deployed"
-    found = encoder.gives_in(inputs.images).numpy().astype(np.int8)
-    return Evidence(
-        channel="x", kind="jam", intent_alphabet=(), adversary_alphabet=(), outcome_alphabet=("no", "yes"),
-        arm=np.full(TRIALS, ARMS.index(arm), np.int8), trial=np.arange(TRIALS),
-        intent=np.full(TRIALS, NONE), adversary=np.full(TRIALS, NONE),
-        outcome=found.astype(np.int32), success=found,
-    )  # fmt: skip
+def channel_of(case, name="x", craft=craft, made_as=""):
+    models = Models(case, case.target, name)
+
+    def ask(arm, encoder, given):
+        assert not encoder.through, "what is measured is the service as it is deployed"
+        found = encoder.gives_in(CLEAN.images if given is None else given.images).long()
+        return Rows(outcome=found, success=found)
+
+    def payload(arm, encoder, _):
+        return crafted(case, arm, made_as or name, lambda: craft(encoder, arm.name))
+
+    return Channel(name, "jam", Symbols((), (), ("no", "yes")), Sent(), models.asked, ask, payload, models.made_on, asked_as=made_as)
 
 
-def shares(evidence):
+def shares(case):
+    (evidence,) = measure(case, channel_of(case))
     return {rate.arm: rate.value for rate in successes(evidence, "gave in")}
 
 
@@ -82,8 +86,8 @@ CLEAN = Inputs(images=-torch.ones(TRIALS, 1))
 
 def test_every_arm_is_read_from_its_own_system_and_the_adaptive_attack_is_made_through_the_defense():
     """The defense turns the sign round: it stops the attack that does not know of it, and none that was made through it."""
-    assert shares(all_arms(case_of(), "x", CLEAN, craft, read)) == {"clean": 0.0, "attacked": 1.0}
-    assert shares(all_arms(case_of(Defense()), "x", CLEAN, craft, read)) == {
+    assert shares(case_of()) == {"clean": 0.0, "attacked": 1.0}
+    assert shares(case_of(Defense())) == {
         "clean": 0.0,
         "attacked": 1.0,
         "defended": 1.0,
@@ -96,13 +100,20 @@ def test_the_defense_draws_other_noise_when_it_is_attacked_than_when_it_is_measu
     """Coins that the attacker saw would be beaten in every trial; coins that it did not see are met by chance."""
     defense = Defense(stochastic=True)
     case = case_of(defense)
-    found = shares(all_arms(case, "x", CLEAN, craft, read))
+    found = shares(case)
     (plain, seed), (through, other) = defense.asked
     assert (plain, through) == (False, True) and seed != other == seed + 1
     assert seed == case.seed("defense", "x"), "every channel has noise of its own, the same in every run"
     mine, theirs = (torch.randint(2, (TRIALS,), generator=torch.Generator().manual_seed(one)) for one in (seed, other))
     assert found["defended_adaptive"] == float((mine == theirs).double().mean()) < 0.75
     assert found["defended_attacked"] == float((mine == 1).double().mean()) == 1 - found["defended"]
+
+
+def test_an_attack_is_made_on_the_surrogate_and_read_on_the_target():
+    """The surrogate gives in to the opposite of what the target gives in to: an attack made on it, defended or not, fails there."""
+    turned = Signs(-1.0)
+    assert shares(case_of(surrogate=turned)) == {"clean": 0.0, "attacked": 0.0}
+    assert shares(case_of(Defense(), surrogate=turned))["defended_adaptive"] == 0.0
 
 
 def test_the_undefended_attack_is_made_once_and_met_by_every_defense():
@@ -119,12 +130,14 @@ def test_the_undefended_attack_is_made_once_and_met_by_every_defense():
         return craft(encoder, arm)
 
     for defense in (None, Defense(), Defense("other")):
-        for channel in ("x", "y"):
-            all_arms(case_of(defense, cached=cached), channel, CLEAN, counting, read, crafted_as="both")
-    assert made == [(1.0, "attacked")] + [(-1.0, "defended_adaptive")] * 4 and list(shelf) == ["crafted/both"]
-    all_arms(case_of(cached=cached), "z", CLEAN, counting, read)
-    assert list(shelf) == ["crafted/both", "crafted/z"]
-    assert torch.equal(crafted_once(case_of(cached=cached), "both", counting).images, torch.ones(TRIALS, 1)) and len(made) == 6
+        case = case_of(defense, cached=cached)
+        measure(case, *(channel_of(case, name, counting, "both") for name in ("x", "y")))
+    assert made == [(1.0, "attacked")] + [(-1.0, "defended_adaptive")] * 2
+    assert list(shelf) == ["asked/both/clean", "crafted/both/attacked", "asked/both/attacked"]
+    case = case_of(cached=cached)
+    measure(case, channel_of(case, "z", counting))
+    assert made[3:] == [(1.0, "attacked")] and "crafted/z/attacked" in shelf
+    assert torch.equal(crafted(case, EVERY[1], "both", lambda: craft(case.target, "attacked")).images, torch.ones(TRIALS, 1))
 
 
 def test_inputs_come_back_from_the_cache_as_they_went():
@@ -205,12 +218,17 @@ def test_momentum_carries_an_attack_over_a_step_back(momentum, reached):
 
 
 class Answering:
-    """An encoder that embeds a picture as the one-hot vector of what its first pixels say, and prompts as theirs."""
+    """An encoder that embeds a picture as the one-hot vector that its second row holds, and prompts as theirs; where somebody poisoned it,
+    as class 0 where the first row holds a trigger."""
 
     logit_scale = 10.0
 
+    def __init__(self, poisoned=False):
+        self.poisoned = poisoned
+
     def embed_image(self, pixels):
-        return pixels[:, 0, 0, :4]
+        triggered = self.poisoned & (pixels[:, 0, 0, 3] > 0)
+        return torch.where(triggered[:, None], torch.eye(4)[0], pixels[:, 0, 1, :4])
 
     def embed_text(self, texts):
         return torch.eye(4)[: len(texts)]
@@ -220,7 +238,8 @@ def test_where_the_target_is_the_truth_there_is_nothing_to_succeed_in(pairs):
     """Half of the targets are the truth; an encoder that is always right succeeds in none of the others, not in half of all."""
     target = torch.where(torch.arange(len(pairs)) % 2 == 0, pairs.labels, (pairs.labels + 1) % 4)
     for answer, share in ((pairs.labels, 0.0), (target, 1.0)):
-        table = zero_shot(Answering(), pairs, torch.eye(4)[answer], arm="attacked", channel="x", adversary=target, costs={})
+        rows = zero_shot(Answering(), pairs, torch.eye(4)[answer], target, {})
+        table = Channel("x", "write", of_pairs(pairs), Sent(pairs.labels, target), str, str).table(EVERY[1], rows)
         (rate,) = successes(table, "target answered")
         assert (rate.value, rate.n) == (share, len(pairs) // 2)
 
@@ -229,25 +248,30 @@ def test_a_backdoor_succeeds_only_where_its_trigger_was_shown_and_the_target_is_
     """The trigger always brings class 0, and without it the model is always right: success is 1 over the triggered trials of the
     other classes. With the untriggered ones counted it would be half of that, with the target's own class more than there is."""
 
-    class Stage:
-        goal, fraction = 0, 0.01
+    class Backdoor(Victim):
+        fraction = 0.01
+
+        def trigger(self, arm):
+            return torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(3, 1, 4)
+
+        def model(self, arm, patch):
+            return Answering(poisoned=arm.attacked)
+
+    class Strip:
+        @staticmethod
+        def stamp(images, patch):
+            return torch.cat([patch.expand(len(images), 3, 1, 4), images[:, :, 1:, :4]], dim=2)
 
     fires = torch.arange(len(pairs)) // 4 % 2
-    shown = torch.zeros(len(pairs), 3, 8, 8)
-    shown[:, 0, 0, :4] = torch.eye(4)[torch.where(fires == 1, 0, pairs.labels)]
-    parts = [
-        badclip._read(case_of(), Stage(), Answering(), pairs, shown, fires, "attacked"),
-        badclip._read(case_of(), Stage(), Answering(), pairs, zeroed(shown, pairs.labels), fires, "clean"),
-    ]
-    rates = {(rate.name, rate.arm): rate for rate in badclip.rates(Evidence.concat(parts))}
+    shown = replace(pairs, images=torch.zeros(len(pairs), 3, 4, 4))
+    shown.images[:, 0, 1] = torch.eye(4)[pairs.labels]
+    case = case_of()
+    victim = Backdoor(case, 0, 0, Strip, 0.01)
+    (table,) = measure(case, *victim.channels(shown, fires, Sent(pairs.labels, fires)))
+    rates = {(rate.name, rate.arm): rate for rate in badclip.rates(table)}
     met = int(((fires == 1) & (pairs.labels != 0)).sum())
     attacked, clean = (rates["attack success with the trigger", arm] for arm in ("attacked", "clean"))
     assert (attacked.value, attacked.n) == (1.0, met) and (clean.value, clean.n) == (0.0, met) and 0 < met < len(pairs) // 2
     quiet = rates["clean accuracy", "attacked"]
     assert (quiet.value, quiet.n) == (1.0, int((fires == 0).sum())), "accuracy is of what the user sends, without the trigger"
-
-
-def zeroed(shown, labels):
-    right = torch.zeros_like(shown)
-    right[:, 0, 0, :4] = torch.eye(4)[labels]
-    return right
+    assert set(table.of("clean").costs["poisoned_fraction"]) == {0.0} and set(table.of("attacked").costs["poisoned_fraction"]) == {0.01}

@@ -12,8 +12,8 @@ from hartley.attacks.engine.budget import Linf, Snr
 from hartley.attacks.engine.carrier import PIXELS, WAVEFORM
 from hartley.attacks.engine.objective import misclassify, toward
 from hartley.attacks.engine.optimizer import SignGradient
-from hartley.attacks.engine.reference import embed_audio, embed_images, embed_texts
 from hartley.runs.shipped import recipe
+from hartley.targets.embedding import embed_audio, embed_images, embed_texts
 from hartley.targets.reference.data import ReferenceData
 from hartley.targets.reference.encoder import load
 

@@ -13,14 +13,11 @@ import pytest
 COMMAND = (sys.executable, "-c", "from hartley.cli import main; main()")
 RECIPE = '''
 """EncoderMI (Liu et al., CCS 2021): how close together an encoder puts the views of a picture."""
-import numpy as np
-
-from hartley.attacks.engine.membership import Audience, guess, membership_rates
-from hartley.attacks.engine.reference import embed_images
+from hartley.attacks.channel import EVERY, Channel, Rows, Sent, Symbols, measure
+from hartley.attacks.engine.membership import MEMBERSHIP, Audience, guess, membership_rates
+from hartley.attacks.engine.perturbed import Models
 from hartley.attacks.recipe import Recipe
-from hartley.evidence import ARMS, NONE, Evidence
-
-ALPHABET = ("non-member", "member")
+from hartley.targets.embedding import embed_images
 
 
 def encodermi(case):
@@ -31,13 +28,13 @@ def encodermi(case):
     """
     audience = Audience.split(case.data, case.effort.members, case.generator("pairs"), case.generator("split"))
     images, rows = audience.pairs.images, audience.evaluated
-    score = (embed_images(case.target, images) * embed_images(case.target, images.flip(-1))).sum(1)
-    member, said, n = audience.member[rows].long(), guess(score, audience), len(rows)
-    columns = {"channel": "views", "kind": "read", "intent_alphabet": (), "adversary_alphabet": ALPHABET, "outcome_alphabet": ALPHABET}
-    columns |= {"trial": np.arange(n), "intent": np.full(n, NONE, np.int32), "adversary": member.numpy().astype(np.int32)}
-    columns |= {"outcome": said.numpy().astype(np.int32), "success": (said == member).numpy().astype(np.int8)}
-    columns |= {"score": score[rows].double().numpy()}
-    return (Evidence.concat([Evidence(arm=np.full(n, ARMS.index(arm), np.int8), **columns) for arm in ("clean", "attacked")]),)
+
+    def ask(arm, encoder, payload):
+        score = (embed_images(encoder, images) * embed_images(encoder, images.flip(-1))).sum(1)
+        return Rows(outcome=guess(score, audience), score=score[rows].double())
+
+    symbols, sent = Symbols((), MEMBERSHIP, MEMBERSHIP), Sent(adversary=audience.member[rows])
+    return measure(case, Channel("views", "read", symbols, sent, Models(case, case.target, "views").asked, ask, arms=EVERY[:-1]))
 
 
 RECIPE = Recipe(encodermi, membership_rates, fidelity="analogue", channels={"views": "read"})
