@@ -112,6 +112,7 @@ class Case(Generic[Target, Guard]):
     curves: list[Curve] = field(default_factory=list)
     flags: list[Flag] = field(default_factory=list)
     told: set[str] = field(default_factory=set)
+    _inside: dict[str, Any] | None = None
     measures: list[tuple[str, str, Bits]] = field(default_factory=list)
 
     def measure(self, channel: str, arm: str, bits: Bits) -> None:
@@ -125,19 +126,25 @@ class Case(Generic[Target, Guard]):
         """
 
         def keep() -> dict[str, Tensor]:
-            curves, flags = len(self.curves), len(self.flags)
-            tensors = compute()
+            curves, flags, outer = len(self.curves), len(self.flags), self._inside
+            self._inside = {}
+            try:
+                tensors = compute()
+            finally:
+                inner, self._inside = self._inside, outer
             left = {"curves": [asdict(item) for item in self.curves[curves:]], "flags": [asdict(item) for item in self.flags[flags:]]}
             del self.curves[curves:], self.flags[flags:]
-            return {**tensors, NOTES: torch.frombuffer(bytearray(json.dumps(left).encode()), dtype=torch.uint8)}
+            return {**tensors, NOTES: torch.frombuffer(bytearray(json.dumps({**inner, name: left}).encode()), dtype=torch.uint8)}
 
         tensors = dict(self.cached(name, keep))
-        left = json.loads(bytes(tensors.pop(NOTES).tolist()).decode())
-        if name in self.told:
+        notes = json.loads(bytes(tensors.pop(NOTES).tolist()).decode())
+        if self._inside is not None:  # what is computed around this one tells them, now and whenever it comes from the cache
+            self._inside |= notes
             return tensors
-        self.told.add(name)
-        self.curves += [Curve(**{**item, "values": tuple(item["values"])}) for item in left["curves"]]
-        self.flags += [Flag(**item) for item in left["flags"]]
+        for left in [notes[part] for part in notes if part not in self.told]:
+            self.curves += [Curve(**{**item, "values": tuple(item["values"])}) for item in left["curves"]]
+            self.flags += [Flag(**item) for item in left["flags"]]
+        self.told |= {*notes}
         return tensors
 
     def seed(self, *purpose: Any) -> int:

@@ -1,7 +1,8 @@
 """Where models compute, and how exactly. Stated once: tensors come in and go out on the CPU in float32, and a target moves them.
 
 Attacks, data and tables know no device. A model that lies on another one, or computes in bfloat16, stands behind `Placed`, which moves what
-goes in and what comes out; gradients take the same way back. On the CPU in float32 nothing stands in between.
+goes in and what comes out, and asks in halves what does not fit into memory; gradients take the same way back. On the CPU in float32
+nothing stands in between.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from hartley.errors import InputError
+from hartley.targets.halving import BATCHED, halving
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 FORM = "auto, cpu, cuda, cuda:N or mps"
@@ -88,7 +90,7 @@ class Placed:
             there = [value.to(self._device) if isinstance(value, Tensor) else value for value in given]
             named = {name: value.to(self._device) if isinstance(value, Tensor) else value for name, value in named.items()}
             with torch.autocast(self._device.type, DTYPES[self._dtype], enabled=self._dtype != "float32"):
-                return _back(method(*there, **named))
+                return _back(halving(method, *there, **named) if method.__name__ in BATCHED else method(*there, **named))
 
         return asked
 

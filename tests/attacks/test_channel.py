@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from hartley.attacks.case import Case, Effort
+from hartley.attacks.case import Case, Curve, Effort
 from hartley.attacks.channel import (
     ADAPTIVE,
     ATTACKED,
@@ -217,3 +217,25 @@ def test_a_choice_without_a_defense_is_made_once_a_run_and_one_through_it_in_eve
         assert choose(case_of("guard", cache), arm, "x", ("long", "longer"), score)[0] == "longer"
         assert len(asked) == count
     assert UNAWARE.attacked and UNAWARE.defended and not UNAWARE.adaptive and DEFENDED.defended and not DEFENDED.attacked
+
+
+def test_curves_of_what_is_computed_inside_of_something_else_are_told_once_and_come_back_from_the_cache():
+    """A model that is trained while trials are asked leaves its loss in every cell that reads either from the cache, and no cell twice."""
+
+    def inner(case):
+        case.curves.append(Curve("x", "attacked", "training", (1.0,)))
+        return {"weights": torch.ones(1)}
+
+    def outer(case):
+        case.once("model", lambda: inner(case))
+        case.curves.append(Curve("x", "attacked", "asking", (2.0,)))
+        return {"rows": torch.ones(1)}
+
+    cache, told = Kept(), []
+    for order in (("asked", "model"), ("asked", "model"), ("model", "asked")):
+        case = case_of(cache=cache)
+        for name in order:
+            case.once(name, lambda name=name: outer(case) if name == "asked" else inner(case))  # noqa: B023
+        told.append(sorted(curve.name for curve in case.curves))
+    assert told == [["asking", "training"]] * 3
+    assert set(cache.held) == {"asked", "model"}

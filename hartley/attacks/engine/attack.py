@@ -54,10 +54,17 @@ class Attack:
         if not bool(torch.isfinite(clean).all()):
             raise ValueError("the clean inputs are not finite")
         traces: list[Trace] = []
-        for done, rows in enumerate(torch.arange(len(clean)).split(CHUNK)):
-            progress(done * CHUNK, len(clean))
+        waiting = list(reversed(torch.arange(len(clean)).split(CHUNK)))
+        while waiting:
+            rows = waiting.pop()
+            progress(int(rows[0]), len(clean))
             problem = Problem(embed, objective, self.views, self.carrier, self.budget, clean[rows], rows, generator, solved)
-            traces.append(self.optimizer.run(problem))
+            try:
+                traces.append(self.optimizer.run(problem))
+            except torch.OutOfMemoryError:
+                if len(rows) < 2:
+                    raise
+                waiting += reversed(rows.chunk(2))
         progress(len(clean), len(clean))
         adversarial = self.carrier.deliver(torch.cat([trace.adversarial for trace in traces]))
         weights = torch.tensor([len(trace.adversarial) for trace in traces], dtype=torch.float64)
