@@ -45,7 +45,6 @@ class TowerEmbedder:
     def capabilities(self) -> frozenset[str]:
         return frozenset({"score"})
 
-    @torch.no_grad()
     def embed_text(self, texts: Sequence[str]) -> Tensor:
         """n strings to (n, d), unit norm."""
         if not texts:
@@ -71,7 +70,6 @@ class SentenceEmbedder:
     def capabilities(self) -> frozenset[str]:
         return frozenset({"score"})
 
-    @torch.no_grad()
     def embed_text(self, texts: Sequence[str]) -> Tensor:
         """n strings to (n, d), unit norm."""
         found = [self._embed(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]

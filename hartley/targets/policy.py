@@ -184,7 +184,6 @@ class LlamaPolicy:
         """The likeliest next tokens of each row, without the end token."""
         return Batch(self.module, rows, self.tokenizer.pad_token_id or 0, kept).run(self._ends, longest)
 
-    @torch.no_grad()
     def log_likelihood(self, conversations: Sequence[Conversation], messages: Sequence[Message], tools: Tools) -> Tensor:
         """(n,) natural logarithm of the probability of each assistant message and its end. Raises ValueError for other roles."""
         if len(conversations) != len(messages) or any(message.role != "assistant" for message in messages):
