@@ -57,8 +57,8 @@ class LlamaPolicy:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """The words alone, and their probabilities."""
-        return frozenset({"logprob", "text"})
+        """Words, their probabilities, and gradients by token."""
+        return frozenset({"hidden", "logprob", "text"})
 
     @property
     def longest_context(self) -> int:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from hartley.targets.conversation import Conversation, Json, Message
 
 CAPABILITIES = ("grad", "hidden", "logprob", "score", "text", "train")
-"""grad: gradients reach the input. hidden: inner states. logprob: token probabilities. score: a similarity or a
+"""grad: gradients reach the input. hidden: inner states and gradients by token
+(`hartley.targets.inside`). logprob: token probabilities. score: a similarity or a
 confidence. text: the answer alone. train: the weights can be fine-tuned on pairs."""
 
 

@@ -32,7 +32,7 @@ def policy() -> LlamaPolicy:
 
 
 def test_it_is_a_policy(policy: LlamaPolicy) -> None:
-    assert isinstance(policy, Policy) and policy.capabilities == {"logprob", "text"}
+    assert isinstance(policy, Policy) and policy.capabilities == {"hidden", "logprob", "text"}
 
 
 def test_a_batch_answers_as_single_conversations_do(policy: LlamaPolicy) -> None:
