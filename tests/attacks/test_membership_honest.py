@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from hartley.attacks.case import Refused
-from hartley.attacks.engine.membership import FEWEST, Audience, guess, membership_rates, weakly_supervised
+from hartley.attacks.case import Case, Effort, Refused
+from hartley.attacks.channel import ATTACKED, measure
+from hartley.attacks.engine.membership import FEWEST, Audience, Victim, guess, membership_rates, weakly_supervised
 from hartley.bits.membership import membership
 from hartley.evidence import ARMS, NONE, Evidence
 
@@ -116,6 +120,114 @@ def test_the_classifier_never_sees_the_pairs_that_it_is_judged_on():
     constant = features.clone()
     constant[:, 2] = 1.0
     assert torch.isfinite(weakly_supervised(constant, similarity, found)).all(), "a feature that never differs says nothing"
+
+
+@dataclass
+class Remembering:
+    """An encoder that embeds pictures as they are, and whose captions name them; trained, it knows the members' pictures a little better.
+    Each picture that it is shown is counted."""
+
+    members: torch.Tensor | None = None
+    noise: torch.Generator | None = None
+    shown: list[int] = field(default_factory=list)
+    logit_scale: float = 10.0
+
+    def embed_image(self, pixels):
+        self.shown.append(len(pixels))
+        found = pixels.flatten(1)[:, :2].clone()
+        if self.members is not None and len(pixels) == len(self.members):
+            found[self.members, 0] += 0.5
+        if self.noise is not None:
+            found[:, 0] += torch.randn(len(found), generator=self.noise)
+        return found
+
+    def embed_text(self, texts):
+        return torch.tensor([[1.0, 0.0]] * len(texts))
+
+
+@dataclass
+class Noisy:
+    """A defense by noise on what is given out."""
+
+    id: str = "noisy"
+    stage: str = "output"
+    modalities: frozenset[str] = frozenset({"embedding"})
+    stochastic: bool = True
+    seeds: list[int] = field(default_factory=list)
+
+    def wrap(self, target, *, straight_through=False, seed=0):
+        self.seeds.append(seed)
+        return Remembering(target.members, torch.Generator().manual_seed(seed))
+
+
+class Drawn:
+    """Pairs to serve: four pictures, two of each of two symbols."""
+
+    def draw(self, count, generator, *, part="held-out", speech=False):
+        assert part == "held-out", "the service is asked about pictures that nobody trained on"
+        return pairs_of(torch.rand(4, 3, 16, 16, generator=generator))
+
+
+def pairs_of(images):
+    names = ("dark", "light")
+    return SimpleNamespace(
+        images=images, captions=("a",) * len(images), labels=torch.arange(len(images)) % 2, label_names=names, prompts=names,
+        label_prior=torch.full((2,), 0.5), __len__=lambda: len(images),
+    )  # fmt: skip
+
+
+def victim_of(defense=None, repeats=3):
+    found = audience_of()
+    pictures = torch.full((90, 3, 16, 16), 0.5)
+    audience = replace(found, pairs=pairs_of(pictures))
+    effort = Effort("tiny", trials=4, steps=1, poison_pairs=1, members=20, epochs=1)
+    case = Case(target=Remembering(), data=Drawn(), defense=defense, effort=effort, stream="honest")
+    return Victim(case, Remembering(found.member), audience, repeats)
+
+
+SCORES = {"similarity": lambda similarity, _: similarity, "drops": lambda _, drops: drops.sum(dim=1)}
+
+
+def test_clean_is_the_model_that_was_never_trained_and_attacked_the_one_that_was():
+    victim = victim_of()
+    similar, drops, service = measure(victim.case, *victim.channels(SCORES))
+    member = victim.audience.member[victim.audience.evaluated].int().tolist()
+    for table in (similar, drops):
+        assert table.arms == ("clean", "attacked") and table.of("attacked").adversary.tolist() == member
+    assert similar.of("clean").score.tolist() == [0.5] * 40 and similar.of("clean").outcome.tolist() == [0] * 40
+    assert similar.of("attacked").score.tolist() == [1.0 if one else 0.5 for one in member]
+    assert similar.of("attacked").success.mean() == 1.0, "above the public pairs' median is said to be a member"
+    assert set(similar.costs["queries"]) == {7.0}, "the pair's picture and text, and five views of the picture"
+    assert service.kind == "jam" and len(service.of("clean")) == 4 and service.intent.tolist() == [0, 1] * 4
+
+
+def test_the_drop_under_an_augmentation_is_what_the_similarity_loses_there():
+    """A dimmed picture of .5 is one of .4; the other views of an even picture are as even, and noise is small."""
+    victim = victim_of()
+    rows = victim.views(ATTACKED, Remembering(), None)
+    drops = rows.more["drops"]
+    assert drops.shape == (90, 5) and drops[:, 2].tolist() == pytest.approx([0.1] * 90)
+    assert drops[:, [0, 1, 3]].abs().max() < 1e-6 and 0 < drops[:, 4].abs().max() < 0.2
+    assert rows.more["similarity"].tolist() == [0.5] * 90
+
+
+def test_only_who_knows_of_a_stochastic_defense_asks_it_repeatedly_and_averages():
+    defense = Noisy()
+    victim = victim_of(defense, repeats=16)
+    similar, *_ = measure(victim.case, *victim.channels(SCORES))
+    spread = {arm: float(np.std(similar.of(arm).score - 0.5 * (similar.of(arm).adversary if "attacked" in arm or "adaptive" in arm else 0)))
+              for arm in similar.arms}  # fmt: skip
+    assert spread["clean"] == 0 == spread["attacked"]
+    assert 0.6 < spread["defended_attacked"] < 1.5 and spread["defended_adaptive"] < 0.4, "sixteen draws have a fourth of the spread"
+    assert {arm: set(similar.of(arm).costs["queries"]) for arm in similar.arms} == {
+        **{arm: {7.0} for arm in ARMS[:-1]}, "defended_adaptive": {112.0},
+    }  # fmt: skip
+    assert set(defense.seeds) == {victim.case.generator("defense").initial_seed()} and len(defense.seeds) == 3
+
+
+def test_behind_a_defense_that_draws_nothing_there_is_nothing_to_ask_twice():
+    victim = victim_of(Noisy(stochastic=False))
+    assert all(table.arms == ARMS[:-1] for table in measure(victim.case, *victim.channels(SCORES)))
 
 
 def table_of(scores, member, arm="attacked"):
