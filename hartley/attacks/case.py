@@ -12,10 +12,10 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor
 
-from hartley.attacks.exhibit import Exhibit
 from hartley.bits.value import Bits
 from hartley.defenses.model.defense import Defense
 from hartley.defenses.system.safeguard import Safeguard
+from hartley.exhibit import Exhibit
 from hartley.targets.system import System
 
 NOTES = "notes"

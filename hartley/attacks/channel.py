@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hartley.attacks.case import AnyCase, Curve, Flag
-from hartley.attacks.exhibit import Exhibit
 from hartley.evidence import ARMS, NONE, Evidence
+from hartley.exhibit import Exhibit
 from hartley.targets.endpoint.outcomes import NotMeasured
 
 Subject = TypeVar("Subject")

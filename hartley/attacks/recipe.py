@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hartley.attacks.competence import CleanTasks
 from hartley.bits.rates import Rate
+from hartley.environments.competence import CleanTasks
 from hartley.evidence import Evidence
 
 

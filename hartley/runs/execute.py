@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from hartley.attacks.case import EFFORTS, AnyCase, Case, Effort, Flag, Refused
-from hartley.attacks.competence import once
 from hartley.attacks.recipe import Recipe
 from hartley.bits.value import Bits
 from hartley.defenses.system.safeguard import Safeguard, either_of
+from hartley.environments.competence import once
 from hartley.evidence import ARMS, Evidence
 from hartley.runs import media
 from hartley.runs.answering import Silent, answered

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hartley.attacks.exhibit import FATES
+from hartley.exhibit import FATES
 
 if TYPE_CHECKING:
-    from hartley.attacks.exhibit import Exhibit, Line, Spreading
+    from hartley.exhibit import Exhibit, Line, Spreading
 
 MIDDLE = 128
 MOST_AMPLIFIED = 64.0

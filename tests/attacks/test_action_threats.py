@@ -9,11 +9,11 @@ import pytest
 
 from hartley.attacks.action import applications, injection
 from hartley.attacks.action.attack_set import INJECTIONS, best
-from hartley.attacks.action.bandwidth import acting_bits
+from hartley.targets.agent.bandwidth import acting_bits
 from hartley.attacks.action.foot_in_the_door import after_a_visit
 from hartley.attacks.action.perez_goal_hijacking import RIGHT, ROGUE
 from hartley.attacks.action.transcripts import spans
-from hartley.attacks.action.user_tasks import (
+from hartley.environments.assistant import (
     OTHER,
     Family,
     beside_a_look,
@@ -28,7 +28,7 @@ from hartley.attacks.action.user_tasks import (
     with_an_argument,
 )
 from hartley.attacks.case import Effort, Refused, SystemCase
-from hartley.attacks.exhibit import BLOCKED, FATES
+from hartley.exhibit import BLOCKED, FATES
 from hartley.defenses.system import flow_control, retrieval_isolation
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.evidence import NONE, Evidence

@@ -28,7 +28,7 @@ from hartley.attacks.channel import (
     measure,
     to_look_at,
 )  # fmt: skip
-from hartley.attacks.exhibit import Exhibit
+from hartley.exhibit import Exhibit
 from hartley.evidence import ARMS
 from hartley.targets.endpoint.outcomes import NotMeasured
 

@@ -11,7 +11,7 @@ import pytest
 
 from hartley.attacks.action import applications, injection
 from hartley.attacks.action.attack_set import INJECTIONS, Wording, best
-from hartley.attacks.action.user_tasks import beside_a_question
+from hartley.environments.assistant import beside_a_question
 from hartley.attacks.case import Effort, Refused, SystemCase
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.targets.agent.agent import ALLOWED, Guard, Verdict

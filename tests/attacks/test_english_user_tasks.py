@@ -13,7 +13,7 @@ import pytest
 
 from hartley.attacks.action import injection
 from hartley.attacks.action.attack_set import REAL
-from hartley.attacks.action.user_tasks import (
+from hartley.environments.assistant import (
     beside_a_look,
     beside_a_question,
     draw_argument_setting,

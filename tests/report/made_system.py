@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from hartley.attacks.exhibit import BLOCKED, EXECUTED, INJECTED, Exhibit, Found, Line, Span, Spreading
+from hartley.exhibit import BLOCKED, EXECUTED, INJECTED, Exhibit, Found, Line, Span, Spreading
 from hartley.runs import media
 from hartley.runs.plan import Plan
 

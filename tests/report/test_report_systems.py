@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hartley.attacks.exhibit import BLOCKED, Exhibit, Found, Line, Span, Spreading
+from hartley.exhibit import BLOCKED, Exhibit, Found, Line, Span, Spreading
 from hartley.report import trials, words
 from hartley.report.answer import answer
 from hartley.report.channelmap import lanes

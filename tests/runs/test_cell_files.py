@@ -6,7 +6,7 @@ import soundfile
 import torch
 from PIL import Image
 
-from hartley.attacks.exhibit import Exhibit
+from hartley.exhibit import Exhibit
 from hartley.runs import media
 from hartley.runs.cache import Cache
 from hartley.runs.context import Context, versions

@@ -10,7 +10,7 @@ import pytest
 
 from hartley import catalog
 from hartley.attacks.case import EFFORTS, SystemCase
-from hartley.attacks.competence import ASKED, Competence
+from hartley.environments.competence import ASKED, Competence
 from hartley.report.terminal import summary
 from hartley.runs import check
 from hartley.runs.folder import NOT_MEASURED, Run

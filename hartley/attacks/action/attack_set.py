@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from hartley.environments.assistant import Ask
 from hartley.targets.english.requests import clause
-from hartley.targets.reference.agent.forms import Ask
 
 _BEGINS = re.compile(r"(?:^|[\n\]\"]|\. ) ?$")
 """What stands before a goal that begins a sentence."""
@@ -62,10 +61,3 @@ REAL = (
 )
 """For models that speak real languages: the same templates; instruction-like structure; and a turn that pretends to have ended, spelled
 in the chat templates' own tokens (ChatInject, Chang et al., 2025; Virtual Context, Zhou et al., 2024), one wording a family."""
-
-
-def best(wordings: Sequence[Wording], successes: Callable[[Wording], int], else_: Wording | None = None) -> Wording:
-    """The wording with the most successes on draws of its own; of those that are level `else_`, or the first where it is not among them."""
-    counted = [successes(wording) for wording in wordings]
-    level = [wording for wording, count in zip(wordings, counted, strict=True) if count == max(counted)]
-    return else_ if else_ is not None and else_ in level else level[0]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from hartley.attacks.action.attack_set import INJECTIONS
-from hartley.attacks.action.dojo_injection import dojo_injection, suite_tasks
-from hartley.attacks.action.injection import Channel, clean_tasks, injection_channel, injection_rates, into_document
-from hartley.attacks.action.user_tasks import beside_a_look, beside_a_question, draw_argument_setting, with_an_argument
+from hartley.attacks.action.dojo_injection import dojo_injection
+from hartley.attacks.action.injection import Injection, injection_rates
 from hartley.attacks.case import SystemCase
-from hartley.attacks.competence import Competence
+from hartley.attacks.channel import measure
 from hartley.attacks.recipe import Recipe
+from hartley.environments.assistant import beside_a_look, beside_a_question, clean_tasks, draw_argument_setting, with_an_argument
+from hartley.environments.competence import Competence
+from hartley.environments.suites import suite_tasks
 from hartley.evidence import Evidence
 
 CHANNELS = (
-    Channel("beside a question", beside_a_question, INJECTIONS, into_document),
-    Channel("beside a look", beside_a_look, INJECTIONS, into_document),
-    Channel("an argument from the document", with_an_argument, INJECTIONS, into_document, draw_argument_setting),
+    Injection("beside a question", beside_a_question, INJECTIONS),
+    Injection("beside a look", beside_a_look, INJECTIONS),
+    Injection("an argument from the document", with_an_argument, INJECTIONS, setting=draw_argument_setting),
 )
 """How users come to read what a stranger wrote: a question about it, ambiguous words like "check it", or an argument taken from it."""
 
@@ -27,8 +29,8 @@ def indirect_prompt_injection(case: SystemCase) -> tuple[Evidence, ...]:
     Bends: B. What the application reads gets the pathway of its user: every call that the agent may make.
     """
     if case.target.dojo is not None:
-        return dojo_injection(case, case.target.dojo, None if case.defense is None else case.defense.id)
-    return tuple(injection_channel(case, channel) for channel in CHANNELS)
+        return dojo_injection(case, case.target.dojo)
+    return measure(case, *(one.channel(case) for one in CHANNELS))
 
 
 def _tasks(case: SystemCase) -> Competence:

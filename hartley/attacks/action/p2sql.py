@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from hartley.attacks.action.attack_set import INJECTIONS
-from hartley.attacks.action.injection import Channel, clean_tasks, injection_channel, injection_rates, into_document
-from hartley.attacks.action.user_tasks import beside_a_look, beside_a_question, draw_database_setting, from_a_review
+from hartley.attacks.action.injection import Injection, injection_rates
 from hartley.attacks.case import SystemCase
+from hartley.attacks.channel import measure
 from hartley.attacks.recipe import Recipe
+from hartley.environments.assistant import beside_a_look, beside_a_question, clean_tasks, draw_database_setting, from_a_review
 from hartley.evidence import Evidence
 
 CHANNELS = tuple(
-    Channel(name, from_a_review(family), INJECTIONS, into_document, draw_database_setting)
+    Injection(name, from_a_review(family), INJECTIONS, setting=draw_database_setting)
     for name, family in (("row beside a question", beside_a_question), ("row beside a look", beside_a_look))
 )
 
@@ -23,7 +24,7 @@ def p2sql(case: SystemCase) -> tuple[Evidence, ...]:
     rows that only bend the answer (RI.1).
     Bends: B. A row of data gets the pathway of the user who asked for it: every statement that the agent may issue.
     """
-    return tuple(injection_channel(case, channel) for channel in CHANNELS)
+    return measure(case, *(one.channel(case) for one in CHANNELS))
 
 
 RECIPE = Recipe(

@@ -16,8 +16,8 @@ from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.carrier import PIXELS
 from hartley.attacks.engine.perturbed import crafted, named, note, perturbed, picture
 from hartley.attacks.engine.tokens import TokenSearch
-from hartley.attacks.exhibit import Exhibit
 from hartley.data.pairs import Restricted
+from hartley.exhibit import Exhibit
 from hartley.targets.protocols import Generator
 
 WITHHELD, ELSE = "withheld", "something else"

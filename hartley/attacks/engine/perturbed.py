@@ -17,8 +17,8 @@ from hartley.attacks.channel import ATTACKED, CLEAN, Arm, Seen, without_defense
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.objective import Objective
 from hartley.attacks.engine.optimizer import Embed, Square
-from hartley.attacks.exhibit import Exhibit
 from hartley.evidence import NONE, Evidence
+from hartley.exhibit import Exhibit
 
 KEPT = 4
 """Trials of an attack on a model to look at."""

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hartley.attacks.case import Flag, SystemCase
-from hartley.attacks.exhibit import Exhibit
 from hartley.attacks.interaction.agent_words import PAYLOADS
 from hartley.attacks.interaction.dynamics import observed
 from hartley.attacks.interaction.multimodal_agents import AgentAnswers, Run
 from hartley.attacks.interaction.pictures import ENTROPY, FARTHEST, RING, RING_ROUNDS, Answers, Asked, size
 from hartley.bits.contraction import contraction
+from hartley.exhibit import Exhibit
 from hartley.targets.reference.language import DIGITS
 from hartley.targets.society.members import PLACES
 from hartley.targets.society.reach import reach_bound

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hartley.attacks.exhibit import Spreading
+from hartley.exhibit import Spreading
 from hartley.targets.society.fit import Fit, fit, measured_registers
 from hartley.targets.society.meeting import RandomPairs
 from hartley.targets.society.spreading import Events, Spread, by_round, spread, total

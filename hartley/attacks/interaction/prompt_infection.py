@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hartley.attacks.action.injection import clean_tasks
 from hartley.attacks.case import SystemCase
 from hartley.attacks.interaction.infection import LENGTHS, MODES, Cell, chosen_prompt, guarded, measured
 from hartley.attacks.interaction.message_chains import MessageChains
@@ -10,6 +9,7 @@ from hartley.attacks.interaction.office import plain_office, reference_office
 from hartley.attacks.interaction.outbreak import show
 from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate, success_rate
+from hartley.environments.assistant import clean_tasks
 from hartley.evidence import Evidence
 from hartley.targets.agent.agent import Agent
 

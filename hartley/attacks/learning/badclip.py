@@ -9,11 +9,11 @@ import torch
 
 from hartley.attacks.case import ModelCase, Refused
 from hartley.attacks.channel import Sent, measure
-from hartley.attacks.engine.dealing import dealt
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.engine.victims import FILTER, FIRES, Victim, corner, filter_rates
 from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate
+from hartley.data.dealing import dealt
 from hartley.evidence import Evidence
 from hartley.targets.protocols import Trainable
 

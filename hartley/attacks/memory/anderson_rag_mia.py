@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from hartley.attacks.case import Curve, SystemCase
 from hartley.attacks.engine.membership import membership_rates
 from hartley.attacks.engine.success import accuracy, successes
-from hartley.attacks.exhibit import Exhibit
 from hartley.attacks.memory.planting import clean_tasks
 from hartley.attacks.memory.readers import Readers, Responses, readers_of, told, told_once
 from hartley.attacks.memory.records import Record, Scoring, found, log_odds, records_of, worded
@@ -22,6 +21,7 @@ from hartley.attacks.memory.wordings import membership_questions
 from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate
 from hartley.evidence import ARMS, NONE, Evidence
+from hartley.exhibit import Exhibit
 from hartley.targets.endpoint.outcomes import NotMeasured
 from hartley.targets.memory.reading import PolicyReading, Reading
 from hartley.targets.memory.readouts import answer_symbols, disclosed

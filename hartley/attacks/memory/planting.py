@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from hartley.attacks.case import SystemCase
-from hartley.attacks.competence import ASKED, Competence
-from hartley.attacks.engine.dealing import dealt, evenly
-from hartley.attacks.exhibit import Found
 from hartley.attacks.memory.readers import K
+from hartley.data.dealing import dealt, evenly
+from hartley.environments.competence import ASKED, Competence
+from hartley.exhibit import Found
 from hartley.targets.endpoint.outcomes import NotMeasured
 from hartley.targets.memory.corpus import Corpus, Question
 from hartley.targets.memory.entry import Entry

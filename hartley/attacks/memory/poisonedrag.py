@@ -9,7 +9,6 @@ import torch
 
 from hartley.attacks.case import Curve, SystemCase
 from hartley.attacks.engine.success import accuracy, successes
-from hartley.attacks.exhibit import Exhibit
 from hartley.attacks.memory.planting import Target, clean_tasks, targets_of
 from hartley.attacks.memory.readers import K, Readers, Responses, readers_of, told, told_once
 from hartley.attacks.memory.wordings import Style, styles
@@ -18,6 +17,7 @@ from hartley.bits.clustered import ONE
 from hartley.bits.design import share_limits
 from hartley.bits.rates import Rate, success_rate
 from hartley.evidence import ARMS, NONE, Evidence
+from hartley.exhibit import Exhibit
 from hartley.targets.endpoint.outcomes import NotMeasured
 from hartley.targets.memory.reading import Reading
 from hartley.targets.memory.readouts import answer_symbols, outcome_alphabet

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hartley.attacks.case import SystemCase
-from hartley.attacks.exhibit import Found
 from hartley.attacks.memory.readers import K
 from hartley.attacks.memory.service import Request, requests
 from hartley.attacks.memory.wordings import membership_questions
+from hartley.exhibit import Found
 from hartley.targets.conversation import Conversation, Message
 from hartley.targets.memory.corpus import Corpus
 from hartley.targets.memory.entry import Entry

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from hartley.attacks.case import SystemCase
-from hartley.attacks.engine.dealing import evenly
 from hartley.attacks.memory.readers import K
+from hartley.data.dealing import evenly
 from hartley.targets.memory.corpus import Corpus, Question
 from hartley.targets.memory.memory import Memory, Passage, Retriever
 from hartley.targets.memory.reference import reference_corpus, reference_memory

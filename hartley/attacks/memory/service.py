@@ -10,8 +10,8 @@ from random import Random
 import numpy as np
 
 from hartley.attacks.case import SystemCase
-from hartley.attacks.engine.dealing import evenly
 from hartley.attacks.memory.readers import Readers, Responses, told, told_once
+from hartley.data.dealing import evenly
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.memory.corpus import Question
 from hartley.targets.memory.memory import Memory, Passage

@@ -12,7 +12,6 @@ import torch
 
 from hartley.attacks.case import Curve, SystemCase
 from hartley.attacks.engine.success import accuracy, successes
-from hartley.attacks.exhibit import Exhibit
 from hartley.attacks.memory.planting import clean_tasks
 from hartley.attacks.memory.readers import Readers, Responses, readers_of, told, told_once
 from hartley.attacks.memory.records import found
@@ -24,6 +23,7 @@ from hartley.attacks.memory.wordings import extraction_prompts
 from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate, success_rate
 from hartley.evidence import ARMS, NONE, Evidence
+from hartley.exhibit import Exhibit
 from hartley.targets.endpoint.outcomes import NotMeasured
 from hartley.targets.memory.reading import Reading
 from hartley.targets.memory.readouts import answer_symbols, disclosed, outcome_alphabet

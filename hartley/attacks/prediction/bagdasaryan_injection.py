@@ -10,11 +10,11 @@ from hartley.attacks.case import ModelCase, Refused
 from hartley.attacks.channel import Channel, measure
 from hartley.attacks.engine.asked import NEXT, Asking, Subject, converses, questions
 from hartley.attacks.engine.attack import pixels, waveform
-from hartley.attacks.engine.dealing import dealt
 from hartley.attacks.engine.optimizer import SignGradient
 from hartley.attacks.engine.perturbed import Inputs, applies, check_applies
 from hartley.attacks.engine.success import counted
 from hartley.attacks.recipe import Recipe
+from hartley.data.dealing import dealt
 from hartley.data.pairs import Pairs
 from hartley.evidence import Evidence
 

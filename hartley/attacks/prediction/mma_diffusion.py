@@ -7,13 +7,13 @@ import torch
 from hartley.attacks.case import ModelCase, Refused
 from hartley.attacks.channel import measure
 from hartley.attacks.engine.attack import pixels
-from hartley.attacks.engine.dealing import dealt
 from hartley.attacks.engine.drawn import CHECKED, prompts, redrawn
 from hartley.attacks.engine.optimizer import SignGradient
 from hartley.attacks.engine.success import successes
 from hartley.attacks.engine.tokens import TokenSearch
 from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate, success_rate
+from hartley.data.dealing import dealt
 from hartley.evidence import Evidence
 
 SHARE, FEWEST, STRENGTH = 8, 24, 0.3

@@ -8,12 +8,12 @@ from hartley.attacks.case import Flag, ModelCase
 from hartley.attacks.channel import measure
 from hartley.attacks.engine.asked import Asking, Subject, converses, questions
 from hartley.attacks.engine.attack import pixels
-from hartley.attacks.engine.dealing import dealt
 from hartley.attacks.engine.optimizer import Apgd, Noise
 from hartley.attacks.engine.perturbed import check_applies
 from hartley.attacks.engine.success import counted
 from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate
+from hartley.data.dealing import dealt
 from hartley.evidence import Evidence
 
 SHARE = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hartley.attacks.exhibit import BLOCKED, EXECUTED, INJECTED, Exhibit, Line, Span
+from hartley.exhibit import BLOCKED, EXECUTED, INJECTED, Exhibit, Line, Span
 from hartley.targets.agent.state import Place
 from hartley.targets.agent.trace import Trace
 from hartley.targets.conversation import Call

@@ -9,7 +9,6 @@ from functools import cache
 
 import numpy as np
 
-from hartley.attacks.case import SystemCase
 from hartley.bits.bandwidth import tools_bandwidth, used_bandwidth
 from hartley.bits.cut import cut_bound
 from hartley.bits.value import Bits
@@ -58,13 +57,14 @@ def deeds(trace: Trace) -> int:
     return int.from_bytes(hashlib.sha256(json.dumps(done).encode()).digest()[:7], "big")
 
 
-def leave(case: SystemCase, channel: str, arm: str, bits: Sequence[float], calls: Sequence[int], done: Sequence[int]) -> None:
-    """Leave the arm's bandwidth per call, its mean over the trials, with the calls that were made the cut bound per task, and what
-    is used of it: H of what was done in a task (`deeds`), in bits per task. Without an attack that is honest use; an attack that
-    adds to what the user wants done raises it, one that substitutes does not."""
+def used(bits: Sequence[float], calls: Sequence[int], done: Sequence[int]) -> list[Bits]:
+    """An arm's bandwidth per call, its mean over the trials, with the calls that were made the cut bound per task, and what is used of it:
+    H of what was done in a task (`deeds`), in bits per task. Without an attack that is honest use; an attack that adds to what the user
+    wants done raises it, one that substitutes does not. done: of the trials in which the policy answered."""
     mean, rate, n = sum(bits) / len(bits), sum(calls) / len(calls), len(bits)
     bound = cut_bound(rate, mean)
-    case.measure(channel, arm, Bits(mean, min(bits), max(bits), n, COUNTED, "bandwidth_bits", True))
-    case.measure(channel, arm, Bits(bound, None, None, n, f"{rate:.2f} calls a task times bandwidth", "cut_bound_bits", True))
-    if done:  # else the policy answered in no trial of this arm, which is flagged
-        case.measure(channel, arm, used_bandwidth(np.asarray(done)))
+    found = [
+        Bits(mean, min(bits), max(bits), n, COUNTED, "bandwidth_bits", True),
+        Bits(bound, None, None, n, f"{rate:.2f} calls a task times bandwidth", "cut_bound_bits", True),
+    ]
+    return [*found, used_bandwidth(np.asarray(done))] if done else found

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from hartley.attacks.case import SystemCase
 from hartley.bits.limits import proportion_limits
+
+if TYPE_CHECKING:
+    from hartley.attacks.case import SystemCase
 
 ASKED = 16
 """Clean tasks of a kind, on draws of their own. None right of 16: at most 21% of such tasks, with 95% confidence."""
@@ -65,7 +68,7 @@ class Competence:
         return f"this model does few of the tasks ({self.line})" if self.told and self.right < FEW * self.told else ""
 
 
-CleanTasks = Callable[[SystemCase], Competence]
+CleanTasks = Callable[["SystemCase"], Competence]
 """What a recipe whose victim is a policy declares as `clean_tasks`: tasks of the kind that it attacks, without a safeguard, and without
 anybody's hostile words."""
 
