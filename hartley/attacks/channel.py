@@ -133,7 +133,8 @@ class Channel(Generic[Subject, Payload]):
     made_on   what a payload is made on; None: the arm's subject.
     read      the arm and what was asked for, to this channel's own columns; of several channels that read the same answers each has
               its own. asked_as: the name that they share.
-    show      the arm, a trial's place among all, and the arms measured so far, to something to look at; None: nothing.
+    show      the arm, a trial's place among all, and the arms measured so far, to something to look at, or several such
+              things, each of which is left once; None: nothing.
     shown     trials of an arm to look at.
     arms      that there are; those of a defense where one stands.
     finish    an arm and its rows, to leave more measures with the case.
@@ -149,7 +150,7 @@ class Channel(Generic[Subject, Payload]):
     made_on: Callable[[Arm], Subject] | None = None
     read: Callable[[Arm, Rows], Rows] = lambda _, rows: rows
     asked_as: str = ""
-    show: Callable[[Arm, int, Mapping[Arm, Seen[Payload]]], Exhibit | None] | None = None
+    show: Callable[[Arm, int, Mapping[Arm, Seen[Payload]]], Exhibit | tuple[Exhibit, ...] | None] | None = None
     shown: int = 2
     arms: tuple[Arm, ...] = EVERY
     finish: Callable[[Arm, Rows], None] = lambda _, rows: None
@@ -229,8 +230,12 @@ class _Measuring:
             seen[arm] = Seen(self.payload(arm), rows, self.channel.table(arm, rows))
         if self.channel.show is not None:
             for arm in [arm for arm in seen if arm.defended == (self.case.defense is not None)]:
-                found = [self.channel.show(arm, trial, seen) for trial in to_look_at(arm, seen, self.channel.shown)]
-                self.case.exhibits += [exhibit for exhibit in found if exhibit is not None]
+                for trial in to_look_at(arm, seen, self.channel.shown):
+                    found = self.channel.show(arm, trial, seen)
+                    several = found if isinstance(found, tuple) else ()
+                    self.case.exhibits += (
+                        [found] if isinstance(found, Exhibit) else [one for one in several if one not in self.case.exhibits]
+                    )
         return Evidence.concat([one.evidence for one in seen.values()])
 
     def payload(self, arm: Arm) -> Any:
