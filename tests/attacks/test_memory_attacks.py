@@ -338,6 +338,13 @@ def test_records_are_counted_exactly() -> None:
     assert grown[-1] * len(archives) == pytest.approx(expected) and list(grown) == sorted(grown) and len(grown) == spills.QUERIES
 
 
+def test_a_policy_that_does_not_say_how_likely_its_answers_were_has_no_odds() -> None:
+    system = case_of(Reader()).target
+    assert not readers.tells_odds(system)
+    with pytest.raises(TypeError, match="how likely"):
+        readers.log_odds(system, ["is it ?"], [()])
+
+
 class English:
     """A model behind an endpoint, as far as it matters here: it reads the plain prompt, believes most passages, copies on demand."""
 

@@ -38,7 +38,6 @@ def anderson_rag_mia(case: SystemCase) -> tuple[Evidence, ...]:
     channels = [asked(ANSWER, yes_or_no, held.records, pilot)]
     if tells_odds(case.target):  # a safeguard gives out words alone: behind one there is no gray box
         channels.append(asked(LIKELIHOOD, odds, held.records, pilot, (CLEAN, ATTACKED)))
-    # There are no words of an ordinary question to choose, and so no adaptive arm.
     channels.append(asked(LOOKUP, looked_up, held.facts, arms=(CLEAN, ATTACKED, DEFENDED, UNAWARE)))
     return measure(case, *channels, service(case, readers, held.requests))
 

@@ -30,7 +30,10 @@ Asked = tuple[Question, Sequence[Passage]]
 """A question and what was retrieved for it."""
 Words = tuple[Option, tuple[float, ...]]
 """What an adversary picked, and its score on the pilot."""
-Pilot = Channel[Reading, Words[Option]]
+Chosen = Mapping[Arm, Words[Option]]
+"""The same, in each arm that an adversary prepares for."""
+Asking = Channel[Reading, Words[Option]]
+"""A channel of questions put to a memory's reader, or of texts planted for them, in words that an adversary picked."""
 
 
 def said(case: SystemCase, channel: str, arm: Arm, reading: Reading, asked: Sequence[Asked]) -> Rows:
@@ -44,30 +47,30 @@ def said(case: SystemCase, channel: str, arm: Arm, reading: Reading, asked: Sequ
     missing = [answer for answer in answers if isinstance(answer, NotMeasured)]
     if missing and len(missing) == len(answers):
         raise missing[0]
-    words = [None if isinstance(answer, NotMeasured) else answer for answer in answers]
+    words = tuple(None if isinstance(answer, NotMeasured) else answer for answer in answers)
     return Rows(
         outcome=answer_symbols([answer or "" for answer in words], [question.choices for question, _ in asked]),
         lost=np.array([answer is None for answer in words]),
         why="".join(reason for reason, _ in Counter(str(answer.reason) for answer in missing).most_common(1)),
-        said=tuple(words),
+        said=words,
     )
 
 
 def picked(
     case: SystemCase,
-    pilot: Pilot[Option],
+    pilot: Asking[Option],
     options: Sequence[Option],
     score: Callable[[Evidence], Sequence[float]],
     what: str,
     ranked: int = 1,
-) -> dict[Arm, Words[Option]]:
+) -> Chosen[Option]:
     """The words of an attack set that score best on a pilot, in each arm that an adversary prepares for; of level ones the first."""
 
     def tried(arm: Arm, option: Option) -> Sequence[float]:
         return score(pilot.table(arm, pilot.ask(arm, pilot.subject(arm), (option, (0.0,)))))
 
     arms = [arm for arm in (ATTACKED, ADAPTIVE) if arm in pilot.arms and (case.defense is not None or not arm.defended)]
-    return {arm: choose(case, arm, pilot.name, options, partial(tried, arm), ranked=ranked, what=what) for arm in arms}
+    return {arm: choose(case, arm, pilot.name, options, partial(tried, arm), what=what, ranked=ranked) for arm in arms}
 
 
 def service(case: SystemCase, readers: Readers, asked: Sequence[Request]) -> Channel[Reading, None]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hartley.attacks.case import SystemCase
 from hartley.attacks.channel import ATTACKED, EVERY, Arm, Channel, Rows, Seen, Sent, Symbols
 from hartley.attacks.exhibit import Exhibit
-from hartley.attacks.memory.asking import Asked, Words, beside, picked, said
+from hartley.attacks.memory.asking import Asked, Asking, Chosen, Words, beside, picked, said
 from hartley.attacks.memory.wordings import about_record, membership_questions
 from hartley.environments.readers import Readers, log_odds
 from hartley.environments.records import Record
@@ -36,11 +36,11 @@ def members(
     records: Sequence[Record],
     pilot: Sequence[Record] = (),
     arms: tuple[Arm, ...] = EVERY,
-) -> Channel[Reading, Words[str]]:
+) -> Asking[str]:
     """Each record asked for once, without an attack of a memory that has learned no member, in the words that tell best who of a pilot
     is in a memory; without a pilot an ordinary question is asked that the record answers. What scores above a bar is called a member.
     """
-    chosen: dict[Arm, Words[str]] = {ATTACKED: ("", (MIDDLE,))}
+    chosen: Chosen[str] = {ATTACKED: ("", (MIDDLE,))}
     if pilot:
         tries = members(case, readers, name, heard, pilot, arms=arms)
         chosen = picked(case, tries, membership_questions(case.target), _apart, "advantage by wording (pilot)")
@@ -84,7 +84,7 @@ def odds(case: SystemCase, _: Arm, __: Reading, asked: Sequence[Asked], ___: Seq
 
 
 def looked_up(case: SystemCase, arm: Arm, reading: Reading, asked: Sequence[Asked], records: Sequence[Record]) -> Rows:
-    """Who answers with the record has it."""
+    """Who answers an ordinary question with the record has it. There are no words to choose, and so there is no adaptive arm."""
     rows = said(case, LOOKUP, arm, reading, asked)
     given = [disclosed([words or ""], [record.text])[0, 0] for words, record in zip(rows.said, records, strict=True)]
     return replace(rows, score=np.array(given, np.float64))

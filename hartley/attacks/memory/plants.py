@@ -11,7 +11,7 @@ from hartley.attacks.case import SystemCase
 from hartley.attacks.channel import CLEAN, DEFENDED, Arm, Channel, Rows, Seen, Sent, Symbols
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.exhibit import Exhibit
-from hartley.attacks.memory.asking import PRIOR, Words, beside, said
+from hartley.attacks.memory.asking import PRIOR, Asking, Chosen, Words, beside, said
 from hartley.attacks.memory.wordings import Style
 from hartley.bits.rates import Rate, success_rate
 from hartley.environments.planting import Target
@@ -22,9 +22,7 @@ from hartley.targets.memory.readouts import outcome_alphabet
 from hartley.targets.memory.reference import ALPHABET
 
 
-def plants(
-    case: SystemCase, readers: Readers, targets: Sequence[Target], count: int, chosen: Mapping[Arm, Words[Style]] = {}
-) -> Channel[Reading, Words[Style]]:
+def plants(case: SystemCase, readers: Readers, targets: Sequence[Target], count: int, chosen: Chosen[Style] | None = None) -> Asking[Style]:
     """`count` texts for each question, in the style that was chosen for an arm, if one was yet."""
     name = f"{count} text" if count == 1 else f"{count} texts"
     right, planted = (np.array(one) for one in ([target.question.right for target in targets], [target.planted for target in targets]))
@@ -61,7 +59,7 @@ def plants(
         Sent(right, planted, [target.corpus for target in targets]),
         subject=lambda arm: readers.of(arm.attacked, arm.defended),
         ask=ask,
-        payload=lambda arm, *_: chosen[arm],
+        payload=lambda arm, *_: (chosen or {})[arm],
         show=show,
     )
 

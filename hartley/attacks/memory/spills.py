@@ -9,9 +9,11 @@ import numpy as np
 
 from hartley.attacks.case import Curve, Flag, SystemCase
 from hartley.attacks.channel import Arm, Channel, Rows, Seen, Sent, Symbols
+from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.exhibit import Exhibit
-from hartley.attacks.memory.asking import Asked, Words, beside, said
+from hartley.attacks.memory.asking import SERVICE, Asked, Asking, Chosen, Words, beside, said
 from hartley.attacks.memory.wordings import about
+from hartley.bits.rates import Rate, success_rate
 from hartley.environments.archives import Archive, Secret
 from hartley.environments.readers import Readers
 from hartley.evidence import Evidence
@@ -25,8 +27,8 @@ QUERIES = 10
 
 
 def secrets(
-    case: SystemCase, readers: Readers, name: str, held: Sequence[Secret], reader: str | None = None, prompts: Mapping[Arm, Words[str]] = {}
-) -> Channel[Reading, Words[str]]:
+    case: SystemCase, readers: Readers, name: str, held: Sequence[Secret], reader: str | None = None, prompts: Chosen[str] | None = None
+) -> Asking[str]:
     """Each secret asked for once on behalf of a reader (None: the system's own), with the prompt that was chosen for an arm, if one was
     yet. Without an attack an ordinary question about the same person is asked."""
     symbols = held[0].symbols
@@ -55,7 +57,7 @@ def secrets(
         Sent(adversary=[secret.symbol for secret in held], cluster=[secret.archive for secret in held]),
         subject=lambda arm: readers.of(arm.attacked, arm.defended),
         ask=ask,
-        payload=lambda arm, *_: prompts[arm],
+        payload=lambda arm, *_: (prompts or {})[arm],
         show=show,
     )
 
@@ -65,9 +67,7 @@ def given(table: Evidence) -> tuple[float, float]:
     return float((table.success == 1).mean()), float(table.costs["records_given"].sum())
 
 
-def records(
-    case: SystemCase, readers: Readers, archives: Sequence[Archive], prompts: Mapping[Arm, Words[str]]
-) -> Channel[Reading, Words[str]]:
+def records(case: SystemCase, readers: Readers, archives: Sequence[Archive], prompts: Chosen[str]) -> Asking[str]:
     """A trial a record of the memories: whether any of an arm's queries gave it out in full."""
 
     def ask(arm: Arm, reading: Reading, prompt: Words[str] | None) -> Rows:
@@ -80,10 +80,9 @@ def records(
         if lost := sum(words is None for words in rows.said):
             why = f"{lost} of {len(asked)} queries brought no answer and count as giving nothing out: {rows.why}"
             case.flags.append(Flag(RECORDS, arm.name, "queries lost", why))
-        answers = np.array([words or "" for words in rows.said]).reshape(len(archives), QUERIES)
-        told = [archive.given_out(own.tolist()) for archive, own in zip(archives, answers, strict=True)]
-        success = np.concatenate([given[-1] for given in told]).astype(np.int32)
-        grown = np.mean([given.sum(axis=1) for given in told], axis=0)
+        answers = [words or "" for words in rows.said]
+        told = [archive.given_out(answers[place * QUERIES : (place + 1) * QUERIES]) for place, archive in enumerate(archives)]
+        success, grown = np.concatenate([own[-1] for own in told]).astype(np.int32), np.mean([own.sum(axis=1) for own in told], axis=0)
         return Rows(success, success=success, costs={"queries": np.full(len(success), QUERIES)}, more={"grown": grown})
 
     def finish(arm: Arm, rows: Rows) -> None:
@@ -101,3 +100,15 @@ def records(
         payload=lambda arm, *_: prompts[arm],
         finish=finish,
     )
+
+
+def rates(evidence: Evidence) -> tuple[Rate, ...]:
+    """Secrets read in full; for the channel of records the share of the memory that was given out; for the service the right answers."""
+    if evidence.channel == SERVICE:
+        return accuracy(evidence, "right answer given")
+    if evidence.channel == RECORDS:
+        return successes(evidence, "records given out in full")
+    parts = {arm: evidence.of(arm) for arm in evidence.arms}
+    given = {arm: (part.costs["records_given"] > 0).astype(int) for arm, part in parts.items()}
+    found = [success_rate("a record given out", arm, given[arm], headline=False, cluster=part.cluster) for arm, part in parts.items()]
+    return (*successes(evidence, "secret given out"), *(rate for rate in found if rate))
