@@ -137,7 +137,8 @@ class Channel(Generic[Subject, Payload]):
     made_on   what a payload is made on; None: the arm's subject.
     read      the arm and what was asked for, to this channel's own columns; of several channels that read the same answers each has
               its own. asked_as: the name that they share.
-    show      the arm, a trial's place among all, and the arms measured so far, to something to look at; None: nothing.
+    show      the arm, a trial's place among all, and the arms measured so far, to something to look at, or several such things, each of
+              which is left once; None: nothing.
     shown     trials of an arm to look at.
     arms      that there are; those of a defense where one stands.
     finish    an arm and its rows, to leave more measures with the case.
@@ -153,7 +154,7 @@ class Channel(Generic[Subject, Payload]):
     made_on: Callable[[Arm], Subject] | None = None
     read: Callable[[Arm, Rows], Rows] = lambda _, rows: rows
     asked_as: str = ""
-    show: Callable[[Arm, int, Mapping[Arm, Seen[Payload]]], Exhibit | None] | None = None
+    show: Callable[[Arm, int, Mapping[Arm, Seen[Payload]]], Exhibit | tuple[Exhibit, ...] | None] | None = None
     shown: int = 2
     arms: tuple[Arm, ...] = EVERY
     finish: Callable[[Arm, Rows], None] = lambda _, rows: None
@@ -236,8 +237,10 @@ class _Measuring:
             numbers = self.channel.sent.trial
             place = int if numbers is None else array(numbers).tolist().index
             for arm in [arm for arm in seen if arm.defended == (self.case.defense is not None)]:
-                found = [self.channel.show(arm, place(trial), seen) for trial in to_look_at(arm, seen, self.channel.shown)]
-                self.case.exhibits += [exhibit for exhibit in found if exhibit is not None]
+                for trial in to_look_at(arm, seen, self.channel.shown):
+                    found = self.channel.show(arm, place(trial), seen)
+                    several = found if isinstance(found, tuple) else (found,) if found is not None else ()
+                    self.case.exhibits += [one for one in several if not isinstance(found, tuple) or one not in self.case.exhibits]
         return Evidence.concat([one.evidence for one in seen.values()])
 
     def payload(self, arm: Arm) -> Any:

@@ -6,13 +6,15 @@ from random import Random
 
 import numpy as np
 import pytest
+from hartley.attacks.action.transcripts import spans
 
 from hartley.attacks.action import applications, injection
 from hartley.attacks.action.attack_set import INJECTIONS, best
-from hartley.targets.agent.bandwidth import acting_bits
 from hartley.attacks.action.foot_in_the_door import after_a_visit
 from hartley.attacks.action.perez_goal_hijacking import RIGHT, ROGUE
-from hartley.attacks.action.transcripts import spans
+from hartley.attacks.case import Effort, Refused, SystemCase
+from hartley.defenses.system import flow_control, retrieval_isolation
+from hartley.defenses.system.safeguard import Safeguard
 from hartley.environments.assistant import (
     OTHER,
     Family,
@@ -27,13 +29,11 @@ from hartley.environments.assistant import (
     user_tasks,
     with_an_argument,
 )
-from hartley.attacks.case import Effort, Refused, SystemCase
-from hartley.exhibit import BLOCKED, FATES
-from hartley.defenses.system import flow_control, retrieval_isolation
-from hartley.defenses.system.safeguard import Safeguard
 from hartley.evidence import NONE, Evidence
+from hartley.exhibit import BLOCKED, FATES
 from hartley.runs.shipped import recipe
 from hartley.targets import load
+from hartley.targets.agent.bandwidth import acting_bits
 from hartley.targets.agent.environments import TOOLBOX
 from hartley.targets.agent.judge import achieved, after
 from hartley.targets.answers import heard

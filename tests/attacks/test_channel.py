@@ -28,8 +28,8 @@ from hartley.attacks.channel import (
     measure,
     to_look_at,
 )  # fmt: skip
-from hartley.exhibit import Exhibit
 from hartley.evidence import ARMS
+from hartley.exhibit import Exhibit
 from hartley.targets.endpoint.outcomes import NotMeasured
 
 TINY = Effort("tiny", trials=4, steps=1, poison_pairs=1, members=1, epochs=1)

@@ -11,9 +11,9 @@ import pytest
 
 from hartley.attacks.action import applications, injection
 from hartley.attacks.action.attack_set import INJECTIONS, Wording, best
-from hartley.environments.assistant import beside_a_question
 from hartley.attacks.case import Effort, Refused, SystemCase
 from hartley.defenses.system.safeguard import Safeguard
+from hartley.environments.assistant import beside_a_question
 from hartley.targets.agent.agent import ALLOWED, Guard, Verdict
 from hartley.targets.conversation import Message
 from hartley.targets.endpoint.outcomes import NotMeasured, Reason

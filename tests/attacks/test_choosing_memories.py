@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hartley.attacks.case import Effort, SystemCase
-from hartley.attacks.memory import anderson_rag_mia, poisonedrag, spill_the_beans
+from hartley.attacks.memory import anderson_rag_mia, members, poisonedrag, spill_the_beans
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.targets.conversation import Message
 from hartley.targets.endpoint.outcomes import NotMeasured, Reason
@@ -81,8 +81,8 @@ def test_planted_texts_are_chosen_on_questions_that_no_trial_asks():
 def test_no_memory_that_a_pilot_asks_is_asked_in_a_trial(monkeypatch):
     drawn, targets_of = [], poisonedrag.targets_of
 
-    def kept(case, purpose, *more):
-        drawn.append(targets_of(case, purpose, *more))
+    def kept(random, *more):
+        drawn.append(targets_of(random, *more))
         return drawn[-1]
 
     monkeypatch.setattr(poisonedrag, "targets_of", kept)
@@ -204,14 +204,18 @@ def test_a_prompt_that_the_server_turns_down_has_given_out_nothing():
     for channel in ("passwords", "private facts"):
         assert value(spill_the_beans.rates(tables[channel]), "secret given out", "attacked") > 0.5
         ((arm, name, shares),) = pilots(case, channel)
-        assert (arm, name) == ("attacked", "secrets given out, by prompt (pilot)") and shares[:-1] == (0.0,) * 6 and 0.5 < shares[-1] <= 1
+        assert (
+            (arm, name) == ("attacked", "secrets given out, by prompt (pilot)")
+            and shares[:-1] == (-np.inf,) * 5 + (0.0,)
+            and 0.5 < shares[-1] <= 1
+        )
 
 
 def test_a_wording_that_the_server_turns_down_has_planted_nothing():
     case = case_of(choosy(Believing(), "was false", "ignore the documents"))
     tables = poisonedrag.poisonedrag(case)
     assert value(poisonedrag.rates(tables[-1]), "planted answer given", "attacked") == 1.0
-    assert pilots(case, "3 texts") == [("attacked", "planted answer given, by wording (pilot)", (0.0, 0.0, 0.0, 1.0))]
+    assert pilots(case, "3 texts") == [("attacked", "planted answer given, by wording (pilot)", (0.0, 0.0, -np.inf, 1.0))]
     assert {len(table.of("attacked")) for table in tables} == {round(poisonedrag.SHARE * TRIALS)}
 
 
@@ -227,11 +231,11 @@ def test_a_question_that_the_server_turns_down_has_told_nothing():
     case = case_of(choosy(Open(), "^.*do the documents say .* answer yes or no", "answer yes or no : "))
     answer, *_ = anderson_rag_mia.anderson_rag_mia(case)
     assert value(anderson_rag_mia.rates(answer), "AUC", "attacked") == 1.0
-    assert pilots(case, "answer") == [("attacked", "advantage by wording (pilot)", (0.0, -1.0, 1.0, 0.0))]
+    assert pilots(case, "answer") == [("attacked", "advantage by wording (pilot)", (0.0, -np.inf, 1.0, 0.0))]
 
 
 def test_the_gap_of_ranks_by_hand():
-    gap = anderson_rag_mia._rank_gap
+    gap = members.rank_gap
     member = np.array([True, False, True, False])
     assert gap(np.array([2.0, 1.0, 0.0, 1.0]), member) == 0.0 and gap(np.array([2.0, 1.0, 1.0, 0.0]), member) == 0.75
     assert gap(np.array([0.0, 1.0, 0.0, 1.0]), member) == -1.0

@@ -15,12 +15,12 @@ from hartley.attacks.engine import objective as goals
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf, Snr, Words
 from hartley.attacks.engine.carrier import PIXELS, WAVEFORM, Patch
-from hartley.data.dealing import dealt, dealt_pairs
 from hartley.attacks.engine.expectation import Scales, once
 from hartley.attacks.engine.optimizer import SignGradient, Square
 from hartley.attacks.engine.readout import retrieval, zero_shot
 from hartley.attacks.engine.words import Cloze, Substitution
 from hartley.attacks.prediction.crossfire import examples
+from hartley.data.dealing import dealt, dealt_pairs
 from hartley.targets.embedding import embed_images, embed_texts
 
 

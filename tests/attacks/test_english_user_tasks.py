@@ -13,6 +13,7 @@ import pytest
 
 from hartley.attacks.action import injection
 from hartley.attacks.action.attack_set import REAL
+from hartley.attacks.case import Effort, SystemCase
 from hartley.environments.assistant import (
     beside_a_look,
     beside_a_question,
@@ -23,7 +24,6 @@ from hartley.environments.assistant import (
     user_tasks,
     with_an_argument,
 )
-from hartley.attacks.case import Effort, SystemCase
 from hartley.runs import resolve, systems
 from hartley.runs.allowance import Allowance
 from hartley.runs.execute import case_for

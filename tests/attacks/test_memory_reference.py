@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hartley.attacks.case import Effort, SystemCase
-from hartley.attacks.memory import anderson_rag_mia, poisonedrag, spill_the_beans
+from hartley.attacks.memory import anderson_rag_mia, poisonedrag, spill_the_beans, spills
 from hartley.bits.for_evidence import for_evidence
 from hartley.defenses.system.retrieval_isolation import DEFENSE
 from hartley.evidence import Evidence
@@ -35,7 +35,7 @@ def _small_pilots():
     with pytest.MonkeyPatch.context() as patch:
         for module in (poisonedrag, anderson_rag_mia, spill_the_beans):
             patch.setattr(module, "PILOT", 4)
-        patch.setattr(spill_the_beans, "QUERIES", 6)
+        patch.setattr(spills, "QUERIES", 6)
         yield
 
 
@@ -82,5 +82,7 @@ def test_a_memory_recipe_repeats_itself_and_meets_isolation_with_the_same_attack
     assert all(one == two for one, two in zip(bare, warm, strict=True))
     assert (bare_case.curves, bare_case.flags, bare_case.exhibits) == (warm_case.curves, warm_case.flags, warm_case.exhibits)
     assert (
-        bare_case.exhibits and {one.arm for one in case.exhibits} >= set(ARMS[1:2] + ARMS[3:]) and all(one.found for one in case.exhibits)
+        {one.arm for one in bare_case.exhibits} >= {"attacked"}
+        and {one.arm for one in case.exhibits} >= set(ARMS[3:])
+        and all(one.found for one in (*bare_case.exhibits, *case.exhibits))
     )

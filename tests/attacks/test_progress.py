@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
+from hartley.attacks.channel import ATTACKED
 from hartley.attacks.engine.progress import in_parts
-from hartley.attacks.memory.readers import told
+from hartley.attacks.memory.asking import said
+from hartley.targets.memory.corpus import Question
 
 
 def case(*, reference: bool = False, policy: Any = None) -> Any:
     """A case that keeps what it was told of progress."""
     steps: list[tuple[str, int, int]] = []
     system = SimpleNamespace(reference=reference, policy=policy)
-    return SimpleNamespace(system=system, progress=lambda *step: steps.append(step), steps=steps, flags=[])
+    return SimpleNamespace(target=system, progress=lambda *step: steps.append(step), steps=steps, flags=[])
 
 
 def behind(concurrency: int) -> Any:
@@ -45,6 +47,7 @@ def test_a_memory_is_asked_part_by_part_and_nothing_is_mixed_up() -> None:
         asked.append(len(questions))
         return [f"{question} of {len(own)}" for question, own in zip(questions, passages, strict=True)]
 
-    heard = told(found, "1 text", "attacked", reading, [f"q{n}" for n in range(20)], [[None] * n for n in range(20)])  # type: ignore[list-item]
-    assert list(heard.answers) == [f"q{n} of {n}" for n in range(20)] and asked == [16, 4]
+    questions = [Question(f"q{n}", ("no", "yes"), 0) for n in range(20)]
+    heard = said(found, "1 text", ATTACKED, reading, [(question, [None] * n) for n, question in enumerate(questions)])  # type: ignore[list-item]
+    assert list(heard.said) == [f"q{n} of {n}" for n in range(20)] and asked == [16, 4]
     assert found.steps == [("1 text, attacked", step, 20) for step in (0, 16, 20)]

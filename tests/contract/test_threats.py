@@ -40,7 +40,7 @@ FEWER = {
     "hartley.attacks.action.injection": {"FEWEST_TRIALS": 8, "FEWEST_PILOTS": 1},
     "hartley.attacks.action.applications": {"FEWEST_TRIALS": 16, "FEWEST_PILOTS": 2},
     "hartley.attacks.interaction.infection": {"MOST_TRIALS": {"tiny": 8}, "PILOTS": {"tiny": 1}},
-    "hartley.attacks.memory.planting": {"DISTRACTORS": 20},
+    "hartley.environments.planting": {"DISTRACTORS": 20},
     "hartley.attacks.memory.poisonedrag": {"PILOT": 4},
     "hartley.attacks.memory.anderson_rag_mia": {"PILOT": 4},
     "hartley.attacks.memory.spill_the_beans": {"PILOT": 4},

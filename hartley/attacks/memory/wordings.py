@@ -91,3 +91,13 @@ def membership_questions(system: System) -> Sequence[str]:
 def extraction_prompts(system: System) -> Sequence[str]:
     """Anchors with a command to copy what was retrieved (Qi et al.), and plain questions, which a voting reader answers too."""
     return _SPILL if system.reference else _ENGLISH_SPILL
+
+
+def about_record(text: str, wording: str) -> str:
+    """The wording with a record in it, without the record's full stop."""
+    return wording.replace("{record}", text.removesuffix(".").strip())
+
+
+def about(anchor: str, prompt: str, question: str = "") -> str:
+    """The prompt with what it is to be about, and a plain question for that."""
+    return prompt.replace("{about}", anchor).replace("{question}", question or f"what is {anchor} ?")
