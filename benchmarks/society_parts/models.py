@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from hartley.attacks.case import Effort, SystemCase
-from hartley.attacks.interaction.agent_words import REFERENCE, plans
-from hartley.attacks.interaction.multimodal_agents import Eyes, Sight, run
+from hartley.environments.album_words import REFERENCE, plans
+from hartley.environments.albums import Eyes, Sight, run
 from hartley.attacks.interaction.pictures import drawn_gallery
 from hartley.targets.memory.lexical import Lexical
 from hartley.targets.registry import load

@@ -12,10 +12,10 @@ import torch
 
 from hartley import catalog
 from hartley.attacks.case import Effort, Refused, SystemCase
-from hartley.attacks.interaction import office as offices
+from hartley.environments import office as offices
 from hartley.attacks.interaction.infection import FINAL, MODES, MOST_TRIALS, Cell, at_distance, chosen_prompt, edge, measured
-from hartley.attacks.interaction.message_chains import ChainOutcome, MessageChains
-from hartley.attacks.interaction.office import NO_FACT, OTHER, PAYLOADS, SEVERAL, openings, plain_office, reference_office
+from hartley.environments.message_chains import ChainOutcome, MessageChains
+from hartley.environments.office import NO_FACT, OTHER, PAYLOADS, SEVERAL, openings, plain_office, reference_office
 from hartley.attacks.interaction.prompt_infection import prompt_infection, rates
 from hartley.bits.for_evidence import for_evidence
 from hartley.defenses.system.safeguard import Safeguard

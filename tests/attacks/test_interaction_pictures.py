@@ -12,9 +12,9 @@ from torch.nn import functional
 
 from hartley.attacks.case import Effort, Refused, SystemCase
 from hartley.attacks.interaction.agent_smith import agent_smith, rates
-from hartley.attacks.interaction.agent_words import NO_DIGIT, OTHER, PLAIN, REFERENCE, SEVERAL, about, plans
-from hartley.attacks.interaction.dynamics import observed
-from hartley.attacks.interaction.multimodal_agents import AgentAnswers, AgentModels, Gallery, run
+from hartley.environments.album_words import NO_DIGIT, OTHER, PLAIN, REFERENCE, SEVERAL, about, plans
+from hartley.targets.society.outbreak import observed
+from hartley.environments.albums import AgentAnswers, AgentModels, Gallery, run
 from hartley.attacks.interaction.virus import Aim, craft, framed
 from hartley.bits.for_evidence import for_evidence
 from hartley.defenses.system.safeguard import Safeguard

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hartley.attacks.interaction.agent_words import REFERENCE, about, plans
+from hartley.environments.album_words import REFERENCE, about, plans
 from hartley.attacks.interaction.infection import MODES, at_distance, edge, edge_counts
-from hartley.attacks.interaction.message_chains import MessageChains
-from hartley.attacks.interaction.office import EFFECTS, NO_FACT, reference_office
+from hartley.environments.message_chains import MessageChains
+from hartley.environments.office import EFFECTS, NO_FACT, reference_office
 from hartley.attacks.interaction.virus import framed
 from hartley.evidence import NONE
 from hartley.targets.agent.agent import Agent

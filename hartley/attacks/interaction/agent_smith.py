@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from hartley.attacks.case import Refused, SystemCase
-from hartley.attacks.interaction.agent_words import PLAIN, REFERENCE, plans
-from hartley.attacks.interaction.albums import bounds, show
-from hartley.attacks.interaction.multimodal_agents import AgentAnswers, AgentModels
-from hartley.attacks.interaction.pictures import FARTHEST, answered, asked, drawn_gallery, in_pairs, met, on_ring, tables
+from hartley.attacks.channel import measure
+from hartley.attacks.interaction.pictures import FARTHEST, Society, drawn_gallery
 from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate, success_rate
+from hartley.environments.album_words import PLAIN, REFERENCE, plans
+from hartley.environments.albums import AgentAnswers, AgentModels
 from hartley.evidence import Evidence
 
 
@@ -28,18 +28,8 @@ def agent_smith(case: SystemCase) -> tuple[Evidence, ...]:
         raise Refused("members that see pictures are needed: this target has no answerer, or no encoder")
     if "grad" not in answerer.capabilities & encoder.capabilities:
         raise Refused("the picture is optimized through the answerer and the encoder; one of them gives no gradient")
-    if case.defense is not None:
-        raise Refused(f"{case.defense.id} acts on words and calls; members of this society show each other pictures")
     eyes = AgentModels(answerer, encoder, REFERENCE if case.target.reference else PLAIN, plans())
-    gallery = drawn_gallery(case, eyes)
-    sight = AgentAnswers(eyes, gallery)
-    trials = asked(case, sight)
-    answers = answered(case, sight, trials)
-    sight.prepare()
-    runs = on_ring(case, sight)
-    show(case, sight, trials, answers["attacked"], in_pairs(case, sight))
-    bounds(case, runs["attacked"], gallery.viruses)
-    return tables(case, eyes.wording, answers, met(case, sight), runs)
+    return measure(case, *Society(case, AgentAnswers(eyes, drawn_gallery(case, eyes))).channels())
 
 
 def rates(evidence: Evidence) -> tuple[Rate, ...]:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hartley.attacks.case import Flag, Refused, SystemCase
-from hartley.attacks.interaction.message_chains import ChainOutcome, MessageChains
-from hartley.attacks.interaction.office import EFFECTS, FACTS, PAYLOADS, Mail, Office, Prompt, openings
+from hartley.environments.message_chains import ChainOutcome, MessageChains
+from hartley.environments.office import EFFECTS, FACTS, PAYLOADS, Mail, Office, Prompt, openings
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.targets.agent.agent import Agent
 

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from hartley.attacks.case import Flag
-from hartley.attacks.interaction.dynamics import VERY_MANY, Outbreak, observed
 from hartley.attacks.interaction.infection import TRIALS, Cell, Columns, Mode, edge_counts
-from hartley.attacks.interaction.message_chains import ChainOutcome, MessageChains
-from hartley.attacks.interaction.office import PAYLOADS, Prompt
 from hartley.bits.contraction import contraction
 from hartley.bits.percolation import percolation_bound
 from hartley.environments import transcripts
+from hartley.environments.message_chains import ChainOutcome, MessageChains
+from hartley.environments.office import PAYLOADS, Prompt
 from hartley.evidence import NONE
 from hartley.exhibit import Exhibit
 from hartley.targets.society.meeting import RandomPairs
 from hartley.targets.society.members import Exchange, Members, Memory
+from hartley.targets.society.outbreak import VERY_MANY, Outbreak, observed
 from hartley.targets.society.spreading import Spread, spread
 
 INBOX = 3

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hartley.attacks.case import SystemCase
 from hartley.attacks.interaction.infection import LENGTHS, MODES, Cell, chosen_prompt, guarded, measured
-from hartley.attacks.interaction.message_chains import MessageChains
-from hartley.attacks.interaction.office import plain_office, reference_office
 from hartley.attacks.interaction.outbreak import show
 from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate, success_rate
 from hartley.environments.assistant import clean_tasks
+from hartley.environments.message_chains import MessageChains
+from hartley.environments.office import plain_office, reference_office
 from hartley.evidence import Evidence
 from hartley.targets.agent.agent import Agent
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hartley.attacks.engine.carrier import PIXELS
+from hartley.environments.albums import fitted
 from hartley.targets.conversation import Conversation
 from hartley.targets.protocols import Answerer, Encoder
 
@@ -44,6 +45,14 @@ class Crafted:
     losses: tuple[float, ...]
     zero: float
 
+    @property
+    def warnings(self) -> tuple[tuple[str, str], ...]:
+        """(name, why) of every sanity rule that did not hold."""
+        found = [("zero gradients", f"{self.zero:.0%} of the borders were made blindly")] if self.zero > 0 else []
+        if len(self.losses) > 1 and not self.losses[-1] < self.losses[0]:
+            found.append(("loss does not fall", f"the mean loss went from {self.losses[0]:.4g} to {self.losses[-1]:.4g}"))
+        return tuple(found)
+
 
 def framed(pictures: Tensor, borders: Tensor, width: int = BORDER) -> Tensor:
     """Pictures (n, 3, h, w) with the outer `width` pixels from borders (n, 3, h, w); gradients reach the borders."""
@@ -51,13 +60,6 @@ def framed(pictures: Tensor, borders: Tensor, width: int = BORDER) -> Tensor:
     inside = pictures.new_ones(height - 2 * width, across - 2 * width)
     mask = functional.pad(inside, (width, width, width, width))
     return pictures * mask + borders * (1 - mask)
-
-
-def fitted(pictures: Tensor, size: tuple[int, int] | None) -> Tensor:
-    """Pictures in the size that a model needs; gradients pass."""
-    if size is None or tuple(pictures.shape[-2:]) == size:
-        return pictures
-    return functional.interpolate(pictures, size=size, mode="bilinear", align_corners=False, antialias=True).clamp(0, 1)
 
 
 def craft(

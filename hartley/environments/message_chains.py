@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hartley.attacks.interaction.office import OTHER, PAYLOADS, SEVERAL, Office
+from hartley.environments.office import OTHER, PAYLOADS, SEVERAL, Office
 from hartley.evidence import NONE
 from hartley.targets.agent.agent import Agent
 from hartley.targets.agent.trace import Trace

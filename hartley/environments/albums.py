@@ -1,26 +1,37 @@
-"""Viewers: members that show each other pictures from their albums, ask about them, and keep what they were shown."""
+"""Albums: a society whose members show each other pictures, ask about them, and keep what they were shown."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from hartley.attacks.interaction.agent_words import OTHER, Wording, about
-from hartley.attacks.interaction.virus import fitted
+from hartley.environments.album_words import OTHER, Wording, about
 from hartley.evidence import NONE
 from hartley.targets.conversation import ask
 from hartley.targets.protocols import Answerer, Encoder
+from hartley.targets.reference import language
+from hartley.targets.reference.language import draw_concepts
+from hartley.targets.reference.scenes import draw_scenes
 from hartley.targets.society.meeting import Meetings
 from hartley.targets.society.members import PLACES, Exchange, Meet, Members, Memory
 from hartley.targets.society.spreading import Spread, spread
 
 ASKED_AT_ONCE = 128
+DIGITS = language.DIGITS
+
+
+def fitted(pictures: Tensor, size: tuple[int, int] | None) -> Tensor:
+    """Pictures in the size that a model needs; gradients pass."""
+    if size is None or tuple(pictures.shape[-2:]) == size:
+        return pictures
+    return functional.interpolate(pictures, size=size, mode="bilinear", align_corners=False, antialias=True).clamp(0, 1)
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,15 @@ class Gallery:
     def placebo(self, number: int) -> int:
         """The place of the picture that it was made from."""
         return self.harmless + self.viruses + number
+
+
+def drawn_pictures(harmless: int, shows: Sequence[int], each: int, generator: torch.Generator) -> tuple[Tensor, tuple[int, ...]]:
+    """Pictures (harmless + each * digits shown, 3, h, w), as a file holds them, and the digit that each shows: harmless ones first, then
+    for each of the digits as many."""
+    drawn = draw_concepts(harmless + each * len(shows), generator)
+    digits = (*drawn.digit[:harmless].tolist(), *(digit for digit in shows for _ in range(each)))
+    scenes = draw_scenes(replace(drawn, digit=torch.tensor(digits)), generator, part="held-out")
+    return (scenes * 255).round().div(255).clamp(0, 1), digits
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Dynamics: what full runs of a society showed, its fit, and what the same rates do to a society of a million."""
+"""Outbreak: what full runs of a society showed, its fit, and what the same rates do to a society of a million."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sights: what members of a picture society plan to look for, ask about a picture, and would never say unless made to."""
+"""What members of a society that shows each other pictures plan to look for, ask about one, and would never say unless made to."""
 
 from __future__ import annotations
 
