@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hartley.attacks.case import SystemCase
-from hartley.attacks.interaction.infection import LENGTHS, MODES, Cell, chosen_prompt, guarded, measured
-from hartley.attacks.interaction.outbreak import show
+from hartley.attacks.channel import measure
+from hartley.attacks.interaction.infection import LENGTHS, Chains, guarded
+from hartley.attacks.interaction.outbreak import shown
+from hartley.attacks.interaction.prompts import PLAIN_PROMPTS, PROMPTS
 from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate, success_rate
 from hartley.environments.assistant import clean_tasks
@@ -12,6 +16,8 @@ from hartley.environments.message_chains import MessageChains
 from hartley.environments.office import plain_office, reference_office
 from hartley.evidence import Evidence
 from hartley.targets.agent.agent import Agent
+
+SHARED = ", shared thread"
 
 
 def prompt_infection(case: SystemCase) -> tuple[Evidence, ...]:
@@ -23,24 +29,10 @@ def prompt_infection(case: SystemCase) -> tuple[Evidence, ...]:
     Left out: payloads split over roles, images, and a rating of mails by a model; everyone has the same two correspondents' names.
     Bends: B. The pathway of mail, meant for what is told, carries what is to be done, and every hop that copies it sends all of it again.
     """
-    cell = Cell(case, reference_office if case.target.reference else plain_office)
-    bare = MessageChains(Agent(case.target.policy))
-    relays = bare if case.defense is None else MessageChains(guarded(case))
-    found: list[Evidence] = []
-    prompt = None
-    for mode in MODES:
-        prompt = chosen_prompt(cell, mode, bare, "bare", prompt)
-        arms = {"clean": measured(cell, mode, "clean", bare, None), "attacked": measured(cell, mode, "attacked", bare, prompt)}
-        if case.defense is None:
-            worst = prompt
-        else:
-            worst = chosen_prompt(cell, mode, relays, case.defense.id, prompt)
-            arms["defended"] = measured(cell, mode, "defended", relays, None)
-            arms["defended_attacked"] = measured(cell, mode, "defended_attacked", relays, prompt)
-            arms["defended_adaptive"] = measured(cell, mode, "defended_adaptive", relays, worst)
-        show(cell, mode, list(arms)[-1], relays, worst, arms)
-        found += cell.tables(mode, arms)
-    return tuple(found)
+    office, prompts = (reference_office, PROMPTS) if case.target.reference else (plain_office, PLAIN_PROMPTS)
+    own = Chains(case, office, MessageChains(Agent(case.target.policy)), guarded(case), prompts)
+    modes = (own, replace(own, suffix=SHARED, shared=True, before=own))
+    return measure(case, *(channel for chains in modes for channel in shown(chains)))
 
 
 def rates(evidence: Evidence) -> tuple[Rate, ...]:
@@ -61,7 +53,7 @@ RECIPE = Recipe(
     prompt_infection,
     rates,
     fidelity="reduced",
-    channels={mode.channel(what): "write" for mode in MODES for what in WHATS},
+    channels={f"{what}{suffix}": "write" for suffix in ("", SHARED) for what in WHATS},
     quick=("quarantine",),
     clean_tasks=clean_tasks,
     guards=("agent", "member"),
