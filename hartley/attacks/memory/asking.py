@@ -40,7 +40,7 @@ Asking = Channel[Reading, Words[Option]]
 def channel(
     name: str, kind: str, symbols: Symbols, sent: Sent, readers: Readers, ask: Ask[Option], chosen: Chosen[Option] | None, **more: Any
 ) -> Asking[Option]:
-    """Who answers in an arm is asked, in the words that were chosen for it, if some were yet. more: of `Channel`."""
+    """A channel whose reader is asked behind the safeguard where an arm has one, in the words chosen for the arm. more: of `Channel`."""
     subject, payload = (lambda arm: readers.of(arm.attacked, arm.defended)), (lambda arm, *_: (chosen or {})[arm])
     return Channel(name, kind, symbols, sent, subject, ask, payload, **more)
 
@@ -60,7 +60,7 @@ def said(case: SystemCase, channel: str, arm: Arm, reading: Reading, asked: Sequ
     return Rows(
         outcome=answer_symbols([answer or "" for answer in words], [question.choices for question, _ in asked]),
         lost=np.array([answer is None for answer in words]),
-        why="".join(reason for reason, _ in Counter(str(answer.reason) for answer in missing).most_common(1)),
+        why="".join(f"{reason} ({count} of them)" for reason, count in Counter(str(one.reason) for one in missing).most_common(1)),
         said=words,
     )
 
