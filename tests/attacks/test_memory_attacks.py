@@ -229,7 +229,7 @@ def test_what_was_not_answered_is_left_out_and_told() -> None:
     case = case_of(Flaky(majority=True), effort=TINIEST)
     tables = {table.channel: table for table in poisonedrag.poisonedrag(case)}
     assert len(tables["3 texts"].of("attacked")) == round(TINIEST.trials * poisonedrag.SHARE) - 2
-    assert {flag.name for flag in case.flags} == {"trials lost"} and "timed out" in case.flags[0].why
+    assert {flag.name for flag in case.flags} == {"trials lost"} and "timed out (2 of them)" in case.flags[0].why
     assert (tables["3 texts"].of("attacked").success != 0).all(), "a failure of the endpoint is no failure of the attack"
 
 

@@ -25,15 +25,24 @@ from hartley.targets.memory.readouts import answer_symbols, outcome_alphabet
 from hartley.targets.memory.reference import ALPHABET, CHOICES
 
 SERVICE = "service"
-PRIOR = np.full(CHOICES, 1 / CHOICES)
+OUTCOMES, PRIOR = outcome_alphabet(ALPHABET), np.full(CHOICES, 1 / CHOICES)
 Asked = tuple[Question, Sequence[Passage]]
 """A question and what was retrieved for it."""
 Words = tuple[Option, tuple[float, ...]]
 """What an adversary picked, and its score on the pilot."""
 Chosen = Mapping[Arm, Words[Option]]
 """The same, in each arm that an adversary prepares for."""
+Ask = Callable[[Arm, Reading, Words[Option] | None], Rows]
 Asking = Channel[Reading, Words[Option]]
 """A channel of questions put to a memory's reader, or of texts planted for them, in words that an adversary picked."""
+
+
+def channel(
+    name: str, kind: str, symbols: Symbols, sent: Sent, readers: Readers, ask: Ask[Option], chosen: Chosen[Option] | None, **more: Any
+) -> Asking[Option]:
+    """A channel whose reader is asked behind the safeguard where an arm has one, in the words chosen for the arm. more: of `Channel`."""
+    subject, payload = (lambda arm: readers.of(arm.attacked, arm.defended)), (lambda arm, *_: (chosen or {})[arm])
+    return Channel(name, kind, symbols, sent, subject, ask, payload, **more)
 
 
 def said(case: SystemCase, channel: str, arm: Arm, reading: Reading, asked: Sequence[Asked]) -> Rows:
@@ -51,7 +60,7 @@ def said(case: SystemCase, channel: str, arm: Arm, reading: Reading, asked: Sequ
     return Rows(
         outcome=answer_symbols([answer or "" for answer in words], [question.choices for question, _ in asked]),
         lost=np.array([answer is None for answer in words]),
-        why="".join(reason for reason, _ in Counter(str(answer.reason) for answer in missing).most_common(1)),
+        why="".join(f"{reason} ({count} of them)" for reason, count in Counter(str(one.reason) for one in missing).most_common(1)),
         said=words,
     )
 
@@ -81,14 +90,9 @@ def service(case: SystemCase, readers: Readers, asked: Sequence[Request]) -> Cha
         rows = said(case, SERVICE, arm, reading, [(one.question, one.passages) for one in asked])
         return replace(rows, success=np.full(len(asked), NONE))
 
-    return Channel(
-        SERVICE,
-        "jam",
-        Symbols(intent=ALPHABET, outcome=outcome_alphabet(ALPHABET), prior=PRIOR),
-        Sent(intent=[one.question.right for one in asked], cluster=[one.memory for one in asked]),
-        subject=lambda arm: readers.of(False, arm.defended),
-        ask=ask,
-    )
+    symbols = Symbols(intent=ALPHABET, outcome=OUTCOMES, prior=PRIOR)
+    sent = Sent(intent=[one.question.right for one in asked], cluster=[one.memory for one in asked])
+    return Channel(SERVICE, "jam", symbols, sent, subject=lambda arm: readers.of(False, arm.defended), ask=ask)
 
 
 def beside(

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import ATTACKED, EVERY, Arm, Channel, Rows, Seen, Sent, Symbols
-from hartley.attacks.memory.asking import Asked, Asking, Chosen, Words, beside, picked, said
+from hartley.attacks.channel import ATTACKED, EVERY, Arm, Rows, Seen, Sent, Symbols
+from hartley.attacks.memory.asking import Asked, Asking, Chosen, Words, beside, channel, picked, said
 from hartley.attacks.memory.wordings import about_record, membership_questions
 from hartley.environments.readers import Readers, log_odds
 from hartley.environments.records import Record
@@ -59,17 +59,9 @@ def members(
         record, put = records[trial], asked(records[trial], arm, seen[arm].payload)
         return beside(name, arm, trial, seen, put, intent=record.text, adversary=ALPHABET[record.member]) if arm.attacked else None
 
-    return Channel(
-        name,
-        "read",
-        Symbols(adversary=ALPHABET, outcome=ALPHABET),
-        Sent(adversary=[record.member for record in records], cluster=[record.memory for record in records]),
-        subject=lambda arm: readers.of(arm.attacked, arm.defended),
-        ask=ask,
-        payload=lambda arm, *_: chosen[arm],
-        show=show if name == ANSWER else None,
-        arms=arms,
-    )
+    sent = Sent(adversary=[record.member for record in records], cluster=[record.memory for record in records])
+    look = show if name == ANSWER else None
+    return channel(name, "read", Symbols(adversary=ALPHABET, outcome=ALPHABET), sent, readers, ask, chosen, show=look, arms=arms)
 
 
 def yes_or_no(case: SystemCase, arm: Arm, reading: Reading, asked: Sequence[Asked], _: Sequence[Record]) -> Rows:

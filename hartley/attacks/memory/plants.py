@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import CLEAN, DEFENDED, Arm, Channel, Rows, Seen, Sent, Symbols
+from hartley.attacks.channel import CLEAN, DEFENDED, Arm, Rows, Seen, Sent, Symbols
 from hartley.attacks.engine.success import accuracy, successes
-from hartley.attacks.memory.asking import PRIOR, Asking, Chosen, Words, beside, said
+from hartley.attacks.memory.asking import OUTCOMES, PRIOR, Asking, Chosen, Words, beside, channel, said
 from hartley.attacks.memory.wordings import Style
 from hartley.bits.rates import Rate, success_rate
 from hartley.environments.planting import Target
@@ -18,7 +18,6 @@ from hartley.environments.readers import K, Readers
 from hartley.evidence import NONE, Evidence
 from hartley.exhibit import Exhibit
 from hartley.targets.memory.reading import Reading
-from hartley.targets.memory.readouts import outcome_alphabet
 from hartley.targets.memory.reference import ALPHABET
 
 
@@ -52,16 +51,8 @@ def plants(case: SystemCase, readers: Readers, targets: Sequence[Target], count:
         more = {"intent": question.statement(question.right), "adversary": adversary, "text_attacked": "\n".join(own) or None}
         return beside(name, arm, trial, seen, (question, found.passages), found.planted, **more)
 
-    return Channel(
-        name,
-        "write",
-        Symbols(ALPHABET, ALPHABET, outcome_alphabet(ALPHABET), prior=PRIOR),
-        Sent(right, planted, [target.corpus for target in targets]),
-        subject=lambda arm: readers.of(arm.attacked, arm.defended),
-        ask=ask,
-        payload=lambda arm, *_: (chosen or {})[arm],
-        show=show,
-    )
+    symbols, sent = Symbols(ALPHABET, ALPHABET, OUTCOMES, prior=PRIOR), Sent(right, planted, [target.corpus for target in targets])
+    return channel(name, "write", symbols, sent, readers, ask, chosen, show=show)
 
 
 def rates(evidence: Evidence) -> tuple[Rate, ...]:

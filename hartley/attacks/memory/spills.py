@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from hartley.attacks.case import Curve, Flag, SystemCase
-from hartley.attacks.channel import Arm, Channel, Rows, Seen, Sent, Symbols
+from hartley.attacks.channel import Arm, Rows, Seen, Sent, Symbols
 from hartley.attacks.engine.success import accuracy, successes
-from hartley.attacks.memory.asking import SERVICE, Asked, Asking, Chosen, Words, beside, said
+from hartley.attacks.memory.asking import SERVICE, Asked, Asking, Chosen, Words, beside, channel, said
 from hartley.attacks.memory.wordings import about
 from hartley.bits.rates import Rate, success_rate
 from hartley.environments.archives import Archive, Secret
@@ -50,16 +50,9 @@ def secrets(
         intent, adversary = secret.service.text, secret.words
         return beside(name, arm, trial, seen, put, intent=intent, adversary=adversary) if arm.attacked else None
 
-    return Channel(
-        name,
-        "read",
-        Symbols(adversary=symbols, outcome=outcome_alphabet(symbols)),
-        Sent(adversary=[secret.symbol for secret in held], cluster=[secret.archive for secret in held]),
-        subject=lambda arm: readers.of(arm.attacked, arm.defended),
-        ask=ask,
-        payload=lambda arm, *_: (prompts or {})[arm],
-        show=show,
-    )
+    read_as = Symbols(adversary=symbols, outcome=outcome_alphabet(symbols))
+    sent = Sent(adversary=[secret.symbol for secret in held], cluster=[secret.archive for secret in held])
+    return channel(name, "read", read_as, sent, readers, ask, prompts, show=show)
 
 
 def given(table: Evidence) -> tuple[float, float]:
@@ -90,16 +83,8 @@ def records(case: SystemCase, readers: Readers, archives: Sequence[Archive], pro
             what = "records given out, by queries (mean of memories)"
             case.curves.append(Curve(RECORDS, arm.name, what, tuple(rows.more["grown"].tolist())))
 
-    return Channel(
-        RECORDS,
-        "read",
-        Symbols(outcome=KEPT_OR_NOT),
-        Sent(cluster=np.repeat(np.arange(len(archives)), [len(archive.texts) for archive in archives])),
-        subject=lambda arm: readers.of(arm.attacked, arm.defended),
-        ask=ask,
-        payload=lambda arm, *_: prompts[arm],
-        finish=finish,
-    )
+    sent = Sent(cluster=np.repeat(np.arange(len(archives)), [len(archive.texts) for archive in archives]))
+    return channel(RECORDS, "read", Symbols(outcome=KEPT_OR_NOT), sent, readers, ask, prompts, finish=finish)
 
 
 def rates(evidence: Evidence) -> tuple[Rate, ...]:
