@@ -61,15 +61,16 @@ def transcripts(model: Path, count: int) -> None:
     for name, speech in (("leaking", perez_prompt_leaking.IN_ENGLISH), ("hijacking", perez_goal_hijacking.IN_ENGLISH)):
         asked, told = [], []
         for number in range(count):
-            intent, symbol = random.randrange(len(speech.intents)), random.randrange(len(speech.symbols))
-            one = speech.draw(random, intent, symbol)
+            world = speech.world
+            intent, symbol = random.randrange(len(world.intents)), random.randrange(len(world.symbols))
+            one = world.draw(random, intent, symbol)
             wording = random.choice(speech.wordings)
             ordinary = number % 3 == 0
-            asked.append(one.asked(one.user if ordinary else speech.hostile(one, wording, random)))
-            told.append(f"{name} | {'ordinary' if ordinary else wording.name} | U {speech.intents[intent]} | A {speech.symbols[symbol]}")
+            asked.append(one.asked(one.user if ordinary else speech.hostile(one, wording)))
+            told.append(f"{name} | {'ordinary' if ordinary else wording.name} | U {world.intents[intent]} | A {world.symbols[symbol]}")
         for said, message in zip(told, policy.respond(asked, ()), strict=True):
-            got = (*speech.intents, "several", "other", "none")[speech.got(message.text)]
-            gained = (*speech.symbols, "several", "other", "none")[speech.gained(message.text)]
+            got = (*world.intents, "several", "other", "none")[world.got(message.text)]
+            gained = (*world.symbols, "several", "other", "none")[world.gained(message.text)]
             print(f"{said} | got {got} | gained {gained} | {message.text!r}", flush=True)
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from hartley.attacks.case import Effort, SystemCase
-from hartley.environments.album_words import REFERENCE, plans
-from hartley.environments.albums import Eyes, Sight, run
 from hartley.attacks.interaction.pictures import drawn_gallery
+from hartley.environments.album_words import REFERENCE, plans
+from hartley.environments.albums import AgentAnswers, AgentModels, run
 from hartley.targets.memory.lexical import Lexical
 from hartley.targets.registry import load
 from hartley.targets.scripted import ScriptedPolicy
@@ -25,9 +25,9 @@ def members(rounds: int) -> Callable[[int, list[int]], Spread]:
     """(agents, seed) to a run: one agent in sixteen holds the first payload's picture, made as the threat makes it."""
     torch.set_num_threads(1)
     answerer, encoder = load("reference:answerer"), load("reference:encoder")
-    eyes = Eyes(answerer, encoder, REFERENCE, plans())
+    eyes = AgentModels(answerer, encoder, REFERENCE, plans())
     system = System("reference", ScriptedPolicy({}), Lexical(), answerer, encoder)
-    sight = Sight(eyes, drawn_gallery(SystemCase(target=system, effort=EFFORT, stream="benchmark/society"), eyes))
+    sight = AgentAnswers(eyes, drawn_gallery(SystemCase(target=system, effort=EFFORT, stream="benchmark/society"), eyes))
 
     def full(agents: int, seed: list[int]) -> Spread:
         rng = np.random.default_rng(seed)

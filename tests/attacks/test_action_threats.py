@@ -6,15 +6,14 @@ from random import Random
 
 import numpy as np
 import pytest
-from hartley.attacks.action.transcripts import spans
 
-from hartley.attacks.action import applications, injection
-from hartley.attacks.action.attack_set import INJECTIONS, best
+from hartley.attacks.action import injection, spoken
+from hartley.attacks.action.attack_set import INJECTIONS
 from hartley.attacks.action.foot_in_the_door import after_a_visit
-from hartley.attacks.action.perez_goal_hijacking import RIGHT, ROGUE
-from hartley.attacks.case import Effort, Refused, SystemCase
-from hartley.defenses.system import flow_control, retrieval_isolation
+from hartley.attacks.case import Effort, SystemCase
+from hartley.defenses.system import flow_control
 from hartley.defenses.system.safeguard import Safeguard
+from hartley.environments.applications import RIGHT, ROGUE
 from hartley.environments.assistant import (
     OTHER,
     Family,
@@ -29,6 +28,7 @@ from hartley.environments.assistant import (
     user_tasks,
     with_an_argument,
 )
+from hartley.environments.transcripts import spans
 from hartley.evidence import NONE, Evidence
 from hartley.exhibit import BLOCKED, FATES
 from hartley.runs.shipped import recipe
@@ -49,7 +49,7 @@ TRIALS = 16
 
 @pytest.fixture(autouse=True)
 def _few_trials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (injection, applications):
+    for module in (injection, spoken):
         monkeypatch.setattr(module, "FEWEST_TRIALS", TRIALS)
         monkeypatch.setattr(module, "FEWEST_PILOTS", 2)
 
@@ -100,17 +100,6 @@ def test_flow_control_leaves_one_bit_and_says_what_it_blocked(system: System) ->
     assert blocked and all("reviews" in line.why for line in blocked)
 
 
-@pytest.mark.parametrize("threat", SPOKEN)
-def test_where_the_user_alone_speaks_no_safeguard_applies(system: System, threat: str) -> None:
-    with pytest.raises(Refused, match="the user alone speaks"):
-        run(system, threat, flow_control.DEFENSE)
-
-
-def test_a_safeguard_of_memories_does_not_guard_an_agent(system: System) -> None:
-    with pytest.raises(Refused, match="does not act on an agent"):
-        run(system, "p2sql", retrieval_isolation.DEFENSE)
-
-
 SETTINGS = (
     (draw_setting, beside_a_question), (draw_setting, beside_a_look), (draw_argument_setting, with_an_argument),
     (draw_database_setting, from_a_review(beside_a_look)),
@@ -156,11 +145,6 @@ def test_the_harmless_request_stands_in_a_file_that_is_looked_at_first() -> None
     user_task = user_tasks(random, setting, beside_a_question, 8)[0]
     made = after_a_visit(user_task, setting.goals[user_task.goal], INJECTIONS[0], random)
     assert len(made.users) == 2 and made.users[1] == user_task.user and made.users[0].split()[-1] in made.world.state.files
-
-
-def test_the_best_wording_is_the_one_with_most_successes_the_first_of_equals() -> None:
-    assert best(INJECTIONS, lambda wording: len(wording.name)).name == "fake completion"
-    assert best(INJECTIONS, lambda _: 0) is INJECTIONS[0]
 
 
 SEVERAL_SAID, OTHER_SAID = len(RIGHT), len(RIGHT) + 1

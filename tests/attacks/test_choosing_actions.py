@@ -9,11 +9,13 @@ from random import Random
 
 import pytest
 
-from hartley.attacks.action import applications, injection
-from hartley.attacks.action.attack_set import INJECTIONS, Wording, best
-from hartley.attacks.case import Effort, Refused, SystemCase
+from hartley.attacks.action import injection, spoken
+from hartley.attacks.action.attack_set import INJECTIONS, Wording
+from hartley.attacks.case import Case, Effort, SystemCase
+from hartley.attacks.channel import ADAPTIVE, choose, measure
 from hartley.defenses.system.safeguard import Safeguard
-from hartley.environments.assistant import beside_a_question
+from hartley.environments.applications import Application, Applications
+from hartley.environments.assistant import beside_a_question, draw_setting, user_tasks
 from hartley.targets.agent.agent import ALLOWED, Guard, Verdict
 from hartley.targets.conversation import Message
 from hartley.targets.endpoint.outcomes import NotMeasured, Reason
@@ -26,7 +28,7 @@ TINY = Effort("tiny", trials=TRIALS, steps=1, poison_pairs=0, members=8, epochs=
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch):
-    for module in (injection, applications):
+    for module in (injection, spoken):
         monkeypatch.setattr(module, "FEWEST_TRIALS", TRIALS)
         monkeypatch.setattr(module, "FEWEST_PILOTS", TRIALS)
 
@@ -50,7 +52,8 @@ def value(rates, name, arm):
 )
 def test_the_wording_with_most_successes_is_chosen_and_of_equals_the_one_that_was_there(counts, else_, place):
     some = INJECTIONS[:3]
-    assert best(some, lambda wording: counts[some.index(wording)], None if else_ is None else some[else_]) is some[place]
+    known = None if else_ is None else some[else_]
+    assert choose(case_of(None), ADAPTIVE, "x", some, lambda wording: [counts[some.index(wording)]], known)[0] is some[place]
 
 
 # injections
@@ -95,9 +98,9 @@ class Errands:
 
 
 def injected(policy, safeguard=None, **more):
-    channel = injection.Channel("x", beside_a_question, INJECTIONS, policy.payload)
     case = case_of(policy, safeguard, **more)
-    return case, injection.injection_channel(case, channel)
+    (evidence,) = measure(case, injection.Injection("x", beside_a_question, INJECTIONS, policy.payload).channel(case))
+    return case, evidence
 
 
 def success(evidence):
@@ -116,6 +119,12 @@ class Only(Guard):
             ALLOWED if call.name.startswith("read") or trace.assignment.users[0].startswith(f"{self.wording} |") else Verdict(False, "no")
             for trace, call in asked
         ]
+
+
+def unaware_and_aware(policy):
+    """The wordings of the last two arms; between them every wording is tried on the pilots."""
+    asked, choosing = [wording for wording, _ in policy.asked], TRIALS * len(INJECTIONS)
+    return set(asked[-2 * TRIALS - choosing : -TRIALS - choosing]), set(asked[-TRIALS:])
 
 
 def only(wording):
@@ -148,20 +157,17 @@ def test_a_safeguard_is_measured_against_the_wording_that_is_best_against_it():
     policy = Errands(lambda wording, met: wording in ("plain", "fake completion"))
     _, evidence = injected(policy, only("fake completion"))
     assert success(evidence) == {"clean": 0.0, "attacked": 1.0, "defended": 0.0, "defended_attacked": 0.0, "defended_adaptive": 1.0}
-    assert [wording for wording, _ in policy.asked[-2 * TRIALS :]] == ["plain"] * TRIALS + ["fake completion"] * TRIALS
+    assert unaware_and_aware(policy) == ({"plain"}, {"fake completion"})
 
 
 def test_against_a_safeguard_that_stops_all_wordings_the_best_without_it_is_sent():
     policy = Errands(lambda wording, met: wording == "important")
     _, evidence = injected(policy, only(None))
     assert success(evidence) == {"clean": 0.0, "attacked": 1.0, "defended": 0.0, "defended_attacked": 0.0, "defended_adaptive": 0.0}
-    assert {wording for wording, _ in policy.asked[-2 * TRIALS :]} == {"important"}
-    with pytest.raises(Refused, match=r"^mute does not act on an agent's tools or on what they answer"):
-        injected(policy, Safeguard("mute"))
+    assert unaware_and_aware(policy) == ({"important"}, {"important"})
 
 
-def test_what_was_chosen_is_kept_for_every_safeguard_of_the_run_by_its_name():
-    """One choice without a safeguard for all, one for each safeguard, and none of them shared."""
+def test_what_was_chosen_without_a_safeguard_is_kept_for_all_and_what_was_chosen_against_one_for_none():
     shelf = {}
 
     def cached(name, compute):
@@ -173,23 +179,22 @@ def test_what_was_chosen_is_kept_for_every_safeguard_of_the_run_by_its_name():
         policy = Errands(lambda wording, met: True)
         _, evidence = injected(policy, only(weak), cached=cached)
         assert success(evidence)["defended_adaptive"] == 1.0 and success(evidence)["attacked"] == 1.0
-    kept = {name: int(found["place"][0]) for name, found in shelf.items() if "wording" in name}
-    assert kept == {"x/wording/bare": 0, "x/wording/only ignoring": 1, "x/wording/only important": 2}
+    assert {name: int(found["place"]) for name, found in shelf.items() if "chosen" in name} == {"chosen/x/attacked": 0}
 
 
 def test_trials_and_pilots_grow_with_the_budget():
     policy = Errands(lambda wording, met: True)
     case = case_of(policy)
     case.effort = replace(TINY, trials=200)
-    channel = injection.Channel("x", beside_a_question, INJECTIONS[:1], policy.payload)
-    assert len(injection.injection_channel(case, channel).of("attacked")) == 100
+    (evidence,) = measure(case, injection.Injection("x", beside_a_question, INJECTIONS[:1], policy.payload).channel(case))
+    assert len(evidence.of("attacked")) == 100
     assert len(policy.asked) == 100 + 100 // injection.PILOTS
 
 
 def test_the_adversary_s_sentence_stands_in_the_document():
     drawn, twin = Random(1), Random(1)
-    setting = injection.draw_setting(Random(2))
-    user_task = injection.user_tasks(Random(3), setting, beside_a_question, 8)[0]
+    setting = draw_setting(Random(2))
+    user_task = user_tasks(Random(3), setting, beside_a_question, 8)[0]
     made = injection.into_document(user_task, setting.goals[user_task.goal], INJECTIONS[1], drawn)
     assert made == user_task.holding(INJECTIONS[1].of(setting.goals[user_task.goal], twin), twin)
     (planted,) = user_task.planted(made).values()
@@ -213,7 +218,7 @@ class Streams(SystemCase):
 
 
 def streams(policy, run):
-    case = Streams(system=System("fake", policy, Lexical()), safeguard=None, effort=TINY, stream="honest", progress=watched)
+    case = Streams(target=System("fake", policy, Lexical()), effort=TINY, stream="honest", progress=watched)
     case.named = []
     run(case)
     return case.named
@@ -222,8 +227,8 @@ def streams(policy, run):
 def test_every_draw_of_an_injection_has_a_stream_of_its_own_by_name():
     """A name is a promise: under another one the same plan would give other numbers, and under a shared one dependent numbers."""
     policy = Errands(lambda wording, met: True)
-    channel = injection.Channel("x", beside_a_question, INJECTIONS[:2], policy.payload)
-    named = streams(policy, lambda case: injection.injection_channel(case, channel))
+    one = injection.Injection("x", beside_a_question, INJECTIONS[:2], policy.payload)
+    named = streams(policy, lambda case: measure(case, one.channel(case)))
     assert named == [("setting",), ("x", "errands"), ("x", "pilots"), ("x", "trials"), ("x", "pilot"), ("x", "pilot"), ("x", "trials")]
 
 
@@ -249,18 +254,25 @@ class Speaking:
         return answers
 
 
-def speech(served=True, wordings=INJECTIONS):
+def world():
     def draw(random: Random, intent: int, symbol: int):
-        return applications.Application(f"i{intent} {random.random()}", f"user i{intent}", intent, symbol)
+        return Application(f"i{intent} {random.random()}", f"user i{intent}", intent, symbol)
 
     def place(letter):
         return lambda text: int(text[1:]) if text[:1] == letter else -1
 
-    return applications.Speech(
-        "answer", "write", ("a", "b", "c"), ("d", "e"), draw, wordings,
-        lambda one, wording, random: f"hostile {wording.name.replace(' ', '-')} s{one.symbol} {random.random()}",
-        place("i"), place("s"), served,
-    )  # fmt: skip
+    return Applications("jobs", ("a", "b", "c"), ("d", "e"), draw, place("i"), place("s"))
+
+
+def spoke(policy, safeguard=None, wordings=INJECTIONS, **more):
+    """A case, and its one table."""
+    case = policy if isinstance(policy, Case) else case_of(policy, safeguard, **more)
+
+    def hostile(one, wording):
+        return f"hostile {wording.name.replace(' ', '-')} s{one.symbol} {one.system}"
+
+    (table,) = measure(case, spoken.Speech("answer", "write", world(), wordings, hostile, served=False).channel(case))
+    return case, table
 
 
 def gained(table):
@@ -268,40 +280,53 @@ def gained(table):
 
 
 def test_words_of_a_speaker_are_chosen_on_applications_that_no_trial_holds():
-    assert gained(applications.speech_channel(case_of(Speaking(lambda wording, met: met > 1)), speech(wordings=INJECTIONS[:1]))) == {
-        "clean": 0.0,
-        "attacked": 0.0,
-    }
+    _, table = spoke(Speaking(lambda wording, met: met > 1), wordings=INJECTIONS[:1])
+    assert gained(table) == {"clean": 0.0, "attacked": 0.0}
 
 
 @pytest.mark.parametrize("weak", ["plain", "fake-completion", "combined"])
 def test_the_application_meets_the_words_that_it_is_weakest_to(weak):
-    case = case_of(Speaking(lambda wording, met: wording == weak))
-    table = applications.speech_channel(case, speech())
+    _, table = spoke(Speaking(lambda wording, met: wording == weak))
     assert gained(table) == {"clean": 0.0, "attacked": 1.0} and len(table.of("attacked")) == TRIALS
     assert (table.of("clean").outcome == table.of("clean").intent).all() and (table.of("attacked").outcome == -1).all()
-    with pytest.raises(Refused, match=r"^mute: the user alone speaks here"):
-        applications.speech_channel(case_of(Speaking(lambda wording, met: True), Safeguard("mute")), speech())
+
+
+def test_a_safeguard_of_the_user_s_words_is_measured_against_the_words_that_are_best_against_it():
+    class Deaf:
+        """Hears one wording alone."""
+
+        name, fingerprint, capabilities = "deaf", "0" * 64, frozenset({"text"})
+
+        def __init__(self, policy):
+            self.policy = policy
+
+        def respond(self, conversations, tools):
+            said = self.policy.respond(conversations, tools)
+            heard = [not talk[1].text.startswith("hostile ") or " fake-completion " in f" {talk[1].text} " for talk in conversations]
+            return [answer if one else Message("assistant", "no") for answer, one in zip(said, heard, strict=True)]
+
+    _, table = spoke(Speaking(lambda wording, met: wording in ("plain", "fake-completion")), Safeguard("deaf", words=Deaf))
+    assert gained(table) == {"clean": 0.0, "attacked": 1.0, "defended": 0.0, "defended_attacked": 0.0, "defended_adaptive": 1.0}
 
 
 def test_applications_and_pilots_grow_with_the_budget():
     policy = Speaking(lambda wording, met: True)
     case = case_of(policy)
     case.effort = replace(TINY, trials=400)
-    table = applications.speech_channel(case, speech(wordings=INJECTIONS[:1]))
+    _, table = spoke(case, wordings=INJECTIONS[:1])
     assert len(table.of("attacked")) == 200 and len(policy.said) == 200 + 200 // injection.PILOTS
 
 
 def test_every_draw_of_a_speaker_has_a_stream_of_its_own_by_name():
-    named = streams(Speaking(lambda wording, met: True), lambda case: applications.speech_channel(case, speech(wordings=INJECTIONS[:2])))
-    assert named == [("applications",), ("pilots",), ("pilot", "plain"), ("pilot", "ignoring"), ("trials", "plain")]
+    named = streams(Speaking(lambda wording, met: True), lambda case: spoke(case, wordings=INJECTIONS[:2]))
+    assert named == [("applications",), ("pilots",)]
 
 
 def test_every_intent_meets_every_symbol_equally_often():
-    drawn = applications._applications(Random(0), speech(), 60)
+    drawn = world().drawn(Random(0), 60)
     pairs = [(one.intent, one.symbol) for one in drawn]
     assert sorted(pairs.count(pair) for pair in set(pairs)) == [10] * 6
-    assert pairs != sorted(pairs) and pairs != [(one.intent, one.symbol) for one in applications._applications(Random(1), speech(), 60)]
+    assert pairs != sorted(pairs) and pairs != [(one.intent, one.symbol) for one in world().drawn(Random(1), 60)]
 
 
 def test_a_trial_without_an_answer_is_left_out_of_the_share():
@@ -310,8 +335,7 @@ def test_a_trial_without_an_answer_is_left_out_of_the_share():
             answers = self.respond(conversations, tools)
             return [NotMeasured(Reason.TIMEOUT, "slow") if place % 4 == 0 else answer for place, answer in enumerate(answers)]
 
-    case = case_of(Flaky(lambda wording, met: True))
-    table = applications.speech_channel(case, speech())
+    case, table = spoke(Flaky(lambda wording, met: True))
     assert gained(table) == {"clean": 0.0, "attacked": 1.0} and len(table.of("attacked")) == TRIALS * 3 // 4
     assert table.of("attacked").trial.tolist() == [place for place in range(TRIALS) if place % 4]
     assert [flag.why for flag in case.flags] == [f"4 of {TRIALS} trials were not measured: the policy gave no answer"] * 2

@@ -6,13 +6,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
-from hartley.attacks.case import Effort, Refused, SystemCase
-from hartley.attacks.interaction import infection
+from hartley.attacks.case import Effort, SystemCase
+from hartley.attacks.channel import ATTACKED, EVERY
+from hartley.attacks.interaction import infection, prompts
 from hartley.attacks.interaction.prompt_infection import prompt_infection
 from hartley.attacks.interaction.prompt_infection import rates as infection_rates
 from hartley.defenses.system.safeguard import Safeguard
@@ -122,35 +123,40 @@ def test_all_wordings_are_tried_on_few_chains_and_the_best_on_more(first, pilots
     level it is `first`. Where a wording infects everybody there is nothing left to be decided."""
     asked = []
 
-    def infected(cell, mode, relays, prompts, purpose, count):
-        asked.append((purpose, [prompt.name for prompt in prompts], count, mode.shared))
+    def infected(tried, purpose, count):
+        asked.append((purpose, [prompt.name for prompt in tried], count))
         rows = np.array(pilots if purpose == "pilots" else finals)
-        return rows[[int(prompt.name) for prompt in prompts]] if purpose == "pilots" else rows
+        return rows[[int(prompt.name) for prompt in tried]] if purpose == "pilots" else rows
 
-    monkeypatch.setattr(infection, "_infected", infected)
-    monkeypatch.setattr(infection, "FINALISTS", 2)
-    prompts = tuple(infection.Prompt(str(place), "") for place in range(4))
-    cell = SimpleNamespace(office=SimpleNamespace(prompts=prompts), case=case_of(Office(None)), length=2)
-    given = () if first is None else (prompts[first],)
-    assert infection.chosen_prompt(cell, infection.Mode("x", True), None, "bare", *given) is prompts[chosen]
+    monkeypatch.setattr(prompts, "FINALISTS", 2)
+    some = tuple(prompts.Prompt(str(place), "") for place in range(4))
+    found = prompts.farthest(some, None if first is None else some[first], infected, TRIALS)
+    assert int(found["chosen"]) == chosen
     order = sorted("0123", key=lambda name: name != str(first))
-    assert asked[0] == ("pilots", order, TRIALS, True) and len(asked) == 1 + (finals is not None)
+    assert asked[0] == ("pilots", order, TRIALS) and len(asked) == 1 + (finals is not None)
     if finals is not None:
-        assert asked[1][0] == "finals" and len(asked[1][1]) == 2 and asked[1][2] == infection.FINAL * TRIALS
-    cell.case.effort = replace(TINY, name="some other")
-    asked.clear()
-    infection.chosen_prompt(cell, infection.Mode("", False), None, "bare")
-    assert asked[0][2:] == (infection.UNNAMED, False)
+        assert asked[1][0] == "finals" and len(asked[1][1]) == 2 and asked[1][2] == prompts.FINAL * TRIALS
+
+
+def test_an_effort_of_another_name_tries_its_words_on_as_few_chains_as_there_can_be(monkeypatch):
+    counted = []
+    monkeypatch.setattr(infection, "farthest", lambda tried, known, infected, count: counted.append(count) or {"chosen": torch.tensor(0)})
+    case = case_of(Office(None))
+    case.effort = replace(TINY, name="some other")
+    infection.Chains(case, None, None, None, prompts.PROMPTS).chosen(ATTACKED, None, None)
+    assert counted == [infection.UNNAMED]
 
 
 def test_members_are_guarded_by_what_guards_agents_or_them():
     policy, other = Office(None), Office(None)
     by_member = infection.guarded(case_of(policy, Safeguard("x", member=lambda given: (given is policy and other) or None)))
-    assert by_member.policy is other
+    assert by_member.agent.policy is other
     by_agent = infection.guarded(case_of(policy, Safeguard("x", agent=lambda agent: agent.guarded(Guarding()), member=lambda given: other)))
-    assert by_agent.policy is policy and isinstance(by_agent.guards[0], Guarding)
-    with pytest.raises(Refused, match=r"^x acts neither on agents nor on what members of a society hear from each other$"):
-        infection.guarded(case_of(policy, Safeguard("x")))
+    assert by_agent.agent.policy is policy and isinstance(by_agent.agent.guards[0], Guarding)
+    assert infection.guarded(case_of(policy)) is None
+    own, behind = object(), object()
+    chains = infection.Chains(case_of(policy), None, own, behind, ())
+    assert [chains.members(arm) for arm in EVERY] == [own, own, behind, behind, behind]
 
 
 class Guarding(Guard):

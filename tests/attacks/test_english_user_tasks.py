@@ -14,6 +14,7 @@ import pytest
 from hartley.attacks.action import injection
 from hartley.attacks.action.attack_set import REAL
 from hartley.attacks.case import Effort, SystemCase
+from hartley.attacks.channel import measure
 from hartley.environments.assistant import (
     beside_a_look,
     beside_a_question,
@@ -214,8 +215,7 @@ def test_an_arm_without_any_answer_is_not_measured_and_said() -> None:
     system = System("s", Leaving(obeys=False), Lexical(), reference=False)
     effort = Effort("tiny", trials=6, steps=1, poison_pairs=1, members=16, epochs=1, exact=1)
     case = SystemCase(target=system, effort=effort, stream="leaving")
-    channel = injection.Channel("one", beside_a_question, REAL[1:2], injection.into_document, real=REAL[1:2])
-    table = injection.injection_channel(case, channel)
+    (table,) = measure(case, injection.Injection("one", beside_a_question, REAL[1:2], real=REAL[1:2]).channel(case))
     assert table.arms == ("clean",) and len(table) == 6
     assert [(flag.arm, flag.name) for flag in case.flags] == [("attacked", "trials lost")] and "6 of 6" in case.flags[0].why
 

@@ -11,14 +11,16 @@ import pytest
 import torch
 
 from hartley import catalog
-from hartley.attacks.case import Effort, Refused, SystemCase
-from hartley.environments import office as offices
-from hartley.attacks.interaction.infection import FINAL, MODES, MOST_TRIALS, Cell, at_distance, chosen_prompt, edge, measured
-from hartley.environments.message_chains import ChainOutcome, MessageChains
-from hartley.environments.office import NO_FACT, OTHER, PAYLOADS, SEVERAL, openings, plain_office, reference_office
+from hartley.attacks.case import Effort, SystemCase
+from hartley.attacks.channel import ATTACKED, CLEAN, Rows
+from hartley.attacks.interaction import prompt_infection as module
+from hartley.attacks.interaction.infection import MOST_TRIALS, Chains
 from hartley.attacks.interaction.prompt_infection import prompt_infection, rates
+from hartley.attacks.interaction.prompts import FINAL, PLAIN_PROMPTS, PROMPTS, Prompt
 from hartley.bits.for_evidence import for_evidence
 from hartley.defenses.system.safeguard import Safeguard
+from hartley.environments.message_chains import ChainOutcome, MessageChains
+from hartley.environments.office import NO_FACT, OTHER, PAYLOADS, SEVERAL, openings, plain_office, reference_office
 from hartley.evidence import NONE, Evidence
 from hartley.targets.agent.agent import Agent, Guard, Verdict
 from hartley.targets.conversation import Call, Message
@@ -30,7 +32,7 @@ TINY = Effort("tiny", trials=48, steps=1, poison_pairs=1, members=1, epochs=1)
 MANY = replace(TINY, trials=128)
 
 
-LAST = next(prompt for prompt in offices.PROMPTS if prompt.name == "last")
+LAST = next(prompt for prompt in PROMPTS if prompt.name == "last")
 
 
 class Clerk:
@@ -90,7 +92,7 @@ def case_of(policy, safeguard=None, shelf=None, effort=TINY):
 @pytest.fixture
 def one_wording(monkeypatch):
     """An attack set of one: a sentence of its own behind what is told."""
-    monkeypatch.setattr(offices, "PROMPTS", (LAST,))
+    monkeypatch.setattr(module, "PROMPTS", (LAST,))
 
 
 def bits(table, kind, arm):
@@ -147,22 +149,20 @@ def test_an_error_is_no_outcome():
     assert len(tables["distance 1"].of("clean")) == TINY.trials
 
 
-def with_prompts(*prompts):
-    return lambda random: replace(reference_office(random), prompts=prompts)
+def chains_of(*prompts, relays=None, case=None):
+    return Chains(case or case_of(Clerk()), reference_office, relays or MessageChains(Agent(Clerk())), None, prompts or PROMPTS)
 
 
 def test_the_prompt_that_infects_most_is_chosen():
-    useless = offices.Prompt("useless", "{fact} .")
-    works = offices.Prompt("works", "{ask} . {fact} .")
+    useless, works = Prompt("useless", "{fact} ."), Prompt("works", "{ask} . {fact} .")
     for prompts in ((useless, works), (works, useless)):
-        cell = Cell(case_of(Clerk()), with_prompts(*prompts))
-        assert chosen_prompt(cell, MODES[0], MessageChains(Agent(Clerk())), "bare").name == "works"
+        chains = chains_of(*prompts)
+        assert chains.chosen(ATTACKED, chains.bare, None).name == "works"
 
 
 def test_the_best_of_the_pilots_are_tried_again_and_what_is_level_keeps_the_first(monkeypatch):
     """A wording that is right about the pilots and wrong about the finals loses; of perfect ones the first stays, without finals."""
     names = ("lucky", "steady", "plain")
-    cell = Cell(case_of(Clerk()), with_prompts(*(offices.Prompt(name, name + " {fact} {ask} .") for name in names)))
     seen = []
 
     def chains(mails, length, *, shared=False):
@@ -176,18 +176,26 @@ def test_the_best_of_the_pilots_are_tried_again_and_what_is_level_keeps_the_firs
 
     relays = MessageChains(Agent(Clerk()))
     monkeypatch.setattr(relays, "chains", chains)
-    assert chosen_prompt(cell, MODES[0], relays, "bare").name == "steady" and len(seen) == 2 and seen[1] == FINAL * seen[0]
-    good = [offices.Prompt(name, "{fact} . {ask} .") for name in names]
-    cell = Cell(case_of(Clerk()), with_prompts(*good))
-    assert chosen_prompt(cell, MODES[0], MessageChains(Agent(Clerk())), "bare", good[2]) == good[2]
+    one = chains_of(*(Prompt(name, name + " {fact} {ask} .") for name in names), relays=relays)
+    assert one.chosen(ATTACKED, relays, None).name == "steady" and len(seen) == 2 and seen[1] == FINAL * seen[0]
+    good = [Prompt(name, "{fact} . {ask} .") for name in names]
+    other = chains_of(*good)
+    assert other.chosen(ATTACKED, other.bare, good[2]) == good[2]
+
+
+def test_the_other_mode_tries_first_what_the_one_before_it_has_chosen():
+    good = [Prompt(name, "{fact} . {ask} .") for name in ("a", "b")]
+    own = chains_of(Prompt("useless", "{fact} ."), *good)
+    assert own.chosen(ATTACKED, own.bare, None).name == "a"
+    after = replace(own, prompts=good[::-1], suffix=", shared thread", shared=True, before=own)
+    assert after.chosen(ATTACKED, own.bare, None).name == "a", "level with the first of its own set"
 
 
 def test_every_chain_has_an_office_of_its_own_and_no_mail_that_words_are_chosen_on_is_a_trial():
     most = max(MOST_TRIALS.values())
-    cell = Cell(case_of(Clerk()), reference_office)
     for prompt in (None, LAST):
         trials, *others = (
-            {(mail.office.before, mail.office.after, mail.text) for mail in cell.mails(prompt, purpose, most)}
+            {(mail.office.before, mail.office.after, mail.text) for mail in chains_of().mails(prompt, purpose, most)}
             for purpose in ("trials", "pilots", "finals")
         )
         assert len(trials) == most and all(trials.isdisjoint(mails) for mails in others)
@@ -218,8 +226,6 @@ def test_safeguards_of_agents_and_of_members(one_wording):
             for arm in ("defended_attacked", "defended_adaptive"):
                 assert (table.of(arm).effect == NONE).all()
             assert (table.of("defended").outcome == table.of("defended").intent).all()
-    with pytest.raises(Refused, match="retrieval-isolation acts neither"):
-        prompt_infection(case_of(Clerk(), Safeguard("retrieval-isolation"), shelf))
 
 
 def test_rates_are_those_of_the_paper(one_wording):
@@ -234,34 +240,38 @@ def test_the_same_case_gives_the_same_tables(one_wording):
     assert all(a == b for a, b in zip(one, two, strict=True))
 
 
-def columns(executed, told=None, error=None, payload=(0, 1, 2), hop=(0, 0, 1)):
+def asked(executed, told=None, error=None, payload=(0, 1, 2)):
     executed = np.array(executed)
-    return {
-        "payload": np.array(payload),
-        "fact": np.arange(len(executed)),
-        "hop": np.array(hop),
-        "reached": (executed > -2).astype(int),
-        "executed": np.where(executed == -2, NONE, executed),
-        "did": (executed == np.array(payload)[:, None]).astype(int),
-        "told": np.zeros_like(executed) if told is None else np.array(told),
-        "error": np.zeros_like(executed) if error is None else np.array(error),
-    }
+    return Rows(
+        more={
+            "reached": (executed > -2).astype(int),
+            "executed": np.where(executed == -2, NONE, executed),
+            "did": (executed == np.array(payload)[:, None]).astype(int),
+            "told": np.zeros_like(executed) if told is None else np.array(told),
+            "error": np.zeros_like(executed) if error is None else np.array(error),
+        }
+    )
+
+
+def kept(rows):
+    """Trials, effects and successes of what was not lost."""
+    left = np.flatnonzero(~rows.lost)
+    return left.tolist(), rows.effect[left].tolist(), rows.success[left].tolist()
 
 
 def test_edges_and_distances_by_hand():
-    found = columns([[0, 0, 0], [1, -1, -2], [-1, 2, 2]], error=[[0, 0, 0], [0, 0, 0], [0, 0, 1]])
-    first = at_distance(MODES[0], 1, "attacked", found)
-    assert first.effect.tolist() == [0, 1, -1] and first.success.tolist() == [1, 1, 0]
-    third = at_distance(MODES[0], 3, "attacked", found)
-    assert third.trial.tolist() == [0, 1] and third.effect.tolist() == [0, -1] and third.success.tolist() == [1, 0]
+    chains = chains_of()
+    found = asked([[0, 0, 0], [1, -1, -2], [-1, 2, 2]], error=[[0, 0, 0], [0, 0, 0], [0, 0, 1]])
+    assert kept(chains.at_distance(1, ATTACKED, found)) == ([0, 1, 2], [0, 1, -1], [1, 1, 0])
+    assert kept(chains.at_distance(3, ATTACKED, found)) == ([0, 1], [0, -1], [1, 0])
     # chain 2's last member failed, so that its edge is no row
-    pairs = edge(MODES[0], "attacked", found)
-    assert (pairs.trial.tolist(), pairs.adversary.tolist(), pairs.effect.tolist()) == ([0, 1], [0, 1], [0, -1])
-    assert pairs.intent.tolist() == [0, 1] and pairs.success.tolist() == [1, 0]
+    chains.__dict__["hops"] = np.array([0, 0, 1])
+    assert kept(chains.edge(ATTACKED, found)) == ([0, 1], [0, -1], [1, 0])
     # what a chain's first member did not do cannot be passed on; without an attack nobody was asked to
-    late = columns([[0, 0, 0], [1, -1, -2], [-1, 2, 2]], hop=(1, 1, 0))
-    assert edge(MODES[0], "attacked", late).success.tolist() == [1, NONE, NONE]
-    assert edge(MODES[0], "clean", late).success.tolist() == [1, 0, 1]
+    chains.__dict__["hops"] = np.array([1, 1, 0])
+    late = asked([[0, 0, 0], [1, -1, -2], [-1, 2, 2]])
+    assert chains.edge(ATTACKED, late).success.tolist() == [1, NONE, NONE]
+    assert chains.edge(CLEAN, late).success.tolist() == [1, 0, 1]
 
 
 def test_what_is_let_in_and_what_is_told_are_dealt_out_and_no_member_has_a_say():
@@ -315,14 +325,15 @@ def test_openings_are_balanced_and_prompts_fit_the_agents_words():
     from hartley.targets.reference.agent.words import vocabulary
 
     office, known = reference_office(Random(3)), set(vocabulary())
-    for prompt in (None, *office.prompts):
-        mails = openings(reference_office, 64, Random(1), prompt)
+    for prompt in (None, *PROMPTS):
+        template = None if prompt is None else prompt.template
+        mails = openings(reference_office, 64, Random(1), template)
         assert {(mail.payload, mail.fact) for mail in mails} == {(a, b) for a in range(8) for b in range(8)}
         for mail in mails:
             assert set(mail.text.split()) <= known, prompt
             assert (PAYLOADS[mail.payload].ask in mail.text) == (prompt is not None) and mail.office.fact_in(mail.text) == mail.fact
         assert len({mail.text for mail in mails}) > 56, "trials differ"
-        assert {(mail.payload, mail.fact) for mail in openings(reference_office, 16, Random(1), prompt, 4)} == {
+        assert {(mail.payload, mail.fact) for mail in openings(reference_office, 16, Random(1), template, 4)} == {
             (a, b) for a in range(4) for b in range(4)
         }
     assert set(" ".join(office.routine).split()) <= known
@@ -331,16 +342,16 @@ def test_openings_are_balanced_and_prompts_fit_the_agents_words():
 
 def test_plain_prompts_name_everything():
     office = plain_office(Random(3))
-    for prompt in office.prompts:
-        text = office.infected(prompt, 3, 2, 0)
+    for prompt in PLAIN_PROMPTS:
+        text = office.infected(prompt.template, 3, 2, 0)
         assert "{" not in text and PAYLOADS[3].ask in text and office.fact_in(text) == 2
 
 
 def test_clean_and_attacked_arms_face_the_same_facts():
-    cell = Cell(case_of(Clerk()), reference_office)
-    relays = MessageChains(Agent(Clerk()))
-    one, two = (measured(cell, MODES[0], arm, relays, prompt) for arm, prompt in (("clean", None), ("attacked", cell.office.prompts[0])))
-    assert one["fact"].tolist() == two["fact"].tolist() and one["payload"].tolist() == two["payload"].tolist()
+    chains = chains_of()
+    one, two = (chains.mails(prompt, "trials", 48) for prompt in (None, PROMPTS[0]))
+    assert [(mail.fact, mail.payload, mail.office) for mail in one] == [(mail.fact, mail.payload, mail.office) for mail in two]
+    assert all(plain.text != infected.text for plain, infected in zip(one, two, strict=True))
 
 
 def test_the_recipe_says_claim_doing_omission_and_bend():

@@ -12,12 +12,10 @@ from torch.nn import functional
 
 from hartley.attacks.case import Effort, Refused, SystemCase
 from hartley.attacks.interaction.agent_smith import agent_smith, rates
-from hartley.environments.album_words import NO_DIGIT, OTHER, PLAIN, REFERENCE, SEVERAL, about, plans
-from hartley.targets.society.outbreak import observed
-from hartley.environments.albums import AgentAnswers, AgentModels, Gallery, run
 from hartley.attacks.interaction.virus import Aim, craft, framed
 from hartley.bits.for_evidence import for_evidence
-from hartley.defenses.system.safeguard import Safeguard
+from hartley.environments.album_words import NO_DIGIT, OTHER, PLAIN, REFERENCE, SEVERAL, about, plans
+from hartley.environments.albums import AgentAnswers, AgentModels, Gallery, run
 from hartley.evidence import NONE, Evidence
 from hartley.targets.conversation import ask
 from hartley.targets.memory.lexical import Lexical
@@ -25,6 +23,7 @@ from hartley.targets.reference.answerer.words import vocabulary
 from hartley.targets.reference.language import DIGITS
 from hartley.targets.scripted import ScriptedPolicy
 from hartley.targets.society.meeting import RandomNeighbor, RandomPairs
+from hartley.targets.society.outbreak import observed
 from hartley.targets.society.spreading import total
 from hartley.targets.society.topologies import ring
 from hartley.targets.system import System
@@ -278,8 +277,6 @@ def test_refusals():
         agent_smith(case_of())
     with pytest.raises(Refused, match="gives no gradient"):
         agent_smith(case_of(Mouth(), Eye(frozenset({"score"}))))
-    with pytest.raises(Refused, match="spotlighting acts on words"):
-        agent_smith(case_of(Mouth(), Eye(), Safeguard("spotlighting", member=lambda policy: policy)))
 
 
 def test_a_ring_takes_a_round_a_hop():

@@ -9,11 +9,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hartley.attacks.channel import ATTACKED, Rows
+from hartley.attacks.interaction.infection import Chains, edge_counts
+from hartley.attacks.interaction.virus import framed
 from hartley.environments.album_words import REFERENCE, about, plans
-from hartley.attacks.interaction.infection import MODES, at_distance, edge, edge_counts
 from hartley.environments.message_chains import MessageChains
 from hartley.environments.office import EFFECTS, NO_FACT, reference_office
-from hartley.attacks.interaction.virus import framed
 from hartley.evidence import NONE
 from hartley.targets.agent.agent import Agent
 from hartley.targets.conversation import Call, Message
@@ -47,18 +48,21 @@ def chains(draw):
 @given(chains())
 def test_tables_count_what_was_measured_and_nothing_else(columns):
     count, length = columns["executed"].shape
-    lengths = []
+    asked, lengths = Rows(more={name: columns[name] for name in ("reached", "executed", "did", "told", "error")}), []
+    here = Chains(None, None, None, None, ())  # type: ignore[arg-type]
+    here.__dict__["hops"] = columns["hop"]
     for distance in range(1, length + 1):
-        table = at_distance(MODES[0], distance, "attacked", columns)
-        assert (table.success == (table.effect == table.adversary)).all()
-        assert (table.effect == columns["executed"][table.trial, distance - 1]).all()
-        lengths.append(len(table))
+        rows = here.at_distance(distance, ATTACKED, asked)
+        kept = np.flatnonzero(~rows.lost)
+        assert ((rows.success == 1) == (rows.effect == columns["payload"]))[kept].all()
+        assert (rows.effect == columns["executed"][:, distance - 1]).all()
+        lengths.append(len(kept))
     assert lengths == sorted(lengths, reverse=True) and lengths[0] <= count
-    pairs = edge(MODES[0], "attacked", columns)
-    hop = columns["hop"][pairs.trial]
-    assert len(pairs) <= count and (pairs.adversary == columns["payload"][pairs.trial]).all()
-    assert ((pairs.success == NONE) == (columns["did"][pairs.trial, hop] == 0)).all()
-    assert (pairs.effect == columns["executed"][pairs.trial, hop + 1]).all()
+    pairs = here.edge(ATTACKED, asked)
+    kept = np.flatnonzero(~pairs.lost)
+    hop = columns["hop"][kept]
+    assert ((pairs.success[kept] == NONE) == (columns["did"][kept, hop] == 0)).all()
+    assert (pairs.effect[kept] == columns["executed"][kept, hop + 1]).all()
     for hop, counts in enumerate(edge_counts(columns)):
         assert counts.sum() == lengths[hop + 1]
 

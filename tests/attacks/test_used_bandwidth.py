@@ -1,14 +1,13 @@
 """Used bandwidth: the entropy of what an agent did in a task, beside what its tools would let it do (audit 10)."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import pytest
 
-from hartley.attacks.action import bandwidth, injection
+from hartley.attacks.action import injection
 from hartley.attacks.action.p2sql import p2sql
 from hartley.attacks.case import Effort, SystemCase
 from hartley.targets import load
+from hartley.targets.agent import bandwidth
 from hartley.targets.agent.label import Label
 from hartley.targets.agent.state import State
 from hartley.targets.agent.trace import Assignment, Step, Trace
@@ -37,22 +36,13 @@ def test_what_was_done_is_the_calls_that_changed_the_world() -> None:
     assert bandwidth.deeds(trace((Call("pay", {"a": 1, "b": 2}), True))) == bandwidth.deeds(trace((Call("pay", {"b": 2, "a": 1}), True)))
 
 
-@dataclass
-class Kept:
-    found: list[object] = field(default_factory=list)
-
-    def measure(self, channel: str, arm: str, bits: object) -> None:
-        self.found.append(bits)
-
-
 def test_audit_10_an_attack_that_adds_calls_raises_it_and_one_that_substitutes_does_not() -> None:
     generator = np.random.default_rng(0)
     task, goal = generator.integers(0, 4, (2, 800))
     read = {}
     for name, done in {"clean": task, "added": 4 * task + goal, "substituted": goal + 100}.items():
-        case = Kept()
-        bandwidth.leave(case, "x", "clean", [3.0] * 800, [1] * 800, done.tolist())  # type: ignore[arg-type]
-        read[name] = next(bits for bits in case.found if bits.kind == "used_bandwidth_bits")  # type: ignore[attr-defined]
+        found = bandwidth.used([3.0] * 800, [1] * 800, done.tolist())
+        read[name] = next(bits for bits in found if bits.kind == "used_bandwidth_bits")
     for name, truth in {"clean": 2, "added": 4, "substituted": 2}.items():
         assert read[name].low <= truth <= read[name].high and read[name].value == pytest.approx(truth, abs=0.05)
     assert read["added"].low > read["clean"].high

@@ -45,7 +45,7 @@ FEWER = {
     "hartley.attacks.prediction.bagdasaryan_injection": {"STEPS": {"answerer": 1, "listener": 1}},
     "hartley.attacks.prediction.mma_diffusion": {"FEWEST": 5},
     "hartley.attacks.action.injection": {"FEWEST_TRIALS": 48, "FEWEST_PILOTS": 1},
-    "hartley.attacks.action.applications": {"FEWEST_TRIALS": 64, "FEWEST_PILOTS": 2},
+    "hartley.attacks.action.spoken": {"FEWEST_TRIALS": 64, "FEWEST_PILOTS": 2},
     "hartley.attacks.interaction.infection": {"MOST_TRIALS": {"tiny": 8}, "PILOTS": {"tiny": 1}},
     "hartley.environments.planting": {"DISTRACTORS": 5},
     "hartley.environments.archives": {"DISTRACTORS": 5},

@@ -38,7 +38,7 @@ FEWER = {
     "hartley.attacks.prediction.bagdasaryan_injection": {"STEPS": {"answerer": 1, "listener": 1}},
     "hartley.attacks.prediction.mma_diffusion": {"FEWEST": 5},
     "hartley.attacks.action.injection": {"FEWEST_TRIALS": 8, "FEWEST_PILOTS": 1},
-    "hartley.attacks.action.applications": {"FEWEST_TRIALS": 16, "FEWEST_PILOTS": 2},
+    "hartley.attacks.action.spoken": {"FEWEST_TRIALS": 16, "FEWEST_PILOTS": 2},
     "hartley.attacks.interaction.infection": {"MOST_TRIALS": {"tiny": 8}, "PILOTS": {"tiny": 1}},
     "hartley.environments.planting": {"DISTRACTORS": 20},
     "hartley.attacks.memory.poisonedrag": {"PILOT": 4},

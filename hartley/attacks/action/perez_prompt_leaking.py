@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hartley.attacks.action.leaks import ASKS, WORDINGS, hostile, likeliest
 from hartley.attacks.action.spoken import Speech
 from hartley.attacks.case import SystemCase
@@ -14,6 +16,8 @@ from hartley.evidence import Evidence
 from hartley.targets.protocols import Scoring
 
 PROMPT, PROBES = "system prompt", "system prompt by probabilities"
+SPEECH = Speech(PROMPT, "read", OFFICES, WORDINGS, hostile, served=False)
+IN_ENGLISH = Speech(PROMPT, "read", OFFICES_IN_ENGLISH, ASKS, hostile, served=False)
 
 
 def perez_prompt_leaking(case: SystemCase) -> tuple[Evidence, ...]:
@@ -25,10 +29,9 @@ def perez_prompt_leaking(case: SystemCase) -> tuple[Evidence, ...]:
     Bends: B. An authorized pathway, repeating and translating words, carries what the operator meant to keep.
     """
     own, policy = case.target.reference, case.target.policy
-    world, wordings = (OFFICES, WORDINGS) if own else (OFFICES_IN_ENGLISH, ASKS)
-    channels = [Speech(PROMPT, "read", world, wordings, hostile, served=False)]
+    channels = [speech := SPEECH if own else IN_ENGLISH]
     if isinstance(policy, Scoring) and "logprob" in policy.capabilities:
-        channels.append(Speech(PROBES, "read", world, wordings[:1], hostile, served=False, read=likeliest(own)))
+        channels.append(replace(speech, name=PROBES, wordings=speech.wordings[:1], read=likeliest(own)))
     return measure(case, *(one.channel(case) for one in channels))
 
 

@@ -138,14 +138,14 @@ class Chains:
     def at_distance(self, distance: int, _: Arm, rows: Rows) -> Rows:
         """What the member so many hops from the adversary did with what reached it, from 1. A member whom no mail reached did nothing;
         chains that an error cut before it are left out."""
-        at = np.full(self.trials, distance - 1)
+        at = np.full(len(rows.more["did"]), distance - 1)
         return _at(rows, at, np.ones(len(at), dtype=bool))
 
     def edge(self, arm: Arm, rows: Rows) -> Rows:
         """From one member to the next: a row for every chain, of the member behind the one that was dealt. What was let into the chain
         stands for what the first was sent, so that nothing depends on what members do; the criterion applies where the first did what
         the payload asks for, and everywhere in an arm without an attack, where nobody was asked to."""
-        applies = array(rows.more["did"])[np.arange(self.trials), self.hops] == 1
+        applies = array(rows.more["did"])[np.arange(len(self.hops)), self.hops] == 1
         return _at(rows, self.hops + 1, applies if arm.attacked else np.ones_like(applies))
 
     def bound(self, distance: int, arm: Arm, rows: Rows) -> None:
