@@ -35,7 +35,7 @@ def test_every_reference_model_and_every_example_model_is_named():
     assert [name for name in firsts if name in registry.NAMED] == list(registry.NAMED)
     rows = [row.id for row in catalog.models()]
     assert [name for name in firsts if name in rows] == rows
-    assert sum("retrain: python -m hartley.targets.reference.train" in line for line in lines) == 8
+    assert sum("retrain: python -m hartley.targets.reference.train" in line for line in lines) == 9
 
 
 def test_the_encoder_s_row_is_what_its_files_say():
@@ -72,7 +72,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 def test_missing_weights_are_said_with_the_command_that_makes_them(elsewhere):
     for text in (run(), run(columns=60)):
-        assert text.count("no weights in") == 8
+        assert text.count("no weights in") == 9
     row = json.loads(run("--json"))["reference"][1]
     assert row["parameters"] is row["megabytes"] is row["minutes"] is None and not row["abilities"]
     assert row["retrain"] == "python -m hartley.targets.reference.train answerer" and "no weights in" in row["note"]
@@ -95,7 +95,7 @@ def test_damaged_files_do_not_stop_the_list(elsewhere, name, content, said):
     if content is not None:
         (folder / name).write_text(content)
     assert said in run()
-    assert len(json.loads(run("--json"))["reference"]) == 8
+    assert len(json.loads(run("--json"))["reference"]) == 9
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def _minilm() -> Target:
     return embedder.load_minilm()
 
 
-MEMBERS = ("encoder", "answerer", "generator", "recognizer", "listener", "agent", "encoder-b")
+MEMBERS = ("encoder", "answerer", "generator", "recognizer", "listener", "agent", "encoder-b", "answerer-b")
 """The models of the reference family that ship with weights of their own."""
 
 NAMED: dict[str, Callable[[], Target]] = {

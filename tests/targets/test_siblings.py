@@ -10,9 +10,12 @@ import pytest
 import torch
 
 from hartley import targets
+from hartley.runs import resolve
 from hartley.targets import family, registry
+from hartley.targets.device import modules
 from hartley.targets.reference import answerer, encoder
 from hartley.targets.reference.ability import Ability, missed
+from hartley.targets.reference.answerer import abilities as answering
 from hartley.targets.reference.answerer import train as answerer_train
 from hartley.targets.reference.answerer.architecture import SHAPES
 from hartley.targets.reference.encoder import abilities as encoding
@@ -56,10 +59,12 @@ def test_they_differ_in_weights_and_shape_and_take_the_same_pictures_and_words(
     assert one.fingerprint != other.fingerprint
     assert one.image_size == other.image_size and one.tokenizer.get_vocab() == other.tokenizer.get_vocab()
     assert one.capabilities == other.capabilities
-    ours, theirs = ({name: tuple(w.shape) for name, w in target.module.named_parameters()} for target in (one, other))
-    assert ours != theirs
-    assert {parameter.dtype for parameter in one.module.parameters()} == {torch.float32}
-    assert not any(parameter.requires_grad for parameter in one.module.parameters()) and not one.module.training
+    ours, theirs = (modules(target) for target in (one, other))
+    shapes = [{name: tuple(w.shape) for module in held for name, w in module.named_parameters()} for held in (ours, theirs)]
+    assert shapes[0] != shapes[1]
+    assert {parameter.dtype for module in ours for parameter in module.parameters()} == {torch.float32}
+    assert not any(parameter.requires_grad for module in ours for parameter in module.parameters())
+    assert not any(module.training for module in ours)
 
 
 @pytest.mark.parametrize(("younger", "elder"), PAIRS)
@@ -68,13 +73,15 @@ def test_the_card_belongs_to_the_weights_and_says_what_falls_short(younger: str,
     found = measured(younger)
     assert card.startswith(f"# Reference {younger}\n") and f"reference.train {younger}`" in card
     assert all(f"| {name} | {ability.value:.3f} |" in card for name, ability in found.items())
-    short = missed(found, encoding.AT_LEAST, encoding.AT_MOST)
+    asked = encoding if elder == "encoder" else answering
+    short = missed(found, asked.AT_LEAST, asked.AT_MOST)
     assert ("is not reached" in card) == bool(short) and all(name in card.partition("is not reached")[2] for name in short)
     assert {recipe["seed"] for recipe in record(younger)["recipes"]} == {1} and "; seed 1." in card
     assert {recipe["seed"] for recipe in record(elder)["recipes"]} == {0}
     folder = family.WEIGHTS / younger
     assert {path.suffix for path in folder.rglob("*") if path.is_file()} <= {".safetensors", ".json", ".md"}
-    assert all(words in " ".join(card.split()) for words in encoder_shape(loaded(younger)))
+    shape = encoder_shape if elder == "encoder" else answerer_shape
+    assert all(words in " ".join(card.split()) for words in shape(loaded(younger)))
 
 
 def encoder_shape(target: Any) -> tuple[str, str, str]:
@@ -84,6 +91,20 @@ def encoder_shape(target: Any) -> tuple[str, str, str]:
         f"text width {clip.text_config.hidden_size}, {clip.text_config.num_hidden_layers} layers",
         f"width {audio.d_model}, {audio.encoder_layers} layers",
     )
+
+
+def answerer_shape(target: Any) -> tuple[str, str]:
+    text = target.model.config.text_config
+    return f"a LLaMA of width {text.hidden_size} with {text.num_hidden_layers} layers", "encoder-b's vision tower"
+
+
+def test_the_younger_answerer_does_what_its_card_says_and_is_told_apart_by_a_surrogate(loaded: Callable[[str], Any]) -> None:
+    stated = measured("answerer-b")
+    fresh = answering.abilities(loaded("answerer-b"), 150, seed=78)
+    assert fresh.keys() == stated.keys() and all(ability.n >= 2_000 for ability in stated.values())
+    assert not {name: (fresh[name], stated[name]) for name in fresh if not fits(fresh[name], stated[name])}
+    found = resolve.load("reference:answerer", "reference", surrogate="reference:answerer-b")
+    assert found.surrogate.name == "reference:answerer-b" and found.members["answerer"].name == "reference:answerer"
 
 
 def test_the_younger_encoder_does_what_its_card_says(loaded: Callable[[str], Any]) -> None:
