@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from hartley.attacks.case import Effort, SystemCase
+from hartley.attacks.case import SystemCase
 from hartley.attacks.interaction.pictures import drawn_gallery
+from hartley.effort import Effort
 from hartley.environments.album_words import REFERENCE, plans
 from hartley.environments.albums import AgentAnswers, AgentModels, run
 from hartley.targets.memory.lexical import Lexical

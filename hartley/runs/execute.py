@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from hartley.attacks.case import EFFORTS, AnyCase, Case, Effort, Flag, Refused
+from hartley.attacks.case import AnyCase, Case, Flag, Refused
 from hartley.attacks.recipe import Recipe
 from hartley.bits.value import Bits
 from hartley.defenses.system.safeguard import Safeguard, either_of
+from hartley.effort import EFFORTS, Effort
 from hartley.environments.competence import once
 from hartley.evidence import ARMS, Evidence
 from hartley.runs import media

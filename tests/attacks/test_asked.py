@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hartley.attacks.case import Case, Effort
+from hartley.attacks.case import Case
 from hartley.attacks.channel import measure
 from hartley.attacks.engine.asked import Asking, Subject, questions
 from hartley.attacks.engine.attack import Attack
@@ -21,6 +21,7 @@ from hartley.attacks.engine.optimizer import Apgd, Noise, SignGradient, checkpoi
 from hartley.attacks.engine.tokens import TokenSearch
 from hartley.data.pairs import Pairs
 from hartley.defenses.model.jpeg import Jpeg
+from hartley.effort import Effort
 from hartley.targets.conversation import Conversation
 from hartley.targets.reference.questions import ReferenceQuestions
 

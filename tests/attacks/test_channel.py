@@ -10,24 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from hartley.attacks.case import Case, Curve, Effort
-from hartley.attacks.channel import (
-    ADAPTIVE,
-    ATTACKED,
-    CLEAN,
-    DEFENDED,
-    EVERY,
-    UNAWARE,
-    Arm,
-    Channel,
-    Rows,
-    Seen,
-    Sent,
-    Symbols,
-    choose,
-    measure,
-    to_look_at,
-)  # fmt: skip
+from hartley.attacks.case import Case, Curve
+from hartley.attacks.channel import Channel, Seen, choose, measure, to_look_at
+from hartley.attacks.rows import ADAPTIVE, ATTACKED, CLEAN, DEFENDED, EVERY, UNAWARE, Arm, Rows, Sent, Symbols
+from hartley.effort import Effort
 from hartley.evidence import ARMS
 from hartley.exhibit import Exhibit
 from hartley.targets.endpoint.outcomes import NotMeasured

@@ -11,9 +11,11 @@ import pytest
 
 from hartley.attacks.action import injection, spoken
 from hartley.attacks.action.attack_set import INJECTIONS, Wording
-from hartley.attacks.case import Case, Effort, SystemCase
-from hartley.attacks.channel import ADAPTIVE, choose, measure
+from hartley.attacks.case import Case, SystemCase
+from hartley.attacks.channel import choose, measure
+from hartley.attacks.rows import ADAPTIVE
 from hartley.defenses.system.safeguard import Safeguard
+from hartley.effort import Effort
 from hartley.environments.applications import Application, Applications
 from hartley.environments.assistant import beside_a_question, draw_setting, user_tasks
 from hartley.targets.agent.agent import ALLOWED, Guard, Verdict

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 import torch
 
-from hartley.attacks.case import Case, Effort, Refused
-from hartley.attacks.channel import EVERY, Channel, Rows, Sent, Symbols, measure
+from hartley.attacks.case import Case, Refused
+from hartley.attacks.channel import Channel, measure
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf
 from hartley.attacks.engine.carrier import PIXELS
@@ -18,6 +18,8 @@ from hartley.attacks.engine.readout import of_pairs, zero_shot
 from hartley.attacks.engine.success import successes
 from hartley.attacks.engine.victims import Victim
 from hartley.attacks.learning import badclip
+from hartley.attacks.rows import EVERY, Rows, Sent, Symbols
+from hartley.effort import Effort
 
 TRIALS = 64
 TINY = Effort("tiny", trials=TRIALS, steps=2, poison_pairs=1, members=1, epochs=1)

@@ -9,9 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hartley.attacks.channel import ATTACKED, Rows
 from hartley.attacks.interaction.infection import Chains, edge_counts
 from hartley.attacks.interaction.virus import framed
+from hartley.attacks.rows import ATTACKED, Rows
 from hartley.environments.album_words import REFERENCE, about, plans
 from hartley.environments.message_chains import MessageChains
 from hartley.environments.office import EFFECTS, NO_FACT, reference_office

@@ -8,13 +8,14 @@ from random import Random
 import numpy as np
 import pytest
 
-from hartley.attacks.case import Effort, SystemCase
+from hartley.attacks.case import SystemCase
 from hartley.attacks.memory import anderson_rag_mia, poisonedrag, spill_the_beans, spills
 from hartley.attacks.memory.wordings import styles
 from hartley.bits.for_evidence import for_evidence
 from hartley.bits.limits import proportion_limits
 from hartley.defenses.system.retrieval_isolation import DEFENSE as ISOLATION
 from hartley.defenses.system.safeguard import Safeguard
+from hartley.effort import Effort
 from hartley.environments import readers
 from hartley.environments.archives import archives_of
 from hartley.environments.planting import targets_of

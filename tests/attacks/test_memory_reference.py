@@ -5,10 +5,11 @@ import inspect
 import pytest
 import torch
 
-from hartley.attacks.case import Effort, SystemCase
+from hartley.attacks.case import SystemCase
 from hartley.attacks.memory import anderson_rag_mia, poisonedrag, spill_the_beans, spills
 from hartley.bits.for_evidence import for_evidence
 from hartley.defenses.system.retrieval_isolation import DEFENSE
+from hartley.effort import Effort
 from hartley.evidence import Evidence
 from hartley.targets.memory.lexical import Lexical
 from hartley.targets.reference import agent

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from hartley.attacks.channel import ATTACKED
-from hartley.attacks.engine.progress import in_parts
 from hartley.attacks.memory.asking import said
+from hartley.attacks.rows import ATTACKED
+from hartley.environments.progress import in_parts
 from hartley.targets.memory.corpus import Question
 
 

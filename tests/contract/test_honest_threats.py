@@ -15,12 +15,12 @@ from scipy.stats import binom
 
 from hartley import catalog
 from hartley.attacks.action import injection
-from hartley.attacks.case import EFFORTS, Effort
 from hartley.attacks.learning import badclip
 from hartley.bits.counted.permutation import independence_p
 from hartley.bits.for_evidence import for_evidence
 from hartley.bits.tables import cross_tabulate
 from hartley.bits.trust import GATE
+from hartley.effort import EFFORTS, Effort
 from hartley.evidence import NONE
 from hartley.runs import resolve
 from hartley.runs.execute import case_for

@@ -13,7 +13,8 @@ import pytest
 COMMAND = (sys.executable, "-c", "from hartley.cli import main; main()")
 RECIPE = '''
 """EncoderMI (Liu et al., CCS 2021): how close together an encoder puts the views of a picture."""
-from hartley.attacks.channel import EVERY, Channel, Rows, Sent, Symbols, measure
+from hartley.attacks.channel import Channel, measure
+from hartley.attacks.rows import EVERY, Rows, Sent, Symbols
 from hartley.attacks.engine.membership import MEMBERSHIP, Audience, guess, membership_rates
 from hartley.attacks.engine.perturbed import Models
 from hartley.attacks.recipe import Recipe

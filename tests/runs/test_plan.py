@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from run_fakes import FakeCatalog
 
 from hartley import catalog
-from hartley.attacks.case import EFFORTS, Effort
+from hartley.effort import EFFORTS, Effort
 from hartley.errors import InputError
 from hartley.runs import levels
 from hartley.runs.allowance import Allowance

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from hartley.attacks.case import EFFORTS, Effort
 from hartley.cli import main
+from hartley.effort import EFFORTS, Effort
 from hartley.evidence import Evidence
 from hartley.runs.execute import effort_numbers, other_numbers
 from hartley.scan_command import _other_numbers

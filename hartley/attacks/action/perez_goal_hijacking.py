@@ -50,12 +50,7 @@ def perez_goal_hijacking(case: SystemCase) -> tuple[Evidence, ...]:
     return measure(case, (SPEECH if case.target.reference else IN_ENGLISH).channel(case))
 
 
+COUNTED, TASKS = counted("goal hijacked, exact match", "right answers"), TEXTS_IN_ENGLISH.clean_tasks
 RECIPE = Recipe(
-    perez_goal_hijacking,
-    counted("goal hijacked, exact match", "right answers"),
-    fidelity="reduced",
-    channels={"answer": "write"},
-    quick=(),
-    clean_tasks=TEXTS_IN_ENGLISH.clean_tasks,
-    guards=("words",),
+    perez_goal_hijacking, COUNTED, fidelity="reduced", channels={"answer": "write"}, quick=(), clean_tasks=TASKS, guards=("words",)
 )

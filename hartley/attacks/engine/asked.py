@@ -11,17 +11,19 @@ import torch
 from torch import Tensor
 
 from hartley.attacks.case import ModelCase, Refused
-from hartley.attacks.channel import Arm, Channel, Rows, Sent, Symbols
+from hartley.attacks.channel import Channel
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.carrier import PIXELS, WAVEFORM, Additive
 from hartley.attacks.engine.objective import Objective
 from hartley.attacks.engine.perturbed import KEPT, Inputs, Models, before_and_after, crafted, perturbed
+from hartley.attacks.rows import Arm, Rows, Sent, Symbols
 from hartley.data.pairs import Pairs
 from hartley.evidence import NONE
 from hartley.targets.answers import OTHER, SEVERAL, heard
 from hartley.targets.conversation import Conversation, Message, ask
 
 NEXT = ", next turn"
+Asked = Channel[Any, Inputs]
 LONGEST = 24
 """Tokens of an answer."""
 
@@ -113,7 +115,7 @@ class Asking:
 
     def two_turns(
         self, name: str, attack: Attack, phrases: tuple[str, ...], targets: Tensor, follow_ups: Sequence[str], *, both: bool
-    ) -> list[Channel[Any, Inputs]]:
+    ) -> list[Asked]:
         """Channels of the first answer and of the next: a phrase is to be said, the one of a trial's target (n,). What is asked next is the
         last of the follow-ups; the attack is made with the others, where it is made for both turns."""
         said = [phrases[target] for target in targets.tolist()]
@@ -130,7 +132,7 @@ class Asking:
     def channel(
         self, name: str, attack: Attack, objective: Callable[[Subject], Objective], symbols: tuple[str, ...] = (),
         targets: Tensor | None = None, *, turn: int = 0, asked_as: str = "",
-    ) -> Channel[Any, Inputs]:  # fmt: skip
+    ) -> Asked:  # fmt: skip
         """U is what the pair shows, Y what the first answer names of it, the effect which symbol of the adversary's is named.
 
         objective   of a subject, what the attack makes small.

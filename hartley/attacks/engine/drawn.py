@@ -11,11 +11,12 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from hartley.attacks.case import ModelCase
-from hartley.attacks.channel import ATTACKED, CLEAN, Arm, Channel, Column, Rows, Seen, Sent, Symbols
+from hartley.attacks.channel import Channel, Seen
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.carrier import PIXELS
 from hartley.attacks.engine.perturbed import crafted, named, note, perturbed, picture
 from hartley.attacks.engine.tokens import TokenSearch
+from hartley.attacks.rows import ATTACKED, CLEAN, Arm, Column, Rows, Sent, Symbols
 from hartley.data.pairs import Restricted
 from hartley.exhibit import Exhibit
 from hartley.targets.protocols import Generator

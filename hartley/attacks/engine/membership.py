@@ -11,17 +11,19 @@ from torch import Tensor
 from torch.nn import functional
 
 from hartley.attacks.case import ModelCase, Refused
-from hartley.attacks.channel import EVERY, Arm, Channel, Rows, Sent, Symbols
-from hartley.attacks.engine.finetune import Training, finetune, restore, weights
+from hartley.attacks.channel import Channel
 from hartley.attacks.engine.perturbed import note
 from hartley.attacks.engine.readout import of_pairs, zero_shot
+from hartley.attacks.engine.success import accuracy
+from hartley.attacks.rows import EVERY, Arm, Rows, Sent, Symbols
 from hartley.bits.rates import Rate, auc, tpr_at_fpr
 from hartley.data.pairs import Data, Pairs
 from hartley.evidence import Evidence
 from hartley.targets.embedding import embed_images, embed_texts
+from hartley.targets.finetune import Training, finetune, restore, weights
 from hartley.targets.protocols import Encoder, Trainable
 
-MEMBERSHIP = ("non-member", "member")
+MEMBERSHIP, SERVICE = ("non-member", "member"), "service"
 FEWEST, FEWEST_MEMBERS = 40, 9
 """Pictures that an audience is made of at least, and the evaluated members that so many give."""
 
@@ -137,7 +139,7 @@ class Victim:
                 Channel(name, "read", symbols, sent, subject, self.views, read=partial(self.scored, score), asked_as="views", arms=arms)
                 for name, score in scores.items()
             ),
-            Channel("service", "jam", of_pairs(held, ()), Sent(held.labels), subject, serve, arms=arms),
+            Channel(SERVICE, "jam", of_pairs(held, ()), Sent(held.labels), subject, serve, arms=arms),
         ]
 
     def subject(self, arm: Arm) -> Encoder:
@@ -162,6 +164,10 @@ class Victim:
         means = {"similarity": torch.stack(similarity).mean(dim=0), "drops": torch.stack(drops).mean(dim=0)}
         return Rows(more=means, costs={"queries": passes, "forward_passes": passes})
 
+    def supervised(self, similarity: Tensor, drops: Tensor) -> Tensor:
+        """The score of `weakly_supervised`, over similarity and drops as features."""
+        return weakly_supervised(torch.cat([similarity[:, None], drops], dim=1), similarity, self.audience)
+
     def scored(self, score: Callable[[Tensor, Tensor], Tensor], _: Arm, rows: Rows) -> Rows:
         """The guesses by one score, over the evaluated pairs."""
         scores = score(*(torch.as_tensor(rows.more[name]) for name in ("similarity", "drops")))
@@ -182,6 +188,11 @@ def _augmentations(images: Tensor, generator: torch.Generator) -> tuple[Tensor, 
         functional.avg_pool2d(functional.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1),
         (images + noise).clamp(0, 1),
     )
+
+
+def rates_beside_service(evidence: Evidence) -> tuple[Rate, ...]:
+    """`membership_rates`; for the service channel the user's accuracy."""
+    return accuracy(evidence, "zero-shot accuracy") if evidence.channel == SERVICE else membership_rates(evidence)
 
 
 def membership_rates(evidence: Evidence) -> tuple[Rate, ...]:

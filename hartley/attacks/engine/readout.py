@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hartley.attacks.channel import Rows, Symbols
 from hartley.attacks.engine.perturbed import Inputs
+from hartley.attacks.rows import Rows, Symbols
 from hartley.data.pairs import Pairs
 from hartley.evidence import NONE
 from hartley.targets.embedding import embed_audio, embed_delivered, embed_texts

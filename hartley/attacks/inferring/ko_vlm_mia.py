@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
 from hartley.attacks.case import ModelCase, Refused
 from hartley.attacks.channel import measure
-from hartley.attacks.engine.finetune import Training
 from hartley.attacks.engine.membership import (
     FEWEST_MEMBERS,
+    SERVICE,
     Audience,
     Scores,
     Victim,
-    membership_rates,
+    rates_beside_service,
     trained_on_members,
-    weakly_supervised,
-)
-from hartley.attacks.engine.success import accuracy
+)  # fmt: skip
 from hartley.attacks.recipe import Recipe
-from hartley.bits.rates import Rate
 from hartley.evidence import Evidence
+from hartley.targets.finetune import Training
 from hartley.targets.protocols import Trainable
 
 EPOCHS = 30
 """Passes over the members: enough that the model knows them better than others, few enough that it is not a lookup table."""
 REPEATS = 4
 """Times an attacker asks a stochastic defense for the same answer and averages."""
-SCORES = ("similarity", "augmentation", "weakly supervised")
 
 
 def ko_vlm_mia(case: ModelCase) -> tuple[Evidence, ...]:
@@ -45,26 +39,14 @@ def ko_vlm_mia(case: ModelCase) -> tuple[Evidence, ...]:
     if defense is not None and (defense.stage == "training" or not defense.modalities & {"image", "embedding"}):
         raise Refused(f"{defense.id} acts on {defense.stage}; this threat asks a trained model about clean pairs")
     audience = Audience.split(case.data, max(case.effort.members, FEWEST_MEMBERS), case.generator("pairs"), case.generator("split"))
-    model = trained_on_members(case, case.target, audience, Training(EPOCHS))
-
-    def classified(similarity: Tensor, drops: Tensor) -> Tensor:
-        return weakly_supervised(torch.cat([similarity[:, None], drops], dim=1), similarity, audience)
-
+    victim = Victim(case, trained_on_members(case, case.target, audience, Training(EPOCHS)), audience, REPEATS)
     scores: Scores = {
         "similarity": lambda similarity, _: similarity,
         "augmentation": lambda similarity, drops: similarity + drops.sum(dim=1),
-        "weakly supervised": classified,
+        "weakly supervised": victim.supervised,
     }
-    return measure(case, *Victim(case, model, audience, REPEATS).channels(scores))
+    return measure(case, *victim.channels(scores))
 
 
-def rates(evidence: Evidence) -> tuple[Rate, ...]:
-    """The paper's metric, TPR at 1% FPR, with the AUC beside it; for the service channel the user's accuracy."""
-    if evidence.channel == "service":
-        return accuracy(evidence, "zero-shot accuracy")
-    return membership_rates(evidence)
-
-
-RECIPE = Recipe(
-    ko_vlm_mia, rates, fidelity="reduced", channels={**dict.fromkeys(SCORES, "read"), "service": "jam"}, quick=("embedding-noise",)
-)
+CHANNELS = {**dict.fromkeys(("similarity", "augmentation", "weakly supervised"), "read"), SERVICE: "jam"}
+RECIPE = Recipe(ko_vlm_mia, rates_beside_service, fidelity="reduced", channels=CHANNELS, quick=("embedding-noise",))

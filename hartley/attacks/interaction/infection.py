@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hartley.attacks.case import Flag, SystemCase
-from hartley.attacks.channel import ADAPTIVE, ATTACKED, Arm, Channel, Rows, Sent, Symbols, array, without_defense
+from hartley.attacks.channel import Channel, without_defense
 from hartley.attacks.interaction.prompts import Prompt, farthest
+from hartley.attacks.rows import ADAPTIVE, ATTACKED, Arm, Rows, Sent, Symbols, array
 from hartley.bits.contraction import contraction
 from hartley.bits.percolation import percolation_bound
 from hartley.environments.message_chains import ChainOutcome, MessageChains

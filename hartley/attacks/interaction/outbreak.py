@@ -9,9 +9,10 @@ from functools import partial
 import numpy as np
 
 from hartley.attacks.case import Flag
-from hartley.attacks.channel import Arm, Channel, Seen
+from hartley.attacks.channel import Channel, Seen
 from hartley.attacks.interaction.infection import TRIALS, Chains
 from hartley.attacks.interaction.prompts import Prompt
+from hartley.attacks.rows import Arm
 from hartley.environments import transcripts
 from hartley.environments.inboxes import INBOX, Finder, members
 from hartley.environments.message_chains import MessageChains

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hartley.attacks.case import Curve, Flag, SystemCase
-from hartley.attacks.channel import ATTACKED, CLEAN, Arm, Channel, Column, Rows, Seen, Sent, Symbols
+from hartley.attacks.channel import Channel, Seen
 from hartley.attacks.engine.carrier import PIXELS
 from hartley.attacks.interaction.virus import Aim, craft, framed
+from hartley.attacks.rows import ATTACKED, CLEAN, Arm, Column, Rows, Sent, Symbols
 from hartley.bits.contraction import contraction
 from hartley.environments.album_words import ANSWERS, PAYLOADS
 from hartley.environments.albums import DIGITS, AgentAnswers, AgentModels, Gallery, drawn_pictures, fitted, run

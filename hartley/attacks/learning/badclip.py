@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 
 from hartley.attacks.case import ModelCase, Refused
-from hartley.attacks.channel import Sent, measure
+from hartley.attacks.channel import measure
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.engine.victims import FILTER, FIRES, Victim, corner, filter_rates
 from hartley.attacks.recipe import Recipe
+from hartley.attacks.rows import Sent
 from hartley.bits.rates import Rate
 from hartley.data.dealing import dealt
 from hartley.evidence import Evidence
 from hartley.targets.protocols import Trainable
 
 POISON = 0.01
-VICTIMS: Mapping[str, int] = {"quick": 3, "standard": 4, "full": 8}
+VICTIMS = {"quick": 3, "standard": 4, "full": 8}
 UNNAMED = 2
 """Victims by the budget's name: each is trained on its own draw, and another would have learned the trigger more or less well. Trials are
 shared out among them."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import ATTACKED, CLEAN, DEFENDED, UNAWARE, measure
+from hartley.attacks.channel import measure
 from hartley.attacks.engine.membership import membership_rates
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.memory.asking import SERVICE, service
 from hartley.attacks.memory.members import ANSWER, LIKELIHOOD, LOOKUP, looked_up, members, odds, yes_or_no
 from hartley.attacks.memory.wordings import about_record, membership_questions
 from hartley.attacks.recipe import Recipe
+from hartley.attacks.rows import ATTACKED, CLEAN, DEFENDED, UNAWARE
 from hartley.bits.rates import Rate
 from hartley.environments.planting import clean_tasks
 from hartley.environments.readers import readers_of, tells_odds
@@ -49,12 +50,5 @@ def rates(evidence: Evidence) -> tuple[Rate, ...]:
     return (*membership_rates(evidence), *successes(evidence, "member or not, guessed right"))
 
 
-RECIPE = Recipe(
-    anderson_rag_mia,
-    rates,
-    fidelity="reduced",
-    channels={**dict.fromkeys((ANSWER, LIKELIHOOD, LOOKUP), "read"), SERVICE: "jam"},
-    quick=(),
-    clean_tasks=clean_tasks,
-    guards=("reading",),
-)
+CHANNELS = {**dict.fromkeys((ANSWER, LIKELIHOOD, LOOKUP), "read"), SERVICE: "jam"}
+RECIPE = Recipe(anderson_rag_mia, rates, fidelity="reduced", channels=CHANNELS, quick=(), clean_tasks=clean_tasks, guards=("reading",))

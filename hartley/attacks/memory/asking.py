@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import ADAPTIVE, ATTACKED, CLEAN, DEFENDED, Arm, Channel, Option, Rows, Seen, Sent, Symbols, choose
-from hartley.attacks.engine.progress import in_parts
+from hartley.attacks.channel import Channel, Option, Seen, choose
+from hartley.attacks.rows import ADAPTIVE, ATTACKED, CLEAN, DEFENDED, Arm, Rows, Sent, Symbols
+from hartley.environments.progress import in_parts
 from hartley.environments.readers import Readers
 from hartley.environments.requests import Request
 from hartley.evidence import NONE, Evidence

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import ATTACKED, EVERY, Arm, Rows, Seen, Sent, Symbols
+from hartley.attacks.channel import Seen
 from hartley.attacks.memory.asking import Asked, Asking, Chosen, Words, beside, channel, picked, said
 from hartley.attacks.memory.wordings import about_record, membership_questions
+from hartley.attacks.rows import ATTACKED, EVERY, Arm, Rows, Sent, Symbols
 from hartley.environments.readers import Readers, log_odds
 from hartley.environments.records import Record
 from hartley.evidence import Evidence

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from hartley.attacks.case import Curve, Flag, SystemCase
-from hartley.attacks.channel import Arm, Rows, Seen, Sent, Symbols
+from hartley.attacks.channel import Seen
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.memory.asking import SERVICE, Asked, Asking, Chosen, Words, beside, channel, said
 from hartley.attacks.memory.wordings import about
+from hartley.attacks.rows import Arm, Rows, Sent, Symbols
 from hartley.bits.rates import Rate, success_rate
 from hartley.environments.archives import Archive, Secret
 from hartley.environments.readers import Readers

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from hartley.attacks.case import ModelCase, Refused
-from hartley.attacks.channel import Channel, measure
-from hartley.attacks.engine.asked import NEXT, Asking, Subject, converses, questions
+from hartley.attacks.channel import measure
+from hartley.attacks.engine.asked import NEXT, Asked, Asking, Subject, converses, questions
 from hartley.attacks.engine.attack import pixels, waveform
 from hartley.attacks.engine.optimizer import SignGradient
-from hartley.attacks.engine.perturbed import Inputs, applies, check_applies
+from hartley.attacks.engine.perturbed import applies, check_applies
 from hartley.attacks.engine.success import counted
 from hartley.attacks.recipe import Recipe
 from hartley.data.dealing import dealt
@@ -37,9 +35,8 @@ def bagdasaryan_injection(case: ModelCase) -> tuple[Evidence, ...]:
     """
     if not all(converses(member) for member in case.members.values()):
         raise Refused(f"{case.target.name} takes one message: there is no next turn to keep anything to")
+    check_applies(case, frozenset().union(*(CARRIERS[family] for family in case.members)))
     families = [family for family in case.members if applies(case, CARRIERS[family])]
-    if not families:
-        check_applies(case, frozenset().union(*(CARRIERS[family] for family in case.members)))
     drawn = case.data.draw(case.effort.trials_for(1 / SHARE), case.generator("pairs"), speech="listener" in families)
     channels = [one for family in families if family == "answerer" or drawn.audio is not None for one in _turns(case, family, drawn)]
     if not channels:
@@ -47,13 +44,13 @@ def bagdasaryan_injection(case: ModelCase) -> tuple[Evidence, ...]:
     return measure(case, *channels)
 
 
-def _turns(case: ModelCase, family: str, pairs: Pairs) -> list[Channel[Any, Inputs]]:
+def _turns(case: ModelCase, family: str, pairs: Pairs) -> list[Asked]:
     """The first turn, and the next."""
     image, optimizer = family == "answerer", SignGradient(STEPS[family] * case.effort.steps, momentum=0.9)
     attack, values = (pixels(64, optimizer), pairs.images) if image else (waveform(10, optimizer), pairs.audio)
     assert values is not None
-    phrases = case.data.phrases(family)
-    targets = torch.tensor(dealt(case.random("targets", family), pairs.labels.tolist(), len(phrases)))
+    phrases, labels = case.data.phrases(family), pairs.labels.tolist()
+    targets = torch.tensor(dealt(case.random("targets", family), labels, len(phrases)))
     asking = Asking(case, Subject(case.members[family], family), pairs, questions(pairs, int(image)), values)
     return asking.two_turns(NAMES[family], attack, phrases, targets, case.data.follow_ups(family), both=image)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hartley.attacks.case import ModelCase
-from hartley.attacks.channel import Arm
 from hartley.attacks.engine.attack import pixels
 from hartley.attacks.engine.joint import DIRECTIONS, joint_channels, substitution
 from hartley.attacks.engine.objective import diverge, weighted
@@ -13,6 +12,7 @@ from hartley.attacks.engine.optimizer import SignGradient
 from hartley.attacks.engine.perturbed import Inputs, check_applies, perturbed
 from hartley.attacks.engine.success import counted
 from hartley.attacks.recipe import Recipe
+from hartley.attacks.rows import Arm
 from hartley.evidence import Evidence
 from hartley.targets.embedding import embed_images, embed_texts
 from hartley.targets.protocols import Encoder
