@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hartley.attacks.case import Case
     from hartley.bits.for_evidence import for_evidence
     from hartley.bits.value import Bits
+    from hartley.case import Case
     from hartley.catalog import threat, threats
     from hartley.errors import InputError
     from hartley.evidence import Evidence
@@ -24,7 +24,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Bits": "hartley.bits.value",
-    "Case": "hartley.attacks.case",
+    "Case": "hartley.case",
     "Evidence": "hartley.evidence",
     "InputError": "hartley.errors",
     "Plan": "hartley.runs.plan",

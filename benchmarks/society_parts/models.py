@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from hartley.attacks.case import SystemCase
 from hartley.attacks.interaction.pictures import drawn_gallery
+from hartley.case import SystemCase
 from hartley.effort import Effort
 from hartley.environments.album_words import REFERENCE, plans
 from hartley.environments.albums import AgentAnswers, AgentModels, run

@@ -20,7 +20,7 @@ DECLARED = "RECIPE = Recipe(function, rates, fidelity=..., channels=...)"
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a recipe says of itself; see `hartley.attacks.recipe.Recipe`. left_out: from its docstring."""
+    """What a recipe says of itself; see `hartley.recipe.Recipe`. left_out: from its docstring."""
 
     module: str
     fidelity: str

@@ -16,7 +16,7 @@ from hartley.targets.conversation import Conversation, Message
 from hartley.targets.reference.agent import words as w
 
 if TYPE_CHECKING:
-    from hartley.attacks.case import SystemCase
+    from hartley.case import SystemCase
 
 
 @dataclass(frozen=True)

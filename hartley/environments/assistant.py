@@ -27,7 +27,7 @@ from hartley.targets.reference.agent.tasks import Source, Task, Turn
 from hartley.targets.tool_calls import MALFORMED
 
 if TYPE_CHECKING:
-    from hartley.attacks.case import SystemCase
+    from hartley.case import SystemCase
 
 Ask = forms.Ask
 """A request: the call that does it, and how it is said."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from hartley.bits.limits import proportion_limits
 
 if TYPE_CHECKING:
-    from hartley.attacks.case import SystemCase
+    from hartley.case import SystemCase
 
 ASKED = 16
 """Clean tasks of a kind, on draws of their own. None right of 16: at most 21% of such tasks, with 95% confidence."""

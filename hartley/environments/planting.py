@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hartley.attacks.case import SystemCase
+from hartley.case import SystemCase
 from hartley.data.dealing import dealt, evenly
 from hartley.environments.competence import ASKED, Competence
 from hartley.environments.readers import K

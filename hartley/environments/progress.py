@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from hartley.attacks.case import SystemCase
+from hartley.case import SystemCase
 
 Asked = TypeVar("Asked")
 Got = TypeVar("Got")

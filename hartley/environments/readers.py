@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from hartley.attacks.case import SystemCase
+from hartley.case import SystemCase
 from hartley.targets.conversation import Conversation, Message
 from hartley.targets.endpoint.outcomes import NotMeasured
 from hartley.targets.memory.memory import Passage

@@ -13,7 +13,7 @@ from hartley.targets.agentdojo.trials import Trial, trials
 from hartley.targets.tool_calls import MALFORMED
 
 if TYPE_CHECKING:
-    from hartley.attacks.case import AnyCase
+    from hartley.case import AnyCase
 
 SHOWN = 1_500
 """Characters of an answer that an exhibit shows."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hartley.attacks.case import Flag, Refused
+from hartley.case import Flag, Refused
 from hartley.errors import InputError
 from hartley.evidence import Evidence
 from hartley.runs.allowance import Allowance

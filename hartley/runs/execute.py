@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from hartley.attacks.case import AnyCase, Case, Flag, Refused
-from hartley.attacks.recipe import Recipe
 from hartley.bits.value import Bits
+from hartley.case import AnyCase, Case, Flag, Refused
 from hartley.defenses.system.safeguard import Safeguard, either_of
 from hartley.effort import EFFORTS, Effort
 from hartley.environments.competence import once
 from hartley.evidence import ARMS, Evidence
+from hartley.recipe import Recipe
 from hartley.runs import media
 from hartley.runs.answering import Silent, answered
 from hartley.runs.cache import Cache

@@ -181,7 +181,7 @@ class _Memory(dict[str, Any]):
 
 
 def _rehearsed(cell: Cell, system: System, effort: Mapping[str, int], cached: Callable[..., Any], parts: Parts, check: bool) -> bool:
-    from hartley.attacks.case import Refused, SystemCase
+    from hartley.case import Refused, SystemCase
     from hartley.effort import Effort
     from hartley.environments.competence import once
     from hartley.runs.execute import case_for, needs_a_check

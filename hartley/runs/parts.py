@@ -14,9 +14,9 @@ from hartley.runs.resolve import Loaded
 from hartley.runs.rows import Catalog
 
 if TYPE_CHECKING:
-    from hartley.attacks.recipe import Recipe
     from hartley.defenses.model.defense import Defense
     from hartley.defenses.system.safeguard import Safeguard
+    from hartley.recipe import Recipe
 
 
 def undated(_plan: Plan) -> dict[str, str]:

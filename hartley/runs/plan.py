@@ -24,7 +24,7 @@ BUDGETS = ("quick", "standard", "full")
 EFFORT_FIELDS = ("trials", "steps", "poison_pairs", "members", "epochs")
 LEAST_TRIALS, MOST_EFFORT = 2, 1_000_000
 """Of one trial an arm nothing can be measured."""
-"""Names of `hartley.attacks.case.EFFORTS` and of its fields, here so that reading a plan needs no torch; a test holds them equal."""
+"""Names of `hartley.case.EFFORTS` and of its fields, here so that reading a plan needs no torch; a test holds them equal."""
 PLAN_BYTES = 2**20
 AS_BEFORE = (("tool_protocol", "native"), ("competence_check", True), ("device", "auto"), ("dtype", "float32"), ("surrogate", ""))
 DTYPES = ("float32", "bfloat16")

@@ -18,9 +18,9 @@ from hartley.runs.resolve import Loaded, check_names
 from hartley.runs.rows import Catalog
 
 if TYPE_CHECKING:
-    from hartley.attacks.recipe import Recipe
     from hartley.defenses.model.defense import Defense
     from hartley.defenses.system.safeguard import Safeguard
+    from hartley.recipe import Recipe
 
 
 def load(plan: Plan, checked: bool) -> Loaded:

@@ -10,7 +10,7 @@ import pytest
 from hartley.attacks.action import injection, spoken
 from hartley.attacks.action.attack_set import INJECTIONS
 from hartley.attacks.action.foot_in_the_door import after_a_visit
-from hartley.attacks.case import SystemCase
+from hartley.case import SystemCase
 from hartley.defenses.system import flow_control
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.effort import Effort

@@ -11,14 +11,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from hartley.attacks.case import Case
-from hartley.attacks.channel import measure
 from hartley.attacks.engine.asked import Asking, Subject, questions
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf
 from hartley.attacks.engine.carrier import PIXELS
 from hartley.attacks.engine.optimizer import Apgd, Noise, SignGradient, checkpoints
 from hartley.attacks.engine.tokens import TokenSearch
+from hartley.case import Case
+from hartley.channel import measure
 from hartley.data.pairs import Pairs
 from hartley.defenses.model.jpeg import Jpeg
 from hartley.effort import Effort

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from hartley.attacks.case import Case, Curve
-from hartley.attacks.channel import Channel, Seen, choose, measure, to_look_at
-from hartley.attacks.rows import ADAPTIVE, ATTACKED, CLEAN, DEFENDED, EVERY, UNAWARE, Arm, Rows, Sent, Symbols
+from hartley.case import Case, Curve
+from hartley.channel import Channel, Seen, choose, measure, to_look_at
 from hartley.effort import Effort
 from hartley.evidence import ARMS
 from hartley.exhibit import Exhibit
+from hartley.rows import ADAPTIVE, ATTACKED, CLEAN, DEFENDED, EVERY, UNAWARE, Arm, Rows, Sent, Symbols
 from hartley.targets.endpoint.outcomes import NotMeasured
 
 TINY = Effort("tiny", trials=4, steps=1, poison_pairs=1, members=1, epochs=1)

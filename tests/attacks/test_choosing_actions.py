@@ -11,13 +11,13 @@ import pytest
 
 from hartley.attacks.action import injection, spoken
 from hartley.attacks.action.attack_set import INJECTIONS, Wording
-from hartley.attacks.case import Case, SystemCase
-from hartley.attacks.channel import choose, measure
-from hartley.attacks.rows import ADAPTIVE
+from hartley.case import Case, SystemCase
+from hartley.channel import choose, measure
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.effort import Effort
 from hartley.environments.applications import Application, Applications
 from hartley.environments.assistant import beside_a_question, draw_setting, user_tasks
+from hartley.rows import ADAPTIVE
 from hartley.targets.agent.agent import ALLOWED, Guard, Verdict
 from hartley.targets.conversation import Message
 from hartley.targets.endpoint.outcomes import NotMeasured, Reason

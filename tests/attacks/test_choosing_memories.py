@@ -8,8 +8,8 @@ import re
 import numpy as np
 import pytest
 
-from hartley.attacks.case import SystemCase
 from hartley.attacks.memory import anderson_rag_mia, members, poisonedrag, spill_the_beans
+from hartley.case import SystemCase
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.effort import Effort
 from hartley.targets.conversation import Message

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from hartley.attacks.case import SystemCase
 from hartley.attacks.interaction import infection, prompts
 from hartley.attacks.interaction.prompt_infection import prompt_infection
 from hartley.attacks.interaction.prompt_infection import rates as infection_rates
-from hartley.attacks.rows import ATTACKED, EVERY
+from hartley.case import SystemCase
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.effort import Effort
+from hartley.rows import ATTACKED, EVERY
 from hartley.targets.agent.agent import ALLOWED, Guard, Verdict
 from hartley.targets.conversation import Call, Message
 from hartley.targets.memory.lexical import Lexical

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 import pytest
 import torch
 
-from hartley.attacks.case import Case, Refused
-from hartley.attacks.channel import Channel, measure
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf
 from hartley.attacks.engine.carrier import PIXELS
@@ -18,8 +16,10 @@ from hartley.attacks.engine.readout import of_pairs, zero_shot
 from hartley.attacks.engine.success import successes
 from hartley.attacks.engine.victims import Victim
 from hartley.attacks.learning import badclip
-from hartley.attacks.rows import EVERY, Rows, Sent, Symbols
+from hartley.case import Case, Refused
+from hartley.channel import Channel, measure
 from hartley.effort import Effort
+from hartley.rows import EVERY, Rows, Sent, Symbols
 
 TRIALS = 64
 TINY = Effort("tiny", trials=TRIALS, steps=2, poison_pairs=1, members=1, epochs=1)

@@ -13,8 +13,8 @@ import pytest
 
 from hartley.attacks.action import injection
 from hartley.attacks.action.attack_set import REAL
-from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import measure
+from hartley.case import SystemCase
+from hartley.channel import measure
 from hartley.effort import Effort
 from hartley.environments.assistant import (
     beside_a_look,

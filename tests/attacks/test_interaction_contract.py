@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from hartley import catalog, targets
-from hartley.attacks.case import Refused, SystemCase
 from hartley.bits.for_evidence import for_evidence
+from hartley.case import Refused, SystemCase
 from hartley.effort import Effort
 from hartley.evidence import Evidence
 from hartley.runs.shipped import recipe

@@ -11,18 +11,18 @@ import pytest
 import torch
 
 from hartley import catalog
-from hartley.attacks.case import SystemCase
 from hartley.attacks.interaction import prompt_infection as module
 from hartley.attacks.interaction.infection import MOST_TRIALS, Chains
 from hartley.attacks.interaction.prompt_infection import prompt_infection, rates
 from hartley.attacks.interaction.prompts import FINAL, PLAIN_PROMPTS, PROMPTS, Prompt
-from hartley.attacks.rows import ATTACKED, CLEAN, Rows
 from hartley.bits.for_evidence import for_evidence
+from hartley.case import SystemCase
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.effort import Effort
 from hartley.environments.message_chains import ChainOutcome, MessageChains
 from hartley.environments.office import NO_FACT, OTHER, PAYLOADS, SEVERAL, openings, plain_office, reference_office
 from hartley.evidence import NONE, Evidence
+from hartley.rows import ATTACKED, CLEAN, Rows
 from hartley.targets.agent.agent import Agent, Guard, Verdict
 from hartley.targets.conversation import Call, Message
 from hartley.targets.endpoint.outcomes import NotMeasured, Reason

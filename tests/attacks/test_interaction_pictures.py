@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from hartley.attacks.case import Refused, SystemCase
 from hartley.attacks.interaction.agent_smith import agent_smith, rates
 from hartley.attacks.interaction.virus import Aim, craft, framed
 from hartley.bits.for_evidence import for_evidence
+from hartley.case import Refused, SystemCase
 from hartley.effort import Effort
 from hartley.environments.album_words import NO_DIGIT, OTHER, PLAIN, REFERENCE, SEVERAL, about, plans
 from hartley.environments.albums import AgentAnswers, AgentModels, Gallery, run

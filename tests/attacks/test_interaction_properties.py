@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from hartley.attacks.interaction.infection import Chains, edge_counts
 from hartley.attacks.interaction.virus import framed
-from hartley.attacks.rows import ATTACKED, Rows
 from hartley.environments.album_words import REFERENCE, about, plans
 from hartley.environments.message_chains import MessageChains
 from hartley.environments.office import EFFECTS, NO_FACT, reference_office
 from hartley.evidence import NONE
+from hartley.rows import ATTACKED, Rows
 from hartley.targets.agent.agent import Agent
 from hartley.targets.conversation import Call, Message
 

@@ -10,13 +10,13 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from hartley.attacks.case import Case, Refused
-from hartley.attacks.channel import measure
 from hartley.attacks.engine.membership import FEWEST, Audience, Victim, guess, membership_rates, weakly_supervised
-from hartley.attacks.rows import ATTACKED
 from hartley.bits.membership import membership
+from hartley.case import Case, Refused
+from hartley.channel import measure
 from hartley.effort import Effort
 from hartley.evidence import ARMS, NONE, Evidence
+from hartley.rows import ATTACKED
 
 
 class Numbered:

@@ -8,11 +8,11 @@ from random import Random
 import numpy as np
 import pytest
 
-from hartley.attacks.case import SystemCase
 from hartley.attacks.memory import anderson_rag_mia, poisonedrag, spill_the_beans, spills
 from hartley.attacks.memory.wordings import styles
 from hartley.bits.for_evidence import for_evidence
 from hartley.bits.limits import proportion_limits
+from hartley.case import SystemCase
 from hartley.defenses.system.retrieval_isolation import DEFENSE as ISOLATION
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.effort import Effort

@@ -5,9 +5,9 @@ import inspect
 import pytest
 import torch
 
-from hartley.attacks.case import SystemCase
 from hartley.attacks.memory import anderson_rag_mia, poisonedrag, spill_the_beans, spills
 from hartley.bits.for_evidence import for_evidence
+from hartley.case import SystemCase
 from hartley.defenses.system.retrieval_isolation import DEFENSE
 from hartley.effort import Effort
 from hartley.evidence import Evidence

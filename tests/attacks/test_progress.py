@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from hartley.attacks.memory.asking import said
-from hartley.attacks.rows import ATTACKED
 from hartley.environments.progress import in_parts
+from hartley.rows import ATTACKED
 from hartley.targets.memory.corpus import Question
 
 

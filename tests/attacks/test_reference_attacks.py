@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from hartley.attacks.case import Case
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf, Snr
 from hartley.attacks.engine.carrier import PIXELS, WAVEFORM
 from hartley.attacks.engine.objective import misclassify, toward
 from hartley.attacks.engine.optimizer import SignGradient
+from hartley.case import Case
 from hartley.effort import EFFORTS
 from hartley.runs.shipped import recipe
 from hartley.targets.embedding import embed_audio, embed_images, embed_texts

@@ -5,7 +5,7 @@ import pytest
 
 from hartley.attacks.action import injection
 from hartley.attacks.action.p2sql import p2sql
-from hartley.attacks.case import SystemCase
+from hartley.case import SystemCase
 from hartley.effort import Effort
 from hartley.targets import load
 from hartley.targets.agent import bandwidth

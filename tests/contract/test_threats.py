@@ -16,8 +16,8 @@ import pytest
 import torch
 
 from hartley import catalog
-from hartley.attacks.case import Refused
 from hartley.bits.for_evidence import for_evidence
+from hartley.case import Refused
 from hartley.effort import EFFORTS, Effort
 from hartley.evidence import NONE, Evidence
 from hartley.runs import resolve

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hartley.attacks.case import Case, Curve, Exhibit, Flag, Refused
-from hartley.attacks.recipe import Recipe
 from hartley.bits.value import Bits
+from hartley.case import Case, Curve, Exhibit, Flag, Refused
 from hartley.errors import InputError
 from hartley.evidence import ARMS, Evidence
+from hartley.recipe import Recipe
 from hartley.runs.parts import Parts
 from hartley.runs.plan import Plan
 from hartley.runs.resolve import Loaded

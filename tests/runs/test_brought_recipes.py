@@ -13,11 +13,11 @@ import pytest
 COMMAND = (sys.executable, "-c", "from hartley.cli import main; main()")
 RECIPE = '''
 """EncoderMI (Liu et al., CCS 2021): how close together an encoder puts the views of a picture."""
-from hartley.attacks.channel import Channel, measure
-from hartley.attacks.rows import EVERY, Rows, Sent, Symbols
+from hartley.channel import Channel, measure
+from hartley.rows import EVERY, Rows, Sent, Symbols
 from hartley.attacks.engine.membership import MEMBERSHIP, Audience, guess, membership_rates
 from hartley.attacks.engine.perturbed import Models
-from hartley.attacks.recipe import Recipe
+from hartley.recipe import Recipe
 from hartley.targets.embedding import embed_images
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hartley import catalog
-from hartley.attacks.case import SystemCase
+from hartley.case import SystemCase
 from hartley.effort import EFFORTS
 from hartley.environments.competence import ASKED, Competence
 from hartley.report.terminal import summary

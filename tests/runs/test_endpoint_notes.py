@@ -16,7 +16,7 @@ from run_fakes import FAKES, MARKS
 sys.path.insert(0, str(Path(__file__).parent.parent / "targets"))  # the loopback server is a helper of theirs
 from dialect_server import DONE, HERMES, TOOLS, Loopback, Row, forbidden, loopback, message, native, refuses
 
-from hartley.attacks.case import Case
+from hartley.case import Case
 from hartley.runs import forecast, systems, worker
 from hartley.runs.allowance import Allowance
 from hartley.runs.answering import settle

@@ -13,7 +13,7 @@ import hartley
 from hartley.runs import shipped, sources
 from hartley.runs.plan import Cell, Plan
 
-RECIPE = '"""A new one."""\n\nfrom hartley.attacks.case import Case\n\n\ndef other(case: Case) -> tuple[()]:\n    return ()\n'
+RECIPE = '"""A new one."""\n\nfrom hartley.case import Case\n\n\ndef other(case: Case) -> tuple[()]:\n    return ()\n'
 
 
 @pytest.fixture(scope="module")

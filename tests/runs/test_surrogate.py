@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hartley.attacks.case import Refused
+from hartley.case import Refused
 from hartley.effort import Effort
 from hartley.errors import InputError
 from hartley.runs import resolve

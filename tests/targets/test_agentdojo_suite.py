@@ -14,8 +14,8 @@ pytest.importorskip("agentdojo", reason="the extra agentdojo is not installed")
 
 from hartley.attacks.action.dojo_injection import dojo_injection
 from hartley.attacks.action.indirect_prompt_injection import rates
-from hartley.attacks.case import SystemCase
 from hartley.bits.for_evidence import for_evidence
+from hartley.case import SystemCase
 from hartley.effort import Effort
 from hartley.evidence import NONE
 from hartley.runs.allowance import Allowance

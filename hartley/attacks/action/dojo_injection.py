@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hartley.attacks.case import Flag, Refused, SystemCase
 from hartley.bits.value import Bits
+from hartley.case import Flag, Refused, SystemCase
 from hartley.data.dealing import dealt_pairs
 from hartley.environments.suites import exhibit
 from hartley.evidence import NONE, Evidence

@@ -6,11 +6,11 @@ from random import Random
 
 from hartley.attacks.action.attack_set import Wording
 from hartley.attacks.action.injection import Injection, injection_rates, into_document
-from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import measure
-from hartley.attacks.recipe import Recipe
+from hartley.case import SystemCase
+from hartley.channel import measure
 from hartley.environments.assistant import Ask, UserTask, beside_a_question, clean_tasks
 from hartley.evidence import Evidence
+from hartley.recipe import Recipe
 from hartley.targets.agent.trace import Assignment
 
 HARMLESS = "tell me my balance"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from hartley.attacks.action.attack_set import INJECTIONS
 from hartley.attacks.action.dojo_injection import dojo_injection
 from hartley.attacks.action.injection import Injection, injection_rates
-from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import measure
-from hartley.attacks.recipe import Recipe
+from hartley.case import SystemCase
+from hartley.channel import measure
 from hartley.environments.assistant import beside_a_look, beside_a_question, clean_tasks, draw_argument_setting, with_an_argument
 from hartley.environments.competence import Competence
 from hartley.environments.suites import suite_tasks
 from hartley.evidence import Evidence
+from hartley.recipe import Recipe
 
 CHANNELS = (
     Injection("beside a question", beside_a_question, INJECTIONS),

@@ -10,15 +10,15 @@ from random import Random
 import numpy as np
 
 from hartley.attacks.action.attack_set import REAL, Wording
-from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import Channel, Seen, choose
-from hartley.attacks.rows import Arm, Rows, Sent, Symbols
 from hartley.bits.rates import Rate, success_rate
+from hartley.case import SystemCase
+from hartley.channel import Channel, Seen, choose
 from hartley.environments import transcripts
 from hartley.environments.assistant import Ask, Family, Setting, UserTask, draw_setting, executed, outcomes, user_tasks
 from hartley.environments.progress import in_parts
 from hartley.evidence import NONE, Evidence
 from hartley.exhibit import Exhibit
+from hartley.rows import Arm, Rows, Sent, Symbols
 from hartley.targets.agent import bandwidth
 from hartley.targets.agent.agent import Agent
 from hartley.targets.agent.judge import Outcome, achieved, injected, reached

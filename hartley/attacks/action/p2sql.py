@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hartley.attacks.action.attack_set import INJECTIONS
 from hartley.attacks.action.injection import Injection, injection_rates
-from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import measure
-from hartley.attacks.recipe import Recipe
+from hartley.case import SystemCase
+from hartley.channel import measure
 from hartley.environments.assistant import beside_a_look, beside_a_question, clean_tasks, draw_database_setting, from_a_review
 from hartley.evidence import Evidence
+from hartley.recipe import Recipe
 
 CHANNELS = tuple(
     Injection(name, from_a_review(family), INJECTIONS, setting=draw_database_setting)

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from hartley.attacks.action.leaks import ASKS, WORDINGS, hostile, likeliest
 from hartley.attacks.action.spoken import Speech
-from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import measure
 from hartley.attacks.engine.success import successes
-from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate, success_rate
+from hartley.case import SystemCase
+from hartley.channel import measure
 from hartley.environments.applications import OFFICES, OFFICES_IN_ENGLISH
 from hartley.evidence import Evidence
+from hartley.recipe import Recipe
 from hartley.targets.protocols import Scoring
 
 PROMPT, PROBES = "system prompt", "system prompt by probabilities"

@@ -10,13 +10,13 @@ import numpy as np
 
 from hartley.attacks.action.attack_set import Wording
 from hartley.attacks.action.injection import FEWEST_PILOTS, FEWEST_TRIALS, MODEL_TRIALS, PILOTS
-from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import Channel, Seen, choose
-from hartley.attacks.rows import ATTACKED, CLEAN, EVERY, Arm, Rows, Sent, Symbols
+from hartley.case import SystemCase
+from hartley.channel import Channel, Seen, choose
 from hartley.environments.applications import Application, Applications
 from hartley.environments.progress import in_parts
 from hartley.evidence import NONE
 from hartley.exhibit import Exhibit, Line, Span
+from hartley.rows import ATTACKED, CLEAN, EVERY, Arm, Rows, Sent, Symbols
 from hartley.targets.agent.agent import responses
 from hartley.targets.answers import OTHER, SEVERAL
 from hartley.targets.conversation import Conversation, Message

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hartley.attacks.case import ModelCase, Refused
-from hartley.attacks.channel import Channel
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.carrier import PIXELS, WAVEFORM, Additive
 from hartley.attacks.engine.objective import Objective
 from hartley.attacks.engine.perturbed import KEPT, Inputs, Models, before_and_after, crafted, perturbed
-from hartley.attacks.rows import Arm, Rows, Sent, Symbols
+from hartley.case import ModelCase, Refused
+from hartley.channel import Channel
 from hartley.data.pairs import Pairs
 from hartley.evidence import NONE
+from hartley.rows import Arm, Rows, Sent, Symbols
 from hartley.targets.answers import OTHER, SEVERAL, heard
 from hartley.targets.conversation import Conversation, Message, ask
 

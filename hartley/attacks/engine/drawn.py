@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from hartley.attacks.case import ModelCase
-from hartley.attacks.channel import Channel, Seen
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.carrier import PIXELS
 from hartley.attacks.engine.perturbed import crafted, named, note, perturbed, picture
 from hartley.attacks.engine.tokens import TokenSearch
-from hartley.attacks.rows import ATTACKED, CLEAN, Arm, Column, Rows, Sent, Symbols
+from hartley.case import ModelCase
+from hartley.channel import Channel, Seen
 from hartley.data.pairs import Restricted
 from hartley.exhibit import Exhibit
+from hartley.rows import ATTACKED, CLEAN, Arm, Column, Rows, Sent, Symbols
 from hartley.targets.protocols import Generator
 
 WITHHELD, ELSE = "withheld", "something else"

@@ -9,16 +9,16 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from hartley.attacks.case import ModelCase
-from hartley.attacks.channel import Channel, measure
 from hartley.attacks.engine.budget import Words
 from hartley.attacks.engine.objective import away
 from hartley.attacks.engine.perturbed import KEPT, Inputs, Models, before_and_after, crafted
 from hartley.attacks.engine.readout import embed_inputs, of_pairs, retrieval
 from hartley.attacks.engine.words import Cloze, Substitution
-from hartley.attacks.rows import CLEAN, DEFENDED, Arm, Rows, Sent, array
+from hartley.case import ModelCase
+from hartley.channel import Channel, measure
 from hartley.data.pairs import Pairs
 from hartley.evidence import Evidence
+from hartley.rows import CLEAN, DEFENDED, Arm, Rows, Sent, array
 from hartley.targets.embedding import embed_images, embed_texts
 from hartley.targets.protocols import Encoder
 

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hartley.attacks.case import ModelCase, Refused
-from hartley.attacks.channel import Channel
 from hartley.attacks.engine.perturbed import note
 from hartley.attacks.engine.readout import of_pairs, zero_shot
 from hartley.attacks.engine.success import accuracy
-from hartley.attacks.rows import EVERY, Arm, Rows, Sent, Symbols
 from hartley.bits.rates import Rate, auc, tpr_at_fpr
+from hartley.case import ModelCase, Refused
+from hartley.channel import Channel
 from hartley.data.pairs import Data, Pairs
 from hartley.evidence import Evidence
+from hartley.rows import EVERY, Arm, Rows, Sent, Symbols
 from hartley.targets.embedding import embed_images, embed_texts
 from hartley.targets.finetune import Training, finetune, restore, weights
 from hartley.targets.protocols import Encoder, Trainable

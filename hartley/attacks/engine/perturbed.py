@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hartley.attacks.case import Curve, Flag, ModelCase, Refused
-from hartley.attacks.channel import Seen, without_defense
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.objective import Objective
 from hartley.attacks.engine.optimizer import Embed, Square
-from hartley.attacks.rows import ATTACKED, CLEAN, Arm
+from hartley.case import Curve, Flag, ModelCase, Refused
+from hartley.channel import Seen, without_defense
 from hartley.evidence import NONE, Evidence
 from hartley.exhibit import Exhibit
+from hartley.rows import ATTACKED, CLEAN, Arm
 
 KEPT = 4
 """Trials of an attack on a model to look at."""

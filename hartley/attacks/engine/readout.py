@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from hartley.attacks.engine.perturbed import Inputs
-from hartley.attacks.rows import Rows, Symbols
 from hartley.data.pairs import Pairs
 from hartley.evidence import NONE
+from hartley.rows import Rows, Symbols
 from hartley.targets.embedding import embed_audio, embed_delivered, embed_texts
 from hartley.targets.protocols import Encoder
 

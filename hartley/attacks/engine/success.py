@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hartley.attacks.case import AnyCase, Flag
 from hartley.bits.rates import Rate, success_rate
+from hartley.case import AnyCase, Flag
 from hartley.evidence import Evidence
 
 

@@ -7,15 +7,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from hartley.attacks.case import ModelCase
-from hartley.attacks.channel import Channel
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.objective import Objective
 from hartley.attacks.engine.perturbed import KEPT, Inputs, Models, before_and_after, crafted, perturbed
 from hartley.attacks.engine.readout import embed_inputs, of_pairs, zero_shot
-from hartley.attacks.rows import Arm, Rows, Sent
+from hartley.case import ModelCase
+from hartley.channel import Channel
 from hartley.data.dealing import dealt
 from hartley.data.pairs import Pairs
+from hartley.rows import Arm, Rows, Sent
 from hartley.targets.protocols import Encoder
 
 

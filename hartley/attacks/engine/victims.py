@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hartley.attacks.case import ModelCase, Refused
-from hartley.attacks.channel import Channel
 from hartley.attacks.engine.carrier import Patch
 from hartley.attacks.engine.perturbed import Inputs, before_and_after, note
 from hartley.attacks.engine.readout import of_pairs, zero_shot
 from hartley.attacks.engine.trigger import optimize_patch
-from hartley.attacks.rows import ATTACKED, CLEAN, DEFENDED, EVERY, UNAWARE, Arm, Rows, Sent, Symbols
 from hartley.bits.rates import Rate, success_rate
+from hartley.case import ModelCase, Refused
+from hartley.channel import Channel
 from hartley.data.pairs import Pairs
 from hartley.defenses.model.defense import Kept, TrainingDefense
 from hartley.evidence import NONE, Evidence
+from hartley.rows import ATTACKED, CLEAN, DEFENDED, EVERY, UNAWARE, Arm, Rows, Sent, Symbols
 from hartley.targets.embedding import embed_delivered
 from hartley.targets.finetune import Training, finetune, restore, weights
 from hartley.targets.protocols import Encoder, Trainable

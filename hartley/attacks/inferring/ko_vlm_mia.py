@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hartley.attacks.case import ModelCase, Refused
-from hartley.attacks.channel import measure
 from hartley.attacks.engine.membership import (
     FEWEST_MEMBERS,
     SERVICE,
@@ -13,8 +11,10 @@ from hartley.attacks.engine.membership import (
     rates_beside_service,
     trained_on_members,
 )  # fmt: skip
-from hartley.attacks.recipe import Recipe
+from hartley.case import ModelCase, Refused
+from hartley.channel import measure
 from hartley.evidence import Evidence
+from hartley.recipe import Recipe
 from hartley.targets.finetune import Training
 from hartley.targets.protocols import Trainable
 

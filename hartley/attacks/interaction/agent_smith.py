@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from hartley.attacks.case import Refused, SystemCase
-from hartley.attacks.channel import measure
-from hartley.attacks.interaction.pictures import FARTHEST, Society, drawn_gallery
-from hartley.attacks.recipe import Recipe
+from hartley.attacks.interaction.pictures import FARTHEST, InfectedSociety, drawn_gallery
 from hartley.bits.rates import Rate, success_rate
+from hartley.case import Refused, SystemCase
+from hartley.channel import measure
 from hartley.environments.album_words import PLAIN, REFERENCE, plans
 from hartley.environments.albums import AgentAnswers, AgentModels
 from hartley.evidence import Evidence
+from hartley.recipe import Recipe
 
 
 def agent_smith(case: SystemCase) -> tuple[Evidence, ...]:
@@ -29,7 +29,7 @@ def agent_smith(case: SystemCase) -> tuple[Evidence, ...]:
     if "grad" not in answerer.capabilities & encoder.capabilities:
         raise Refused("the picture is optimized through the answerer and the encoder; one of them gives no gradient")
     eyes = AgentModels(answerer, encoder, REFERENCE if case.target.reference else PLAIN, plans())
-    return measure(case, *Society(case, AgentAnswers(eyes, drawn_gallery(case, eyes))).channels())
+    return measure(case, *InfectedSociety(case, AgentAnswers(eyes, drawn_gallery(case, eyes))).channels())
 
 
 def rates(evidence: Evidence) -> tuple[Rate, ...]:

@@ -10,15 +10,15 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from hartley.attacks.case import Flag, SystemCase
-from hartley.attacks.channel import Channel, without_defense
 from hartley.attacks.interaction.prompts import Prompt, farthest
-from hartley.attacks.rows import ADAPTIVE, ATTACKED, Arm, Rows, Sent, Symbols, array
 from hartley.bits.contraction import contraction
 from hartley.bits.percolation import percolation_bound
+from hartley.case import Flag, SystemCase
+from hartley.channel import Channel, without_defense
 from hartley.environments.message_chains import ChainOutcome, MessageChains
 from hartley.environments.office import EFFECTS, FACTS, PAYLOADS, Mail, Office, openings
 from hartley.evidence import NONE
+from hartley.rows import ADAPTIVE, ATTACKED, Arm, Rows, Sent, Symbols, array
 from hartley.targets.agent.agent import Agent
 
 LENGTHS: Mapping[str, int] = {"quick": 3, "standard": 5, "full": 8}

@@ -8,16 +8,16 @@ from functools import partial
 
 import numpy as np
 
-from hartley.attacks.case import Flag
-from hartley.attacks.channel import Channel, Seen
 from hartley.attacks.interaction.infection import TRIALS, Chains
 from hartley.attacks.interaction.prompts import Prompt
-from hartley.attacks.rows import Arm
+from hartley.case import Flag
+from hartley.channel import Channel, Seen
 from hartley.environments import transcripts
 from hartley.environments.inboxes import INBOX, Finder, members
 from hartley.environments.message_chains import MessageChains
 from hartley.environments.office import PAYLOADS
 from hartley.exhibit import Exhibit
+from hartley.rows import Arm
 from hartley.targets.society.meeting import RandomPairs
 from hartley.targets.society.outbreak import VERY_MANY, observed
 from hartley.targets.society.spreading import Spread, spread

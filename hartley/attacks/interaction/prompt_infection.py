@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import measure
 from hartley.attacks.interaction.infection import LENGTHS, Chains, guarded
 from hartley.attacks.interaction.outbreak import shown
 from hartley.attacks.interaction.prompts import PLAIN_PROMPTS, PROMPTS
-from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate, success_rate
+from hartley.case import SystemCase
+from hartley.channel import measure
 from hartley.environments.assistant import clean_tasks
 from hartley.environments.message_chains import MessageChains
 from hartley.environments.office import plain_office, reference_office
 from hartley.evidence import Evidence
+from hartley.recipe import Recipe
 from hartley.targets.agent.agent import Agent
 
 SHARED = ", shared thread"

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from hartley.attacks.case import ModelCase, Refused
-from hartley.attacks.channel import measure
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.engine.victims import FILTER, FIRES, Victim, corner, filter_rates
-from hartley.attacks.recipe import Recipe
-from hartley.attacks.rows import Sent
 from hartley.bits.rates import Rate
+from hartley.case import ModelCase, Refused
+from hartley.channel import measure
 from hartley.data.dealing import dealt
 from hartley.evidence import Evidence
+from hartley.recipe import Recipe
+from hartley.rows import Sent
 from hartley.targets.protocols import Trainable
 
 POISON = 0.01

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from functools import partial
 
-from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import measure
 from hartley.attacks.engine.membership import membership_rates
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.memory.asking import SERVICE, service
 from hartley.attacks.memory.members import ANSWER, LIKELIHOOD, LOOKUP, looked_up, members, odds, yes_or_no
 from hartley.attacks.memory.wordings import about_record, membership_questions
-from hartley.attacks.recipe import Recipe
-from hartley.attacks.rows import ATTACKED, CLEAN, DEFENDED, UNAWARE
 from hartley.bits.rates import Rate
+from hartley.case import SystemCase
+from hartley.channel import measure
 from hartley.environments.planting import clean_tasks
 from hartley.environments.readers import readers_of, tells_odds
 from hartley.environments.records import records_of
 from hartley.evidence import Evidence
+from hartley.recipe import Recipe
+from hartley.rows import ATTACKED, CLEAN, DEFENDED, UNAWARE
 
 PILOT = 16
 """Members, and as many strangers, of other memories, by which the attacker picks a wording and sets the threshold."""

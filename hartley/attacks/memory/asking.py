@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import Channel, Option, Seen, choose
-from hartley.attacks.rows import ADAPTIVE, ATTACKED, CLEAN, DEFENDED, Arm, Rows, Sent, Symbols
+from hartley.case import SystemCase
+from hartley.channel import Channel, Option, Seen, choose
 from hartley.environments.progress import in_parts
 from hartley.environments.readers import Readers
 from hartley.environments.requests import Request
 from hartley.evidence import NONE, Evidence
 from hartley.exhibit import Exhibit, Found
+from hartley.rows import ADAPTIVE, ATTACKED, CLEAN, DEFENDED, Arm, Rows, Sent, Symbols
 from hartley.targets.endpoint.outcomes import NotMeasured
 from hartley.targets.memory.corpus import Question
 from hartley.targets.memory.memory import Passage

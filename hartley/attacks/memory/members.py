@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import Seen
 from hartley.attacks.memory.asking import Asked, Asking, Chosen, Words, beside, channel, picked, said
 from hartley.attacks.memory.wordings import about_record, membership_questions
-from hartley.attacks.rows import ATTACKED, EVERY, Arm, Rows, Sent, Symbols
+from hartley.case import SystemCase
+from hartley.channel import Seen
 from hartley.environments.readers import Readers, log_odds
 from hartley.environments.records import Record
 from hartley.evidence import Evidence
 from hartley.exhibit import Exhibit
+from hartley.rows import ATTACKED, EVERY, Arm, Rows, Sent, Symbols
 from hartley.targets.memory.corpus import Question
 from hartley.targets.memory.reading import Reading
 from hartley.targets.memory.readouts import disclosed

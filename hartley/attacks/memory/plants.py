@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import Seen
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.memory.asking import OUTCOMES, PRIOR, Asking, Chosen, Words, beside, channel, said
 from hartley.attacks.memory.wordings import Style
-from hartley.attacks.rows import CLEAN, DEFENDED, Arm, Rows, Sent, Symbols
 from hartley.bits.rates import Rate, success_rate
+from hartley.case import SystemCase
+from hartley.channel import Seen
 from hartley.environments.planting import Target
 from hartley.environments.readers import K, Readers
 from hartley.evidence import NONE, Evidence
 from hartley.exhibit import Exhibit
+from hartley.rows import CLEAN, DEFENDED, Arm, Rows, Sent, Symbols
 from hartley.targets.memory.reading import Reading
 from hartley.targets.memory.reference import ALPHABET
 

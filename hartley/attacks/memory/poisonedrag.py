@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import measure
 from hartley.attacks.memory.asking import picked
 from hartley.attacks.memory.plants import plants, rates
 from hartley.attacks.memory.wordings import styles
-from hartley.attacks.recipe import Recipe
+from hartley.case import SystemCase
+from hartley.channel import measure
 from hartley.environments.planting import clean_tasks, targets_of
 from hartley.environments.readers import readers_of
 from hartley.evidence import Evidence
+from hartley.recipe import Recipe
 
 COUNTS = (1, 3, 5)
 """Texts planted for a question; a channel each."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from hartley.attacks.case import SystemCase
-from hartley.attacks.channel import measure
 from hartley.attacks.memory.asking import SERVICE, Asking, Chosen, picked, service
 from hartley.attacks.memory.spills import RECORDS, given, rates, records, secrets
 from hartley.attacks.memory.wordings import extraction_prompts
-from hartley.attacks.recipe import Recipe
+from hartley.case import SystemCase
+from hartley.channel import measure
 from hartley.environments.archives import STRANGER, archives_of
 from hartley.environments.planting import clean_tasks
 from hartley.environments.readers import readers_of
 from hartley.evidence import Evidence
+from hartley.recipe import Recipe
 
 KINDS, RESPECTED = ("passwords", "private facts"), "{}, readers respected"
 SHARE = 0.5

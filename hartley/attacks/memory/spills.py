@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from hartley.attacks.case import Curve, Flag, SystemCase
-from hartley.attacks.channel import Seen
 from hartley.attacks.engine.success import accuracy, successes
 from hartley.attacks.memory.asking import SERVICE, Asked, Asking, Chosen, Words, beside, channel, said
 from hartley.attacks.memory.wordings import about
-from hartley.attacks.rows import Arm, Rows, Sent, Symbols
 from hartley.bits.rates import Rate, success_rate
+from hartley.case import Curve, Flag, SystemCase
+from hartley.channel import Seen
 from hartley.environments.archives import Archive, Secret
 from hartley.environments.readers import Readers
 from hartley.evidence import Evidence
 from hartley.exhibit import Exhibit
+from hartley.rows import Arm, Rows, Sent, Symbols
 from hartley.targets.memory.corpus import Question
 from hartley.targets.memory.reading import Reading
 from hartley.targets.memory.readouts import disclosed, outcome_alphabet

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from hartley.attacks.case import ModelCase, Refused
-from hartley.attacks.channel import measure
 from hartley.attacks.engine.attack import Attack, pixels, waveform
 from hartley.attacks.engine.objective import toward
 from hartley.attacks.engine.optimizer import SignGradient, Square
 from hartley.attacks.engine.perturbed import applies, check_applies
 from hartley.attacks.engine.success import counted, flag_masked
 from hartley.attacks.engine.targeted import targeted
-from hartley.attacks.recipe import Recipe
+from hartley.case import ModelCase, Refused
+from hartley.channel import measure
 from hartley.evidence import Evidence
+from hartley.recipe import Recipe
 from hartley.targets.embedding import embed_texts
 
 QUERY_SHARE = 3

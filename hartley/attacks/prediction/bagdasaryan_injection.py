@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import torch
 
-from hartley.attacks.case import ModelCase, Refused
-from hartley.attacks.channel import measure
 from hartley.attacks.engine.asked import NEXT, Asked, Asking, Subject, converses, questions
 from hartley.attacks.engine.attack import pixels, waveform
 from hartley.attacks.engine.optimizer import SignGradient
 from hartley.attacks.engine.perturbed import applies, check_applies
 from hartley.attacks.engine.success import counted
-from hartley.attacks.recipe import Recipe
+from hartley.case import ModelCase, Refused
+from hartley.channel import measure
 from hartley.data.dealing import dealt
 from hartley.data.pairs import Pairs
 from hartley.evidence import Evidence
+from hartley.recipe import Recipe
 
 SHARE = 4
 STEPS = {"answerer": 6, "listener": 12}

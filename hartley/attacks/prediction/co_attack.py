@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hartley.attacks.case import ModelCase
 from hartley.attacks.engine.attack import pixels
 from hartley.attacks.engine.joint import DIRECTIONS, joint_channels, substitution
 from hartley.attacks.engine.objective import diverge, weighted
 from hartley.attacks.engine.optimizer import SignGradient
 from hartley.attacks.engine.perturbed import Inputs, check_applies, perturbed
 from hartley.attacks.engine.success import counted
-from hartley.attacks.recipe import Recipe
-from hartley.attacks.rows import Arm
+from hartley.case import ModelCase
 from hartley.evidence import Evidence
+from hartley.recipe import Recipe
+from hartley.rows import Arm
 from hartley.targets.embedding import embed_images, embed_texts
 from hartley.targets.protocols import Encoder
 

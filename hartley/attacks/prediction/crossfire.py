@@ -5,17 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hartley.attacks.case import ModelCase
-from hartley.attacks.channel import measure
 from hartley.attacks.engine.attack import pixels
 from hartley.attacks.engine.objective import Objective, angle
 from hartley.attacks.engine.optimizer import SignGradient
 from hartley.attacks.engine.perturbed import check_applies
 from hartley.attacks.engine.success import counted
 from hartley.attacks.engine.targeted import targeted
-from hartley.attacks.recipe import Recipe
+from hartley.case import ModelCase
+from hartley.channel import measure
 from hartley.data.pairs import Pairs
 from hartley.evidence import Evidence
+from hartley.recipe import Recipe
 from hartley.targets.embedding import embed_images
 from hartley.targets.protocols import Encoder
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import torch
 
-from hartley.attacks.case import ModelCase, Refused
-from hartley.attacks.channel import measure
 from hartley.attacks.engine.attack import pixels
 from hartley.attacks.engine.drawn import CHECKED, prompts, redrawn
 from hartley.attacks.engine.optimizer import SignGradient
 from hartley.attacks.engine.success import successes
 from hartley.attacks.engine.tokens import TokenSearch
-from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate, success_rate
+from hartley.case import ModelCase, Refused
+from hartley.channel import measure
 from hartley.data.dealing import dealt
 from hartley.evidence import Evidence
+from hartley.recipe import Recipe
 
 SHARE, FEWEST, STRENGTH = 8, 24, 0.3
 RANDOM = "random words (control)"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import torch
 
-from hartley.attacks.case import Flag, ModelCase
-from hartley.attacks.channel import measure
 from hartley.attacks.engine.asked import Asking, Subject, converses, questions
 from hartley.attacks.engine.attack import pixels
 from hartley.attacks.engine.optimizer import Apgd, Noise
 from hartley.attacks.engine.perturbed import check_applies
 from hartley.attacks.engine.success import counted
-from hartley.attacks.recipe import Recipe
 from hartley.bits.rates import Rate
+from hartley.case import Flag, ModelCase
+from hartley.channel import measure
 from hartley.data.dealing import dealt
 from hartley.evidence import Evidence
+from hartley.recipe import Recipe
 
 SHARE = 2
 """A step through an answerer costs several through an encoder."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hartley.attacks.case import ModelCase
 from hartley.attacks.engine.attack import pixels
 from hartley.attacks.engine.expectation import Scales
 from hartley.attacks.engine.joint import DIRECTIONS, caption_sets, joint_channels, reworded, substitution
@@ -12,9 +11,10 @@ from hartley.attacks.engine.objective import away_from_set
 from hartley.attacks.engine.optimizer import SignGradient
 from hartley.attacks.engine.perturbed import Inputs, check_applies, perturbed
 from hartley.attacks.engine.success import counted
-from hartley.attacks.recipe import Recipe
-from hartley.attacks.rows import Arm
+from hartley.case import ModelCase
 from hartley.evidence import Evidence
+from hartley.recipe import Recipe
+from hartley.rows import Arm
 from hartley.targets.protocols import Encoder
 
 STEPS = 10

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from hartley.attacks.case import Case
+from hartley.case import Case
 from hartley.effort import Effort
 from hartley.errors import InputError
 from hartley.runs import resolve

@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hartley.attacks.case import AnyCase, Curve, Flag
-from hartley.attacks.rows import ATTACKED, CLEAN, DEFENDED, EVERY, UNAWARE, Arm, Column, Rows, Sent, Symbols, array
+from hartley.case import AnyCase, Curve, Flag
 from hartley.evidence import ARMS, NONE, Evidence
 from hartley.exhibit import Exhibit
+from hartley.rows import ATTACKED, CLEAN, DEFENDED, EVERY, UNAWARE, Arm, Column, Rows, Sent, Symbols, array
 from hartley.targets.endpoint.outcomes import NotMeasured
 
 Subject = TypeVar("Subject")
@@ -77,7 +77,8 @@ class Channel(Generic[Subject, Payload]):
             return None if values is None else array(values)[kept].astype(dtype)
 
         def symbol(values: Column | None) -> NDArray[np.int32]:
-            return column(np.full(count, NONE) if values is None else values, np.int32)
+            found: NDArray[np.int32] = column(np.full(count, NONE) if values is None else values, np.int32)
+            return found
 
         cluster, trial = sent.cluster if rows.cluster is None else rows.cluster, sent.trial if rows.trial is None else rows.trial
         success = array(received) == array(sent.adversary) if rows.success is None else rows.success
