@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf
 from hartley.attacks.engine.carrier import PIXELS
-from hartley.attacks.engine.objective import misclassify
+from hartley.attacks.engine.objective import misclassify, through
 from hartley.attacks.engine.optimizer import SignGradient
 from hartley.targets.embedding import embed_texts
 from hartley.targets.reference.data import ReferenceData
@@ -65,12 +65,12 @@ def floor(model: nn.Module, images: Tensor, labels: Tensor, steps: int) -> Tenso
 
 def hartley(model: Head, images: Tensor, labels: Tensor, steps: int, drop: bool) -> Tensor:
     attack = Attack(PIXELS, Linf(EPSILON, "pixel"), SignGradient(steps, start=True, drop=drop))
-    objective = misclassify(model.prompts, labels, model.scale)
+    loss = through(model.embed, misclassify(model.prompts, labels, model.scale))
 
-    def solved(embedding: Tensor, rows: Tensor) -> Tensor:
-        return (embedding @ model.prompts.T).argmax(1) != labels[rows]
+    def solved(delivered: Tensor, rows: Tensor) -> Tensor:
+        return (model.embed(delivered) @ model.prompts.T).argmax(1) != labels[rows]
 
-    return attack.craft(model.embed, objective, images, torch.Generator().manual_seed(0), solved=solved if drop else None).adversarial
+    return attack.craft(loss, images, torch.Generator().manual_seed(0), solved=solved if drop else None).adversarial
 
 
 def foolbox(model: nn.Module, images: Tensor, labels: Tensor, steps: int) -> Tensor:

@@ -130,20 +130,20 @@ def test_scales_keep_size_and_range():
 def test_attack_lowers_its_loss_inside_its_budget(encoder, pairs, optimizer):
     target = embed_texts(encoder, pairs.prompts)[(pairs.labels + 1) % 4]
     attack = Attack(PIXELS, Linf(16 / 255, "pixel"), optimizer)
-    crafted = attack.craft(encoder.embed_image, goals.toward(target), pairs.images, seeded())
+    crafted = attack.craft(goals.through(encoder.embed_image, goals.toward(target)), pairs.images, seeded())
     before = goals.toward(target)(embed_images(encoder, pairs.images), torch.arange(len(pairs)))
     after = goals.toward(target)(embed_images(encoder, crafted.adversarial), torch.arange(len(pairs)))
     assert (after < before).float().mean() > 0.95
     assert crafted.warnings == ()
     assert (crafted.adversarial - pairs.images).abs().max() <= 16 / 255 + 1e-6
-    again = attack.craft(encoder.embed_image, goals.toward(target), pairs.images, seeded())
+    again = attack.craft(goals.through(encoder.embed_image, goals.toward(target)), pairs.images, seeded())
     assert torch.equal(crafted.adversarial, again.adversarial)
 
 
 def test_attack_on_waveforms_keeps_its_ratio(encoder, pairs):
     target = embed_texts(encoder, pairs.prompts)[(pairs.labels + 1) % 4]
     attack = Attack(WAVEFORM, Snr(20, "waveform"), SignGradient(20))
-    crafted = attack.craft(encoder.embed_audio, goals.toward(target), pairs.audio, seeded())
+    crafted = attack.craft(goals.through(encoder.embed_audio, goals.toward(target)), pairs.audio, seeded())
     assert crafted.warnings == ()
     assert attack.budget.measure(pairs.audio, crafted.adversarial).min() >= 19.95
     assert crafted.losses[-1] < crafted.losses[0]
@@ -152,7 +152,9 @@ def test_attack_on_waveforms_keeps_its_ratio(encoder, pairs):
 def test_pgd_equals_a_slow_loop_over_single_inputs(encoder, pairs):
     labels, prompts = pairs.labels, embed_texts(encoder, pairs.prompts)
     objective = goals.misclassify(prompts, labels, 20.0)
-    crafted = Attack(PIXELS, Linf(8 / 255, "pixel"), SignGradient(5)).craft(encoder.embed_image, objective, pairs.images, seeded())
+    crafted = Attack(PIXELS, Linf(8 / 255, "pixel"), SignGradient(5)).craft(
+        goals.through(encoder.embed_image, objective), pairs.images, seeded()
+    )
     for row in (0, 7, 39):
         x = pairs.images[row : row + 1].clone()
         for _ in range(5):
@@ -169,12 +171,12 @@ def test_dropping_solved_rows_costs_fewer_passes_for_the_same_accuracy(encoder, 
     labels = (embed_images(encoder, pairs.images) @ prompts.T).argmax(1)
     objective = goals.misclassify(prompts, labels, 20.0)
 
-    def solved(embedding, rows):
-        return (embedding @ prompts.T).argmax(1) != labels[rows]
+    def solved(delivered, rows):
+        return (encoder.embed_image(delivered) @ prompts.T).argmax(1) != labels[rows]
 
     def run(drop):
         attack = Attack(PIXELS, Linf(16 / 255, "pixel"), SignGradient(20, drop=drop))
-        return attack.craft(encoder.embed_image, objective, pairs.images, seeded(), solved=solved if drop else None)
+        return attack.craft(goals.through(encoder.embed_image, objective), pairs.images, seeded(), solved=solved if drop else None)
 
     def robust(crafted):
         return float(((embed_images(encoder, crafted.adversarial) @ prompts.T).argmax(1) == labels).float().mean())
@@ -188,7 +190,9 @@ def test_gradients_touch_nothing_but_the_carrier(pairs):
     layer = torch.nn.Linear(192, 12)
     attack = Attack(PIXELS, Linf(8 / 255, "pixel"), SignGradient(3))
     attack.craft(
-        lambda x: torch.nn.functional.normalize(layer(x.flatten(1)), dim=1), goals.away(torch.ones(40, 12)), pairs.images, seeded()
+        goals.through(lambda x: torch.nn.functional.normalize(layer(x.flatten(1)), dim=1), goals.away(torch.ones(40, 12))),
+        pairs.images,
+        seeded(),
     )
     assert all(parameter.grad is None for parameter in layer.parameters())
 
@@ -200,7 +204,9 @@ def test_a_blind_attack_is_flagged(pairs):
     def flat(x):
         return torch.nn.functional.normalize(torch.ones(len(x), 4) + 0 * x.sum(), dim=1)
 
-    crafted = Attack(PIXELS, Linf(8 / 255, "pixel"), SignGradient(4)).craft(flat, goals.away(torch.ones(40, 4)), pairs.images, seeded())
+    crafted = Attack(PIXELS, Linf(8 / 255, "pixel"), SignGradient(4)).craft(
+        goals.through(flat, goals.away(torch.ones(40, 4))), pairs.images, seeded()
+    )
     assert {name for name, _ in crafted.warnings} == {"zero gradients", "loss does not fall"}
 
 
@@ -211,7 +217,7 @@ def test_a_broken_budget_is_flagged(encoder, pairs):
 
     target = embed_texts(encoder, pairs.prompts)[(pairs.labels + 1) % 4]
     attack = Attack(PIXELS, Leaky(8 / 255, "pixel"), SignGradient(8, size=8 / 255))
-    crafted = attack.craft(encoder.embed_image, goals.toward(target), pairs.images, seeded())
+    crafted = attack.craft(goals.through(encoder.embed_image, goals.toward(target)), pairs.images, seeded())
     assert "budget exceeded" in {name for name, _ in crafted.warnings}
 
 
@@ -219,7 +225,9 @@ def test_nan_inputs_are_refused(encoder, pairs):
     images = pairs.images.clone()
     images[3, 0, 0, 0] = math.nan
     with pytest.raises(ValueError, match="not finite"):
-        Attack(PIXELS, Linf(8 / 255, "pixel"), SignGradient(2)).craft(encoder.embed_image, goals.away(torch.ones(40, 12)), images, seeded())
+        Attack(PIXELS, Linf(8 / 255, "pixel"), SignGradient(2)).craft(
+            goals.through(encoder.embed_image, goals.away(torch.ones(40, 12))), images, seeded()
+        )
 
 
 # words

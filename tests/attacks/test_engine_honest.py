@@ -10,6 +10,7 @@ import torch
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf
 from hartley.attacks.engine.carrier import PIXELS
+from hartley.attacks.engine.objective import through
 from hartley.attacks.engine.optimizer import SignGradient
 from hartley.attacks.engine.perturbed import Inputs, Models, applies, check_applies, crafted, note
 from hartley.attacks.engine.readout import of_pairs, zero_shot
@@ -212,7 +213,7 @@ def test_momentum_carries_an_attack_over_a_step_back(momentum, reached):
     """Slopes (1.5, 0.5), then (-1, -1): with momentum m the second step goes by (1.5 m - 1, 0.5 m - 1)."""
     attack = Attack(PIXELS, Linf(0.5, "pixel"), SignGradient(2, size=0.1, momentum=momentum))
     clean = torch.full((1, 2, 2, 2), 0.5)
-    found = attack.craft(lambda x: x.flatten(1), slopes((1.5, 0.5), (-1.0, -1.0)), clean, torch.Generator()).adversarial
+    found = attack.craft(through(lambda x: x.flatten(1), slopes((1.5, 0.5), (-1.0, -1.0))), clean, torch.Generator()).adversarial
     assert found[0, :, 0, 0].tolist() == pytest.approx(reached, abs=0.005)
 
 

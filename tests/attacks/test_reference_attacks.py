@@ -9,7 +9,7 @@ import torch
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf, Snr
 from hartley.attacks.engine.carrier import PIXELS, WAVEFORM
-from hartley.attacks.engine.objective import misclassify, toward
+from hartley.attacks.engine.objective import misclassify, through, toward
 from hartley.attacks.engine.optimizer import SignGradient
 from hartley.case import Case
 from hartley.effort import EFFORTS
@@ -36,7 +36,7 @@ def test_pgd_at_8_of_255_takes_the_digits_and_noise_of_that_size_does_not(encode
         return float(((embed_images(encoder, images) @ prompts.T).argmax(1) == pairs.labels).float().mean())
 
     attack = Attack(PIXELS, Linf(8 / 255, "pixel"), SignGradient(20))
-    crafted = attack.craft(encoder.embed_image, misclassify(prompts, pairs.labels, encoder.logit_scale), pairs.images, seeded(1))
+    crafted = attack.craft(through(encoder.embed_image, misclassify(prompts, pairs.labels, encoder.logit_scale)), pairs.images, seeded(1))
     noise = torch.sign(torch.randn(pairs.images.shape, generator=seeded(2))) * 8 / 255
     assert crafted.warnings == ()
     assert right(pairs.images) >= 0.93
@@ -54,7 +54,7 @@ def test_speech_at_30_db_says_what_the_attacker_wants_and_noise_of_that_size_doe
         return float(((embed_audio(encoder, sound) @ prompts.T).argmax(1) == targets).float().mean())
 
     crafted = Attack(WAVEFORM, budget, SignGradient(15, momentum=0.9)).craft(
-        encoder.embed_audio, toward(prompts[targets]), pairs.audio, seeded(4)
+        through(encoder.embed_audio, toward(prompts[targets])), pairs.audio, seeded(4)
     )
     noise = budget.project(torch.randn(pairs.audio.shape, generator=seeded(5)), pairs.audio)
     assert crafted.warnings == () and budget.measure(pairs.audio, crafted.adversarial).min() > 29.9

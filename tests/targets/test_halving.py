@@ -12,6 +12,7 @@ from torch import Tensor
 from hartley.attacks.engine.attack import Attack
 from hartley.attacks.engine.budget import Linf
 from hartley.attacks.engine.carrier import PIXELS
+from hartley.attacks.engine.objective import through
 from hartley.attacks.engine.optimizer import SignGradient
 from hartley.targets.device import Placed
 from hartley.targets.halving import halving
@@ -88,9 +89,9 @@ def test_an_attack_works_on_fewer_inputs_at_a_time_where_its_gradients_do_not_fi
     clean = torch.rand(10, 3, 2, 2, generator=torch.Generator().manual_seed(0))
     attack = Attack(PIXELS, Linf(0.1, "pixel"), SignGradient(3))
 
-    def loss(values: Tensor, rows: Tensor) -> Tensor:
-        return values.flatten(1).sum(1) * (rows + 1)
+    def loss(embedding: Tensor, rows: Tensor) -> Tensor:
+        return embedding.sum(1) * (rows + 1)
 
-    wide, narrow = (attack.craft(Narrow(room).embed_image, loss, clean, torch.Generator()) for room in (10, 3))
+    wide, narrow = (attack.craft(through(Narrow(room).embed_image, loss), clean, torch.Generator()) for room in (10, 3))
     assert torch.equal(wide.adversarial, narrow.adversarial) and narrow.passes == wide.passes == 3.0
     assert narrow.losses == pytest.approx(wide.losses)

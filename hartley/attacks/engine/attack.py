@@ -12,8 +12,8 @@ from torch import Tensor
 from hartley.attacks.engine.budget import Linf, Snr
 from hartley.attacks.engine.carrier import PIXELS, WAVEFORM, Additive
 from hartley.attacks.engine.expectation import Views, once
-from hartley.attacks.engine.objective import Objective
-from hartley.attacks.engine.optimizer import Apgd, Embed, Noise, Problem, SignGradient, Square, Trace
+from hartley.attacks.engine.objective import Loss
+from hartley.attacks.engine.optimizer import Apgd, Noise, Problem, SignGradient, Square, Trace
 
 CHUNK = 100
 
@@ -40,14 +40,13 @@ class Attack:
 
     def craft(
         self,
-        embed: Embed,
-        objective: Objective,
+        loss: Loss,
         clean: Tensor,
         generator: torch.Generator,
         progress: Callable[[int, int], None] = lambda done, total: None,
         solved: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> Crafted:
-        """Adversarial inputs for `clean` (n, ...). The target is asked through `embed` alone.
+        """Adversarial inputs for `clean` (n, ...). The target is asked through `loss` (and `solved`) alone.
 
         Raises ValueError when the clean inputs are not finite: an attack on NaN would report noise as success.
         """
@@ -58,7 +57,7 @@ class Attack:
         while waiting:
             rows = waiting.pop()
             progress(int(rows[0]), len(clean))
-            problem = Problem(embed, objective, self.views, self.carrier, self.budget, clean[rows], rows, generator, solved)
+            problem = Problem(loss, self.views, self.carrier, self.budget, clean[rows], rows, generator, solved)
             try:
                 traces.append(self.optimizer.run(problem))
             except torch.OutOfMemoryError:

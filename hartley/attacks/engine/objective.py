@@ -1,7 +1,8 @@
-"""Objectives: pure functions of embeddings. Each gives one loss a row, and the attack makes it smaller.
+"""Objectives: one loss a row, which an attack makes smaller.
 
-An objective is called with the embeddings (m, d) of some rows and the index (m,) of these rows, so that references
-stay aligned when an optimizer leaves solved rows out. Embeddings have unit norm.
+An attack's loss is a function of the perturbed input: of some rows (m, ...) and the index (m,) of these rows, so that references stay
+aligned when an optimizer leaves solved rows out. Likelihoods, latents and hidden states are such losses as they are; the objectives
+here are functions of embeddings (m, d) of unit norm in the input's place, and `through` makes losses of them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,13 @@ import torch
 from torch import Tensor
 
 Objective = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""(perturbed inputs (m, ...), rows (m,)) to (m,)."""
+
+
+def through(embed: Callable[[Tensor], Tensor], objective: Objective) -> Loss:
+    """An objective of what a model makes of the input."""
+    return lambda view, rows: objective(embed(view), rows)
 
 
 def toward(reference: Tensor) -> Objective:

@@ -12,17 +12,15 @@ from torch import Tensor
 from hartley.attacks.engine.budget import Linf, Snr
 from hartley.attacks.engine.carrier import Additive
 from hartley.attacks.engine.expectation import Views
-from hartley.attacks.engine.objective import Objective
-
-Embed = Callable[[Tensor], Tensor]
+from hartley.attacks.engine.objective import Loss
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What an optimizer works on: `rows` (m,) are the indices of the m inputs `clean` that objectives align by."""
+    """What an optimizer works on: `rows` (m,) are the indices of the m inputs `clean` that losses align by. solved: (delivered inputs
+    (m, ...), rows) to (m,) bool."""
 
-    embed: Embed
-    objective: Objective
+    loss: Loss
     views: Views
     carrier: Additive
     budget: Linf | Snr
@@ -51,8 +49,7 @@ class SignGradient:
     size       step in units of the budget's space; None: the budget's own choice.
     momentum   0 for plain PGD.
     start      random start inside the budget (uniform), otherwise at the clean input.
-    drop       leave out inputs as soon as the problem's `solved(embedding, rows)` says so, of the file they would be
-               delivered in as well.
+    drop       leave out inputs as soon as the problem's `solved` says so of the file that they would be delivered in.
 
     Gradients are taken with respect to the carrier alone; the target's parameters collect none.
     """
@@ -78,13 +75,13 @@ class SignGradient:
         losses: list[float] = []
         zero, passes = 0.0, 0
         for index in range(self.steps):
-            loss, gradient, views, embedding = _gradient(problem, current, problem.rows[active])
+            loss, gradient, views = _gradient(problem, current, problem.rows[active])
             passes += views * len(active)
             losses.append(float(loss.mean()))
             if index == 0:
                 zero = float((gradient.flatten(1).abs().amax(dim=1) == 0).float().mean())
             if self.drop and problem.solved is not None:
-                open_rows = ~_holds(problem, current, embedding, active)
+                open_rows = ~_holds(problem, current, active)
                 final[active] = current
                 if not bool(open_rows.any()):
                     break
@@ -101,34 +98,27 @@ class SignGradient:
         return Trace(final, tuple(losses), zero, passes / max(1, len(clean)))
 
 
-def _gradient(problem: Problem, current: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, int, Tensor]:
-    """Mean loss over the views (m,), its gradient in the carrier, the number of views, and the last view's embedding."""
+def _gradient(problem: Problem, current: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, int]:
+    """Mean loss over the views (m,), its gradient in the carrier, and the number of views."""
     point = current.detach().requires_grad_(True)
     total: Tensor | None = None
     count = 0
-    embedding = current
     for view in problem.views(point, problem.generator):
-        embedding = problem.embed(view)
-        loss = problem.objective(embedding, rows)
+        loss = problem.loss(view, rows)
         total = loss if total is None else total + loss
         count += 1
     if total is None:
         raise ValueError("an expectation gave no view of the input")
     (gradient,) = torch.autograd.grad(total.sum(), point)
-    return total.detach() / count, gradient, count, embedding.detach()
+    return total.detach() / count, gradient, count
 
 
 @torch.no_grad()
-def _holds(problem: Problem, current: Tensor, embedding: Tensor, active: Tensor) -> Tensor:
-    """(m,) which active inputs are solved and stay solved once they are rounded to what a file holds."""
+def _holds(problem: Problem, current: Tensor, active: Tensor) -> Tensor:
+    """(m,) which active inputs are solved as a file would hold them."""
     if problem.solved is None:
         return torch.zeros(len(active), dtype=torch.bool)
-    solved = problem.solved(embedding, problem.rows[active])
-    found = torch.nonzero(solved).squeeze(1)
-    if len(found):
-        delivered = problem.embed(problem.carrier.deliver(current[found]))
-        solved[found] = problem.solved(delivered, problem.rows[active][found])
-    return solved
+    return problem.solved(problem.carrier.deliver(current), problem.rows[active])
 
 
 @dataclass(frozen=True)
@@ -151,7 +141,7 @@ class Square:
         count, channels, height, width = clean.shape
         stripes = torch.randint(0, 2, (count, channels, 1, width), generator=generator) * 2.0 - 1
         best = carrier.apply(clean, budget.epsilon * stripes)
-        best_loss = problem.objective(problem.embed(best), problem.rows)
+        best_loss = problem.loss(best, problem.rows)
         losses = [float(best_loss.mean())]
         for query in range(1, self.queries):
             side = max(1, round(math.sqrt(self._share(query) * height * width)))
@@ -162,7 +152,7 @@ class Square:
             inside = ((rows >= top) & (rows < top + side))[:, :, None] & ((columns >= left) & (columns < left + side))[:, None, :]
             sign = torch.randint(0, 2, (count, channels, 1, 1), generator=generator) * 2.0 - 1
             trial = torch.where(inside[:, None], carrier.apply(clean, budget.epsilon * sign), best)
-            loss = problem.objective(problem.embed(trial), problem.rows)
+            loss = problem.loss(trial, problem.rows)
             better = loss < best_loss
             best = torch.where(better[:, None, None, None], trial, best)
             best_loss = torch.where(better, loss, best_loss)
@@ -192,7 +182,7 @@ class Apgd:
         marks, shape = checkpoints(self.steps), (-1, *[1] * (clean.ndim - 1))
         start = (torch.rand(clean.shape, generator=problem.generator) * 2 - 1) * budget.epsilon
         current = before = carrier.apply(clean, start)
-        loss, gradient, views, _ = _gradient(problem, current, problem.rows)
+        loss, gradient, views = _gradient(problem, current, problem.rows)
         zero = float((gradient.flatten(1).abs().amax(dim=1) == 0).float().mean())
         best, best_loss, best_gradient = current.clone(), loss.clone(), gradient.clone()
         step = torch.full((len(clean),), 2.0 * budget.epsilon)
@@ -208,7 +198,7 @@ class Apgd:
             moved = inside(current + share * (ahead - current) + (1 - share) * (current - before))
             before, current = current, moved
             last = loss
-            loss, gradient, seen, _ = _gradient(problem, current, problem.rows)
+            loss, gradient, seen = _gradient(problem, current, problem.rows)
             views += seen
             fell += (loss < last).float()
             better = loss < best_loss

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hartley.attacks.engine.attack import Attack
-from hartley.attacks.engine.objective import Objective
-from hartley.attacks.engine.optimizer import Embed, Square
+from hartley.attacks.engine.objective import Loss
+from hartley.attacks.engine.optimizer import Square
 from hartley.case import Curve, Flag, ModelCase, Refused
 from hartley.channel import Seen, without_defense
 from hartley.evidence import NONE, Evidence
@@ -112,13 +112,13 @@ def crafted(case: ModelCase, arm: Arm, name: str, craft: Callable[[], Inputs]) -
 
 
 def perturbed(
-    case: ModelCase, arm: Arm, name: str, attack: Attack, objective: Objective, clean: Tensor, embed: Embed = lambda values: values,
+    case: ModelCase, arm: Arm, name: str, attack: Attack, loss: Loss, clean: Tensor,
     seeded: Sequence[str] | None = None,
 ) -> Inputs:  # fmt: skip
     """Adversarial inputs for `clean` (n, ...) and what they cost; the loss is left as the channel's curve. seeded: the purpose that its
     draws are named by; None: the channel's name and the arm's."""
     made = attack.craft(
-        embed, objective, clean, case.generator("craft", *((name, arm.name) if seeded is None else seeded)),
+        loss, clean, case.generator("craft", *((name, arm.name) if seeded is None else seeded)),
         progress=lambda done, total: case.progress(f"{name}, {arm.name}", done, total),
     )  # fmt: skip
     note(case, name, arm.name, made.losses, made.warnings)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hartley.attacks.engine.attack import Attack
-from hartley.attacks.engine.objective import Objective
+from hartley.attacks.engine.objective import Objective, through
 from hartley.attacks.engine.perturbed import KEPT, Inputs, Models, before_and_after, crafted, perturbed
 from hartley.attacks.engine.readout import embed_inputs, of_pairs, zero_shot
 from hartley.case import ModelCase
@@ -30,7 +30,9 @@ def targeted(
 
     def craft(arm: Arm, encoder: Encoder, _: Inputs | None) -> Inputs:
         embed = encoder.embed_image if modality == "image" else encoder.embed_audio
-        return crafted(case, arm, name, lambda: perturbed(case, arm, name, attack, objective(encoder, targets), clean.values, embed))
+        return crafted(
+            case, arm, name, lambda: perturbed(case, arm, name, attack, through(embed, objective(encoder, targets)), clean.values)
+        )
 
     def ask(_: Arm, encoder: Encoder, given: Inputs | None) -> Rows:
         inputs = given or clean

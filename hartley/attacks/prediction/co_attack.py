@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hartley.attacks.engine.attack import pixels
 from hartley.attacks.engine.joint import DIRECTIONS, joint_channels, substitution
-from hartley.attacks.engine.objective import diverge, weighted
+from hartley.attacks.engine.objective import diverge, through, weighted
 from hartley.attacks.engine.optimizer import SignGradient
 from hartley.attacks.engine.perturbed import Inputs, check_applies, perturbed
 from hartley.attacks.engine.success import counted
@@ -41,7 +41,7 @@ def co_attack(case: ModelCase) -> tuple[Evidence, ...]:
         texts, scored = swap.craft(pairs.captions, lambda texts, rows: away_from_caption(embed_texts(encoder, texts), rows))
         objective = weighted((1.0, diverge(embed_images(encoder, pairs.images))), (ALPHA, diverge(embed_texts(encoder, texts))))
         name, seeded = DIRECTIONS[0], (arm.name,)
-        return perturbed(case, arm, name, attack, objective, pairs.images, encoder.embed_image, seeded), texts, scored
+        return perturbed(case, arm, name, attack, through(encoder.embed_image, objective), pairs.images, seeded), texts, scored
 
     return joint_channels(case, pairs, craft)
 

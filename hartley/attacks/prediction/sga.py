@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hartley.attacks.engine.attack import pixels
 from hartley.attacks.engine.expectation import Scales
 from hartley.attacks.engine.joint import DIRECTIONS, caption_sets, joint_channels, reworded, substitution
-from hartley.attacks.engine.objective import away_from_set
+from hartley.attacks.engine.objective import away_from_set, through
 from hartley.attacks.engine.optimizer import SignGradient
 from hartley.attacks.engine.perturbed import Inputs, check_applies, perturbed
 from hartley.attacks.engine.success import counted
@@ -41,7 +41,7 @@ def sga(case: ModelCase) -> tuple[Evidence, ...]:
     def craft(encoder: Encoder, arm: Arm) -> tuple[Inputs, Sequence[str], float]:
         sets, first = reworded(swap, encoder, pairs, pairs.images)
         objective = away_from_set(*caption_sets(encoder, sets))
-        inputs = perturbed(case, arm, DIRECTIONS[0], attack, objective, pairs.images, encoder.embed_image, (arm.name,))
+        inputs = perturbed(case, arm, DIRECTIONS[0], attack, through(encoder.embed_image, objective), pairs.images, (arm.name,))
         sets, again = reworded(swap, encoder, pairs, inputs.values)
         return inputs, [captions[place] for captions, place in zip(sets, places, strict=True)], first + again
 
