@@ -143,8 +143,10 @@ class _Measuring:
             for arm in [arm for arm in seen if arm.defended == (self.case.defense is not None)]:
                 for trial in to_look_at(arm, seen, self.channel.shown):
                     found = self.channel.show(arm, place(trial), seen)
-                    several = found if isinstance(found, tuple) else (found,) if found is not None else ()
-                    self.case.exhibits += [one for one in several if not isinstance(found, tuple) or one not in self.case.exhibits]
+                    if isinstance(found, tuple):
+                        self.case.exhibits += [one for one in found if one not in self.case.exhibits]
+                    elif found is not None:
+                        self.case.exhibits.append(found)
         return Evidence.concat([one.evidence for one in seen.values()])
 
     def payload(self, arm: Arm) -> Any:
@@ -173,14 +175,15 @@ class _Measuring:
 
 def to_look_at(arm: Arm, seen: Mapping[Arm, Seen[Any]], count: int) -> list[int]:
     """Up to `count` trials: one in which the attack failed and else successes, where there are such. Of the successes first those that
-    were right before, as the others show nothing of the attack; of each the first, so that nobody chose the pretty ones."""
+    were right before, as the others show nothing of the attack; of each the first, so that nobody chose the pretty ones. Where there is neither,
+    the first trial."""
     after, before = seen[arm].evidence, seen[DEFENDED if arm.defended else CLEAN].evidence
     names, wanted = (*before.outcome_alphabet, "nothing"), (*before.intent_alphabet, "anything")  # -1 is the last of them
     rows = zip(before.trial.tolist(), before.outcome.tolist(), before.intent.tolist(), strict=True)
     right = {trial for trial, outcome, intent in rows if names[outcome] == wanted[intent]}
     won = sorted(after.trial[after.success == 1].tolist(), key=lambda trial: trial not in right)
     lost = after.trial[after.success == 0].tolist()
-    return [*won[: count - min(1, len(lost))], *lost][:count]
+    return [*won[: count - min(1, len(lost))], *lost][:count] or after.trial[:1].tolist()
 
 
 def choose(

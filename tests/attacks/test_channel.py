@@ -156,6 +156,7 @@ def test_reading_7_successes_that_were_right_before_come_first():
 def test_a_success_that_was_wrong_before_is_kept_where_there_is_no_other():
     assert to_look_at(ATTACKED, seen_of(clean=[0, 0, 1], success=[1, 1, 0]), 4) == [0, 1, 2]
     assert to_look_at(ATTACKED, seen_of(clean=[0, 0, 1], success=[1, 1, 1]), 2) == [2, 0]
+    assert to_look_at(ATTACKED, seen_of(clean=[0, 0, 1], success=[-1, -1, -1]), 2) == [0], "what shows all trials at once is shown"
 
 
 @pytest.mark.parametrize("arm", EVERY)
