@@ -175,8 +175,8 @@ class _Measuring:
 
 def to_look_at(arm: Arm, seen: Mapping[Arm, Seen[Any]], count: int) -> list[int]:
     """Up to `count` trials: one in which the attack failed and else successes, where there are such. Of the successes first those that
-    were right before, as the others show nothing of the attack; of each the first, so that nobody chose the pretty ones. Where there is neither,
-    the first trial."""
+    were right before, as the others show nothing of the attack; of each the first, so that nobody chose the pretty ones. Where there is
+    neither, the first trial."""
     after, before = seen[arm].evidence, seen[DEFENDED if arm.defended else CLEAN].evidence
     names, wanted = (*before.outcome_alphabet, "nothing"), (*before.intent_alphabet, "anything")  # -1 is the last of them
     rows = zip(before.trial.tolist(), before.outcome.tolist(), before.intent.tolist(), strict=True)
