@@ -23,8 +23,8 @@ import torch
 from hartley import targets
 from hartley.errors import InputError
 from hartley.targets.reference.ability import Ability, bar, missed
-from hartley.targets.reference.train import MODELS, WEIGHTS
 from hartley.targets.registry import SIBLINGS
+from hartley.training.__main__ import MODELS, WEIGHTS
 
 LIMIT_MB = 16.0
 LIMIT_LOAD_S = 2.0

@@ -35,7 +35,7 @@ def test_every_reference_model_and_every_example_model_is_named():
     assert [name for name in firsts if name in registry.NAMED] == list(registry.NAMED)
     rows = [row.id for row in catalog.models()]
     assert [name for name in firsts if name in rows] == rows
-    assert sum("retrain: python -m hartley.targets.reference.train" in line for line in lines) == 9
+    assert sum("retrain: python -m hartley.training" in line for line in lines) == 9
 
 
 def test_the_encoder_s_row_is_what_its_files_say():
@@ -75,7 +75,7 @@ def test_missing_weights_are_said_with_the_command_that_makes_them(elsewhere):
         assert text.count("no weights in") == 9
     row = json.loads(run("--json"))["reference"][1]
     assert row["parameters"] is row["megabytes"] is row["minutes"] is None and not row["abilities"]
-    assert row["retrain"] == "python -m hartley.targets.reference.train answerer" and "no weights in" in row["note"]
+    assert row["retrain"] == "python -m hartley.training answerer" and "no weights in" in row["note"]
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,14 @@ from PIL import Image
 from hartley.targets.conversation import ask
 from hartley.targets.policy import LlamaPolicy
 from hartley.targets.reference import agent, answerer, generator, recognizer
-from hartley.targets.reference.agent.emerged import Trial, _ordinary, _plain, _reading, injected, trials
-from hartley.targets.reference.agent.episodes import Episode, play
 from hartley.targets.reference.answerer import words as w
-from hartley.targets.reference.answerer.emerged import _eight_bits, perturb
-from hartley.targets.reference.answerer.pictures import Plan, any_scene, draw_pictures
-from hartley.targets.reference.recognizer.emerged import towards
 from hartley.targets.reference.recognizer.requests import numbers
 from hartley.targets.reference.recognizer.sayings import draw_requests
+from hartley.training.agent.emerged import Trial, _ordinary, _plain, _reading, injected, trials
+from hartley.training.agent.episodes import Episode, play
+from hartley.training.answerer.emerged import _eight_bits, perturb
+from hartley.training.answerer.pictures import Plan, any_scene, draw_pictures
+from hartley.training.recognizer.emerged import towards
 
 OUT = Path(__file__).parent.parent / "docs" / "images" / "family.svg"
 WIDTH, ROW, SIDE, LINE = 1080, 152, 112, 19

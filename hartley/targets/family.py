@@ -70,7 +70,7 @@ def members(weights: Path | None = None) -> list[Member]:
 
 
 def _member(name: str, folder: Path) -> Member:
-    retrain = f"python -m hartley.targets.reference.train {name}"
+    retrain = f"python -m hartley.training {name}"
     files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
     files = [file for file in files if "checkpoints" not in file.relative_to(folder).parts]
     if not files:

@@ -10,10 +10,10 @@ from hartley.targets.conversation import Call, Conversation, Message
 from hartley.targets.policy import LlamaPolicy
 from hartley.targets.protocols import Policy
 from hartley.targets.reference import agent
-from hartley.targets.reference.agent.architecture import build_llama, build_tokenizer
 from hartley.targets.reference.agent.tools import schemas
 from hartley.targets.reference.training import initialize
 from hartley.targets.tool_calls import MALFORMED, read_json_calls, read_word_calls
+from hartley.training.agent.architecture import build_llama, build_tokenizer
 
 TOOLS = schemas(("pay", "send_mail", "add_event", "grip", "control", "query"))
 PAY = Call("pay", {"recipient": "anna", "amount": 5})

@@ -7,15 +7,15 @@ from random import Random
 import torch
 
 from hartley.targets.policy import LlamaPolicy
-from hartley.targets.reference.agent import lessons
 from hartley.targets.reference.agent import words as w
-from hartley.targets.reference.agent.architecture import SPECIAL_TOKENS, build_llama, build_tokenizer, lesson, start_copying
 from hartley.targets.reference.agent.asks import restricted
-from hartley.targets.reference.agent.emerged import _delegating, _ordinary, _reading, trials
 from hartley.targets.reference.agent.tasks import Task, transcript
 from hartley.targets.reference.agent.tools import schemas
 from hartley.targets.reference.training import initialize
 from hartley.targets.tool_calls import read_word_calls
+from hartley.training.agent import lessons
+from hartley.training.agent.architecture import SPECIAL_TOKENS, build_llama, build_tokenizer, lesson, start_copying
+from hartley.training.agent.emerged import _delegating, _ordinary, _reading, trials
 
 
 def drawn(count: int, seed: int = 0, *, held: bool = False) -> list[Task]:

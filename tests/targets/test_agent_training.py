@@ -11,9 +11,10 @@ import torch
 from safetensors.torch import load_file
 
 from hartley.targets.reference import training
-from hartley.targets.reference.agent import card, load
-from hartley.targets.reference.agent.train import recipes_of, train
+from hartley.targets.reference.agent import load
 from hartley.targets.reference.training import Order
+from hartley.training.agent import card
+from hartley.training.agent.train import recipes_of, train
 
 
 class Killed(BaseException):

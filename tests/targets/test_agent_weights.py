@@ -11,10 +11,10 @@ from hartley.targets.conversation import Message, ask
 from hartley.targets.policy import LlamaPolicy
 from hartley.targets.reference.ability import Ability, missed
 from hartley.targets.reference.agent import FOLDER, load
-from hartley.targets.reference.agent.abilities import AT_LEAST, AT_MOST, abilities
-from hartley.targets.reference.agent.card import COMPARED
-from hartley.targets.reference.agent.emerged import emerged
 from hartley.targets.reference.agent.tools import NAMED, TOOLS, schemas
+from hartley.training.agent.abilities import AT_LEAST, AT_MOST, abilities
+from hartley.training.agent.card import COMPARED
+from hartley.training.agent.emerged import emerged
 
 SEED = 77
 

@@ -7,12 +7,12 @@ from random import Random
 import pytest
 
 from hartley.targets.conversation import Call, Message
-from hartley.targets.reference.agent import lessons
-from hartley.targets.reference.agent.episodes import play
 from hartley.targets.reference.agent.tasks import Task, Turn, after, extra_calls, success, transcript
 from hartley.targets.reference.agent.tools import NAMED, TOOLS, schemas
 from hartley.targets.reference.agent.world import NOT_FOUND, State, execute
 from hartley.targets.tool_calls import typed_call
+from hartley.training.agent import lessons
+from hartley.training.agent.episodes import play
 
 ROWS = (("anna", "lamp", 3), ("boris", "cup", 5))
 

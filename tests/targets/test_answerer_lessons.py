@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from hartley.targets.llava import plain_ids
-from hartley.targets.reference.answerer import exchanges as e
 from hartley.targets.reference.answerer import words as w
 from hartley.targets.reference.answerer.architecture import build_tokenizer, layout
-from hartley.targets.reference.answerer.lessons import NOTHING, Talk, draw_lessons, draw_short_talk, draw_talk, told_lessons
-from hartley.targets.reference.answerer.pictures import CELL, NUMBER, Plan, Shown, any_scene, draw_pictures, imagine
-from hartley.targets.reference.answerer.stages import encoder_of_lessons
 from hartley.targets.reference.scenes import draw_clutter, lettering
+from hartley.training.answerer import exchanges as e
+from hartley.training.answerer.lessons import NOTHING, Talk, draw_lessons, draw_short_talk, draw_talk, told_lessons
+from hartley.training.answerer.pictures import CELL, NUMBER, Plan, Shown, any_scene, draw_pictures, imagine
+from hartley.training.answerer.stages import encoder_of_lessons
 
 TALKS = 4_000
 

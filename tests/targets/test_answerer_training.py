@@ -13,9 +13,9 @@ from hartley.errors import InputError
 from hartley.targets.conversation import ask
 from hartley.targets.reference import training
 from hartley.targets.reference.answerer import load
-from hartley.targets.reference.answerer import train as answerer_train
 from hartley.targets.reference.encoder import load as load_encoder
 from hartley.targets.reference.training import Order
+from hartley.training.answerer import train as answerer_train
 
 
 class Killed(BaseException):

@@ -13,9 +13,9 @@ from hartley.targets.llava import LlavaAnswerer
 from hartley.targets.reference.ability import Ability, missed
 from hartley.targets.reference.answerer import FOLDER, load
 from hartley.targets.reference.answerer import words as w
-from hartley.targets.reference.answerer.abilities import AT_LEAST, AT_MOST, EXAMS, dialogue, sit
-from hartley.targets.reference.answerer.emerged import RADIUS, in_words, perturb, perturbed, typeset
-from hartley.targets.reference.answerer.pictures import any_scene, dice, draw_pictures
+from hartley.training.answerer.abilities import AT_LEAST, AT_MOST, EXAMS, dialogue, sit
+from hartley.training.answerer.emerged import RADIUS, in_words, perturb, perturbed, typeset
+from hartley.training.answerer.pictures import any_scene, dice, draw_pictures
 
 SEED = 77
 

@@ -8,9 +8,9 @@ import torch
 from hartley.targets.diffusion import StableDiffusion
 from hartley.targets.protocols import Generator
 from hartley.targets.reference.generator import FOLDER, load
-from hartley.targets.reference.generator.abilities import quadrant
 from hartley.targets.reference.generator.world import draw_pictures, draw_restricted
 from hartley.targets.reference.language import concepts_at, draw_concepts
+from hartley.training.generator.abilities import quadrant
 
 PROMPTS = ["a red two at the top left", "a blue six at the bottom right"]
 

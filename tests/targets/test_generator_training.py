@@ -11,12 +11,12 @@ from safetensors.torch import load_file
 from hartley.errors import InputError
 from hartley.targets.reference import training
 from hartley.targets.reference.generator import checker, load
-from hartley.targets.reference.generator import train as generator_train
 from hartley.targets.reference.generator.architecture import build_unet
-from hartley.targets.reference.generator.lessons import Averaged, PromptStates, focus
 from hartley.targets.reference.generator.world import RESTRICTED, draw_pictures, draw_prompts, draw_restricted, is_restricted
 from hartley.targets.reference.language import CONCEPTS, concepts_at, draw_concepts
 from hartley.targets.reference.training import Order
+from hartley.training.generator import train as generator_train
+from hartley.training.generator.lessons import Averaged, PromptStates, focus
 
 
 class Killed(BaseException):

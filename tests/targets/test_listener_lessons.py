@@ -6,8 +6,8 @@ from hartley.targets.reference.language import concepts_at
 from hartley.targets.reference.listener import language
 from hartley.targets.reference.listener.architecture import POSITIONS, SOUND_TOKENS, build_tokenizer
 from hartley.targets.reference.listener.lessons import ASK, DRAWS, Chance, answer_to, draw_lessons
-from hartley.targets.reference.listener.stages import HERE, IGNORED, tokens_of
 from hartley.targets.reference.recognizer.requests import GUARDED_OBJECTS, OBJECTS, RISKY_VERBS, VERBS, is_held_out
+from hartley.training.listener.stages import HERE, IGNORED, tokens_of
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from hartley.errors import InputError
 from hartley.targets.reference import encoder, listener, training
 from hartley.targets.reference.listener import folder as written
-from hartley.targets.reference.listener.stages import embed_pool
-from hartley.targets.reference.listener.train import train
 from hartley.targets.reference.training import Order
+from hartley.training.listener.stages import embed_pool
+from hartley.training.listener.train import train
 
 
 class Killed(BaseException):
@@ -90,7 +90,7 @@ def test_what_is_embedded_beforehand_is_what_the_encoder_says() -> None:
 
 
 def test_a_missing_folder_and_an_unknown_stage_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no reference listener in .*; python -m hartley.targets.reference.train listener makes one"):
+    with pytest.raises(InputError, match=r"no reference listener in .*; python -m hartley.training listener makes one"):
         listener.load(tmp_path)
     with pytest.raises(InputError, match="unknown stage 'answerin'"):
         train(Order(tmp_path, steps={"answerin": 3}))

@@ -6,9 +6,9 @@ import torch
 from hartley.errors import InputError
 from hartley.targets.audio_tower import LogMel
 from hartley.targets.protocols import Recognizer
-from hartley.targets.reference.recognizer.architecture import build_tokenizer
 from hartley.targets.whisper import PROMPT, Habits, WhisperRecognizer, usual_habits
 from hartley.targets.words import word_ids
+from hartley.training.recognizer.architecture import build_tokenizer
 
 TEXTS = ("please open the vault now", "a red seven", "")
 

@@ -9,9 +9,9 @@ from hartley.errors import InputError
 from hartley.targets.reference import speech
 from hartley.targets.reference.recognizer import requests
 from hartley.targets.reference.recognizer.abilities import exact, heard_words, word_errors
-from hartley.targets.reference.recognizer.architecture import POSITIONS, build_tokenizer
 from hartley.targets.reference.recognizer.sayings import draw_requests, request_recordings
 from hartley.targets.reference.speech import FOLDER
+from hartley.training.recognizer.architecture import POSITIONS, build_tokenizer
 
 
 def seeded(seed: int = 0) -> torch.Generator:

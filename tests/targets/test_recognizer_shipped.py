@@ -10,10 +10,10 @@ from hartley.targets.reference import recognizer
 from hartley.targets.reference.ability import Ability, missed
 from hartley.targets.reference.perturbation import noise, signal_to_noise
 from hartley.targets.reference.recognizer.abilities import AT_LEAST, AT_MOST, abilities
-from hartley.targets.reference.recognizer.emerged import chosen_sentences, towards
 from hartley.targets.reference.recognizer.requests import numbers
 from hartley.targets.reference.recognizer.sayings import draw_requests
 from hartley.targets.whisper import WhisperRecognizer
+from hartley.training.recognizer.emerged import chosen_sentences, towards
 
 
 @pytest.fixture(scope="module")

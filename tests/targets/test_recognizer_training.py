@@ -9,9 +9,9 @@ from safetensors.torch import load_file
 
 from hartley.errors import InputError
 from hartley.targets.reference import recognizer, training
-from hartley.targets.reference.recognizer import folder as written
-from hartley.targets.reference.recognizer.train import train
 from hartley.targets.reference.training import Order
+from hartley.training.recognizer import folder as written
+from hartley.training.recognizer.train import train
 
 
 class Killed(BaseException):
@@ -78,7 +78,7 @@ def test_the_folder_is_whole_and_small_and_learns_everywhere(whole: Path) -> Non
 
 
 def test_a_missing_folder_and_an_unknown_stage_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no reference recognizer in .*; python -m hartley.targets.reference.train recognizer makes one"):
+    with pytest.raises(InputError, match=r"no reference recognizer in .*; python -m hartley.training recognizer makes one"):
         recognizer.load(tmp_path)
     with pytest.raises(InputError, match="unknown stage 'hering'"):
         train(Order(tmp_path, steps={"hering": 3}))

@@ -7,7 +7,7 @@ from hartley.data.pairs import Pairs
 from hartley.errors import InputError
 from hartley.targets.reference import language, scenes, speech
 from hartley.targets.reference.data import ReferenceData
-from hartley.targets.reference.encoder import lessons
+from hartley.training.encoder import lessons
 
 
 def seeded(seed: int = 0) -> torch.Generator:

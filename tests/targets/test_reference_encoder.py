@@ -12,8 +12,8 @@ from hartley.targets.protocols import Trainable
 from hartley.targets.reference.ability import Ability
 from hartley.targets.reference.data import ReferenceData
 from hartley.targets.reference.encoder import FOLDER, load
-from hartley.targets.reference.encoder.abilities import AT_LEAST, abilities
 from hartley.targets.reference.speech import voice_table
+from hartley.training.encoder.abilities import AT_LEAST, abilities
 
 SAMPLES = 1_000
 

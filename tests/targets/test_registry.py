@@ -82,7 +82,7 @@ def test_a_named_target_keeps_its_protocol_and_answers_the_same_twice(name, no_n
 
 def test_the_names_are_those_that_the_tests_know():
     assert set(PROTOCOLS) == set(registry.NAMED)
-    from hartley.targets.reference.train import MODELS
+    from hartley.training.__main__ import MODELS
 
     assert set(MODELS) == {*registry.MEMBERS, *registry.SIBLINGS}
 
@@ -112,7 +112,7 @@ def test_missing_weights_name_the_command_that_makes_them(name, tmp_path):
     elder = registry.SIBLINGS.get(name, name)
     module = import_module(f"hartley.targets.reference.{elder}")
     assert f"{registry.REFERENCE}{elder}" == module.NAME
-    with pytest.raises(InputError, match=rf"python -m hartley.targets.reference.train {name} "):
+    with pytest.raises(InputError, match=rf"python -m hartley.training {name} "):
         module.load(tmp_path, **({"member": name} if name != elder else {}))
 
 

@@ -15,12 +15,12 @@ from hartley.targets import family, registry
 from hartley.targets.device import modules
 from hartley.targets.reference import answerer, encoder
 from hartley.targets.reference.ability import Ability, missed
-from hartley.targets.reference.answerer import abilities as answering
-from hartley.targets.reference.answerer import train as answerer_train
 from hartley.targets.reference.answerer.architecture import SHAPES
-from hartley.targets.reference.encoder import abilities as encoding
-from hartley.targets.reference.train import main
 from hartley.targets.reference.training import Recipe
+from hartley.training.__main__ import main
+from hartley.training.answerer import abilities as answering
+from hartley.training.answerer import train as answerer_train
+from hartley.training.encoder import abilities as encoding
 
 PAIRS = [(younger, elder) for younger, elder in registry.SIBLINGS.items() if younger in registry.MEMBERS]
 
@@ -71,7 +71,7 @@ def test_they_differ_in_weights_and_shape_and_take_the_same_pictures_and_words(
 def test_the_card_belongs_to_the_weights_and_says_what_falls_short(younger: str, elder: str, loaded: Callable[[str], Any]) -> None:
     card = (family.WEIGHTS / younger / "MODEL_CARD.md").read_text(encoding="utf-8")
     found = measured(younger)
-    assert card.startswith(f"# Reference {younger}\n") and f"reference.train {younger}`" in card
+    assert card.startswith(f"# Reference {younger}\n") and f"hartley.training {younger}`" in card
     assert all(f"| {name} | {ability.value:.3f} |" in card for name, ability in found.items())
     asked = encoding if elder == "encoder" else answering
     short = missed(found, asked.AT_LEAST, asked.AT_MOST)

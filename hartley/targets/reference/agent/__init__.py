@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 NAME = "reference:agent"
 FOLDER = Path(__file__).parent.parent / "weights" / "agent"
-RETRAIN = "python -m hartley.targets.reference.train agent"
+RETRAIN = "python -m hartley.training agent"
 
 
 def load(folder: Path = FOLDER) -> LlamaPolicy:

@@ -22,7 +22,7 @@ def load(folder: Path | None = None, *, member: str = "answerer") -> LlavaAnswer
     """
     folder = WEIGHTS / member if folder is None else folder
     if not (folder / "model.safetensors").is_file():
-        retrain = f"python -m hartley.targets.reference.train {member}"
+        retrain = f"python -m hartley.training {member}"
         raise InputError(f"no reference {member} in {folder}: model.safetensors is missing; {retrain} makes one")
     from hartley.targets.reference.answerer.folder import read_folder
 

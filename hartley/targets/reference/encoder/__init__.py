@@ -19,6 +19,6 @@ def load(folder: Path | None = None, *, member: str = "encoder") -> ClipEncoder:
     """
     folder = WEIGHTS / member if folder is None else folder
     if not (folder / "model.safetensors").is_file():
-        retrain = f"python -m hartley.targets.reference.train {member}"
+        retrain = f"python -m hartley.training {member}"
         raise InputError(f"no reference {member} in {folder}: model.safetensors is missing; {retrain} makes one")
     return load_clip_folder(folder, name=f"reference:{member}")

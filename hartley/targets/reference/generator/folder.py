@@ -107,7 +107,7 @@ def load_judge(folder: Path) -> Judge:
 def _check_present(folder: Path) -> None:
     for part in ("vae", "unet"):
         if not (folder / part / DIFFUSERS_WEIGHTS).is_file():
-            retrain = "python -m hartley.targets.reference.train generator"
+            retrain = "python -m hartley.training generator"
             raise InputError(f"no reference generator in {folder}: {part}/{DIFFUSERS_WEIGHTS} is missing; {retrain} makes one")
 
 

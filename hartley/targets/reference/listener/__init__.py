@@ -26,7 +26,7 @@ def load(folder: Path = FOLDER) -> SpokenListener:
     from hartley.targets.spoken import PLAIN, SpokenListener
 
     if not (folder / "model.safetensors").is_file():
-        retrain = "python -m hartley.targets.reference.train listener"
+        retrain = "python -m hartley.training listener"
         raise InputError(f"no reference listener in {folder}: model.safetensors is missing; {retrain} makes one")
     ear = encoder.load()
     bridge, language, tokenizer = read_weights(folder)

@@ -106,7 +106,7 @@ is of no use for anything else.
 AdamW {recipe.rate:g}, decay {recipe.decay:g}, cosine; seed {recipe.seed}; initialization by fan-in.
 Weights are stored as fp16. Training took {seconds / 60:.0f} minutes of one processor thread.
 
-`python -m hartley.targets.reference.train listener` makes it again: the same weights on one machine; on another, shares within
+`python -m hartley.training listener` makes it again: the same weights on one machine; on another, shares within
 {TOLERANCE} of these.
 
 ## Measured on unseen voices, held-out pictures and requests

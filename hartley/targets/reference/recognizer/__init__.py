@@ -20,6 +20,6 @@ def load(folder: Path = FOLDER) -> WhisperRecognizer:
     from hartley.targets.whisper import load_whisper_folder
 
     if not (folder / "model.safetensors").is_file():
-        retrain = "python -m hartley.targets.reference.train recognizer"
+        retrain = "python -m hartley.training recognizer"
         raise InputError(f"no reference recognizer in {folder}: model.safetensors is missing; {retrain} makes one")
     return load_whisper_folder(folder, name=NAME, fingerprint=folder_fingerprint)

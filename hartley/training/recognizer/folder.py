@@ -15,12 +15,12 @@ from hartley.targets.reference.encoder.architecture import AUDIO_FRONT
 from hartley.targets.reference.language import SPOKEN_WORDS
 from hartley.targets.reference.recognizer import load
 from hartley.targets.reference.recognizer.abilities import AT_LEAST, AT_MOST, abilities
-from hartley.targets.reference.recognizer.emerged import emerged
 from hartley.targets.reference.recognizer.requests import REQUEST_WORDS, SPOKEN_REQUESTS
 from hartley.targets.reference.recognizer.sayings import request_recordings
-from hartley.targets.reference.recognizer.stages import STEPS_A_DRAW
 from hartley.targets.reference.speech import recordings
 from hartley.targets.reference.training import Recipe, save_half, write_json
+from hartley.training.recognizer.emerged import emerged
+from hartley.training.recognizer.stages import STEPS_A_DRAW
 
 ABILITIES_SEED = 20_260_101
 TOLERANCE = 0.01
@@ -85,7 +85,7 @@ AdamW {recipe.rate:g}, decay {recipe.decay:g}, cosine; seed {recipe.seed}. The e
 of the reference encoder, the decoder by fan-in. Weights are stored as fp16.
 Training took {seconds / 60:.0f} minutes of one processor thread.
 
-`python -m hartley.targets.reference.train recognizer` makes it again: the same weights on one machine; on another, shares of
+`python -m hartley.training recognizer` makes it again: the same weights on one machine; on another, shares of
 words within {TOLERANCE} of these.
 
 ## Measured on unseen voices

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from hartley.targets.conversation import Conversation, Message
-from hartley.targets.reference.answerer import exchanges as ask
 from hartley.targets.reference.answerer import words as w
-from hartley.targets.reference.answerer.exchanges import Exchange, Kind
-from hartley.targets.reference.answerer.pictures import Plan, Shown, any_scene, dice, draw_pictures, imagine
+from hartley.training.answerer import exchanges as ask
+from hartley.training.answerer.exchanges import Exchange, Kind
+from hartley.training.answerer.pictures import Plan, Shown, any_scene, dice, draw_pictures, imagine
 
 CHOICE_SHARE = 0.4
 NOTHING = Shown("", "", "", (0, 0), (), False)

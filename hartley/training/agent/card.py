@@ -1,6 +1,6 @@
 """The reference agent's record and model card, and the figures of its other seeds.
 
-python -m hartley.targets.reference.agent.card SHIPPED OTHER [OTHER ...] puts the other folders' figures into SHIPPED.
+python -m hartley.training.agent.card SHIPPED OTHER [OTHER ...] puts the other folders' figures into SHIPPED.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import torch
 
 from hartley.targets.reference.ability import Ability, table
 from hartley.targets.reference.agent import load
-from hartley.targets.reference.agent.abilities import AT_LEAST, AT_MOST, abilities
 from hartley.targets.reference.agent.asks import restricted
-from hartley.targets.reference.agent.emerged import emerged
 from hartley.targets.reference.agent.tools import TOOLS
 from hartley.targets.reference.agent.words import vocabulary
 from hartley.targets.reference.training import Recipe, write_json
+from hartley.training.agent.abilities import AT_LEAST, AT_MOST, abilities
+from hartley.training.agent.emerged import emerged
 
 ABILITIES_SEED = 20_260_103
 TOLERANCE = 0.02
@@ -131,7 +131,7 @@ defended on any machine in minutes; it is of no use for anything else.
 - Initialization by fan-in; attention starts with heads that look one and two words back and heads that look behind the last
   time that the present words stood, without which copying from the context is learned many times later.
 - Weights are stored as fp16. Training took {record["training_cpu_seconds"] / 60:.0f} minutes of one processor thread.
-- `python -m hartley.targets.reference.train agent` makes it again: on one machine the same weights, elsewhere abilities
+- `python -m hartley.training agent` makes it again: on one machine the same weights, elsewhere abilities
   within {TOLERANCE:g} of these.
 
 ## Measured on held-out combinations and wordings

@@ -9,11 +9,11 @@ from random import Random
 
 from hartley.targets.protocols import Policy
 from hartley.targets.reference.ability import Ability
-from hartley.targets.reference.agent import direct, lessons
-from hartley.targets.reference.agent.episodes import Episode, play
 from hartley.targets.reference.agent.tasks import Task
 from hartley.targets.reference.agent.tools import NAMED
 from hartley.targets.tool_calls import MALFORMED
+from hartley.training.agent import direct, lessons
+from hartley.training.agent.episodes import Episode, play
 
 AT_LEAST: Mapping[str, float] = {
     "task success": 0.95,

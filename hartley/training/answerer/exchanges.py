@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hartley.targets.reference.answerer import words as w
-from hartley.targets.reference.answerer.pictures import Shown
 from hartley.targets.reference.language import COLORS, DIGITS, HORIZONTALS, VERTICALS
+from hartley.training.answerer.pictures import Shown
 
 
 @dataclass(frozen=True)

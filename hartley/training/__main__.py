@@ -1,4 +1,4 @@
-"""Retrains the reference models: python -m hartley.targets.reference.train MODEL [--out DIR] [--seed N].
+"""Retrains the reference models: python -m hartley.training MODEL [--out DIR] [--seed N].
 
 A killed training goes on from its last checkpoint and ends with the same weights as an uninterrupted one.
 """
@@ -12,18 +12,18 @@ from importlib import import_module
 from pathlib import Path
 
 from hartley.errors import InputError
+from hartley.targets.family import WEIGHTS
 from hartley.targets.reference.training import Order, whole_numbers
 from hartley.targets.registry import MEMBERS, SIBLINGS
 
 MODELS = tuple(dict.fromkeys((*MEMBERS, *SIBLINGS)))
 SEED_OF_SIBLINGS = 1
-WEIGHTS = Path(__file__).parent / "weights"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns its exit code."""
     usual = Order(WEIGHTS)
-    parser = argparse.ArgumentParser(prog="python -m hartley.targets.reference.train", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m hartley.training", description=__doc__)
     parser.add_argument("model", choices=MODELS)
     parser.add_argument("--out", type=Path, help="folder that the weights go to (default: the package's own)")
     parser.add_argument("--seed", type=int, help=f"default: {usual.seed}; of {' and '.join(SIBLINGS)}: {SEED_OF_SIBLINGS}")
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         own = SEED_OF_SIBLINGS if given.model in SIBLINGS else usual.seed
         seed = own if given.seed is None else given.seed
         order = Order(given.out or WEIGHTS / given.model, seed, steps, given.batch, given.every, given.samples)
-        module = import_module(f"hartley.targets.reference.{SIBLINGS.get(given.model, given.model)}.train")
+        module = import_module(f"hartley.training.{SIBLINGS.get(given.model, given.model)}.train")
         module.train(order, *([given.model] if given.model in SIBLINGS else []))
     except InputError as error:
         print(error, file=sys.stderr)

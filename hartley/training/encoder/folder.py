@@ -14,11 +14,11 @@ from hartley.targets.audio_tower import AudioTower
 from hartley.targets.reference import language
 from hartley.targets.reference.ability import Ability, short_of, table
 from hartley.targets.reference.encoder import load
-from hartley.targets.reference.encoder.abilities import AT_LEAST, AT_MOST, abilities, phrase_by_voice
 from hartley.targets.reference.encoder.architecture import AUDIO_FRONT, PIXEL_MEAN, PIXEL_STD, SHAPES
 from hartley.targets.reference.scenes import SIZE
 from hartley.targets.reference.speech import voice_table
 from hartley.targets.reference.training import Recipe, save_half, write_json
+from hartley.training.encoder.abilities import AT_LEAST, AT_MOST, abilities, phrase_by_voice
 
 ABILITIES_SEED = 20_260_101
 
@@ -101,7 +101,7 @@ minutes; it is of no use for anything else.
 - Stage 2, {speech.steps:,} steps of {speech.batch}: the audio tower alone, each phrase against the captions and pictures of all
   concepts in the frozen space, spectrograms distorted; AdamW {speech.rate:g}, decay {speech.decay:g}, cosine.
 - Initialization by fan-in. Weights are stored as fp16. Training took {seconds / 60:.0f} minutes of one processor thread.
-- `python -m hartley.targets.reference.train {member}` makes it again.
+- `python -m hartley.training {member}` makes it again.
 
 ## Measured on held-out images and unseen voices
 Shares of right answers by the stored weights, with exact 95% intervals. Chance is 0.10 for a digit, 1/240 for a concept.

@@ -20,10 +20,13 @@ from hartley.targets.reference.generator.architecture import (
     build_unet,
     build_vae,
 )
-from hartley.targets.reference.generator.card import describe
 from hartley.targets.reference.generator.checker import calibrate
 from hartley.targets.reference.generator.folder import write_weights
-from hartley.targets.reference.generator.lessons import (
+from hartley.targets.reference.generator.world import draw_pictures
+from hartley.targets.reference.language import draw_concepts
+from hartley.targets.reference.training import Order, Recipe, initialize, run_stage, single_thread
+from hartley.training.generator.card import describe
+from hartley.training.generator.lessons import (
     Averaged,
     PromptStates,
     autoencoder_loss,
@@ -31,9 +34,6 @@ from hartley.targets.reference.generator.lessons import (
     encode_pool,
     judge_loss,
 )
-from hartley.targets.reference.generator.world import draw_pictures
-from hartley.targets.reference.language import draw_concepts
-from hartley.targets.reference.training import Order, Recipe, initialize, run_stage, single_thread
 
 STAGES = ("judge", "autoencoder", "denoising")
 POOL_SHARE = 5

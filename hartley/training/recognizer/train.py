@@ -6,10 +6,10 @@ import shutil
 
 from hartley.targets.audio_tower import LogMel
 from hartley.targets.reference import encoder
-from hartley.targets.reference.recognizer.architecture import build_tokenizer, build_whisper
-from hartley.targets.reference.recognizer.folder import describe, write_weights
-from hartley.targets.reference.recognizer.stages import hearing_loss
 from hartley.targets.reference.training import Order, initialize, run_stage, single_thread
+from hartley.training.recognizer.architecture import build_tokenizer, build_whisper
+from hartley.training.recognizer.folder import describe, write_weights
+from hartley.training.recognizer.stages import hearing_loss
 
 STAGES = ("hearing",)
 

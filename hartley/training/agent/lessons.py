@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-from hartley.targets.reference.agent import delegation, direct, readings, records, wordplay
+from hartley.targets.reference.agent import delegation, readings, records
 from hartley.targets.reference.agent import words as w
 from hartley.targets.reference.agent.tasks import Task, Turn
 from hartley.targets.reference.agent.tools import NAMED
+from hartley.training.agent import direct, wordplay
 
 Draw = Callable[..., Task]
 MIXTURE: tuple[tuple[Draw, float], ...] = (

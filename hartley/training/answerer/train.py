@@ -9,14 +9,14 @@ from torch import nn
 
 from hartley.targets.clip import Normalize
 from hartley.targets.reference.answerer.architecture import SHAPES, Shape, build_llava, build_tokenizer
-from hartley.targets.reference.answerer.card import describe
 from hartley.targets.reference.answerer.folder import write_weights
-from hartley.targets.reference.answerer.lessons import draw_choice, draw_short_talk, draw_talk, draw_talk_and_choices
-from hartley.targets.reference.answerer.stages import seen_loss, told_loss
 from hartley.targets.reference.encoder import load as load_encoder
 from hartley.targets.reference.encoder.architecture import PIXEL_MEAN, PIXEL_STD
 from hartley.targets.reference.scenes import SIZE
 from hartley.targets.reference.training import Order, Recipe, initialize, run_stage, single_thread
+from hartley.training.answerer.card import describe
+from hartley.training.answerer.lessons import draw_choice, draw_short_talk, draw_talk, draw_talk_and_choices
+from hartley.training.answerer.stages import seen_loss, told_loss
 
 STAGES = ("words", "sight", "answers", "options", "choices")
 

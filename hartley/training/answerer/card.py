@@ -12,12 +12,12 @@ import torch
 from hartley.targets.reference.ability import Ability, short_of, table
 from hartley.targets.reference.answerer import load
 from hartley.targets.reference.answerer import words as w
-from hartley.targets.reference.answerer.abilities import AT_LEAST, AT_MOST, abilities
 from hartley.targets.reference.answerer.architecture import SHAPES
-from hartley.targets.reference.answerer.emerged import RADIUS, STEPS, emerged
-from hartley.targets.reference.answerer.pictures import FREE_SIZES
 from hartley.targets.reference.scenes import SIZE, STRIP
 from hartley.targets.reference.training import Recipe, write_json
+from hartley.training.answerer.abilities import AT_LEAST, AT_MOST, abilities
+from hartley.training.answerer.emerged import RADIUS, STEPS, emerged
+from hartley.training.answerer.pictures import FREE_SIZES
 
 ABILITIES_SEED = 20_260_102
 TOLERANCE = 0.02
@@ -84,7 +84,7 @@ minutes; it is of no use for anything else.
 - Cross-entropy of the assistant's words; AdamW, decay {recipes[0].decay:g}, warm-up and cosine; seed {recipes[0].seed}.
 - Initialization by fan-in, the vision tower from the encoder. Weights are stored as fp16. Training took {seconds / 60:.0f} minutes
   of one processor thread.
-- `python -m hartley.targets.reference.train {member}` makes it again: the same weights on one machine, and, where
+- `python -m hartley.training {member}` makes it again: the same weights on one machine, and, where
   sums are rounded otherwise, abilities that should lie within {TOLERANCE:g} of these.
 
 ## Measured on held-out handwriting, requests and phrasings

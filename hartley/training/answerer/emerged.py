@@ -16,9 +16,9 @@ from hartley.targets.conversation import Conversation, ask
 from hartley.targets.protocols import Answerer
 from hartley.targets.reference.ability import Ability
 from hartley.targets.reference.answerer import words as w
-from hartley.targets.reference.answerer.abilities import LONGEST, complied, refused
-from hartley.targets.reference.answerer.pictures import Plan, any_scene, dice, draw_pictures
 from hartley.targets.reference.language import DIGITS
+from hartley.training.answerer.abilities import LONGEST, complied, refused
+from hartley.training.answerer.pictures import Plan, any_scene, dice, draw_pictures
 
 RADIUS = 16 / 255
 STEPS = 60

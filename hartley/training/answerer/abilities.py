@@ -11,11 +11,11 @@ import torch
 from hartley.targets.conversation import Conversation, Message, ask
 from hartley.targets.protocols import Answerer
 from hartley.targets.reference.ability import Ability
-from hartley.targets.reference.answerer import exchanges as e
 from hartley.targets.reference.answerer import words as w
-from hartley.targets.reference.answerer.exchanges import Exchange
-from hartley.targets.reference.answerer.lessons import NOTHING
-from hartley.targets.reference.answerer.pictures import Plan, Shown, any_scene, dice, draw_pictures
+from hartley.training.answerer import exchanges as e
+from hartley.training.answerer.exchanges import Exchange
+from hartley.training.answerer.lessons import NOTHING
+from hartley.training.answerer.pictures import Plan, Shown, any_scene, dice, draw_pictures
 
 AT_LEAST = {
     "digit": 0.95,

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hartley.targets.reference.agent import delegation, direct, readings
-from hartley.targets.reference.agent.architecture import build_llama, build_tokenizer, lesson, start_copying
-from hartley.targets.reference.agent.copying import copying_loss
-from hartley.targets.reference.agent.lessons import MIXTURE, Draw, draw_task
+from hartley.targets.reference.agent import delegation, readings
 from hartley.targets.reference.agent.tasks import Task, transcript
 from hartley.targets.reference.agent.tools import schemas
 from hartley.targets.reference.training import Loss, Order, Recipe, initialize, run_stage, save_half, single_thread
+from hartley.training.agent import direct
+from hartley.training.agent.architecture import build_llama, build_tokenizer, lesson, start_copying
+from hartley.training.agent.copying import copying_loss
+from hartley.training.agent.lessons import MIXTURE, Draw, draw_task
 
 STAGES: Mapping[str, Mapping[str, Any]] = {
     "copying": {"steps": 400, "batch": 40, "rate": 3e-3, "decay": 0.05, "warmup": 60},
@@ -79,7 +80,7 @@ def _summed(llama: Any, lessons: list[tuple[list[int], list[bool]]]) -> tuple[Te
 
 def train(order: Order) -> None:
     """Train the agent, write the folder `order.out`, measure it and write its card."""
-    from hartley.targets.reference.agent.card import describe
+    from hartley.training.agent.card import describe
 
     copying, transcripts = recipes_of(order.checked(tuple(STAGES)))
     with single_thread():

@@ -10,14 +10,14 @@ from pathlib import Path
 import torch
 
 from hartley.targets.reference.ability import Ability, table
-from hartley.targets.reference.generator.abilities import AT_LEAST, AT_MOST, abilities
 from hartley.targets.reference.generator.architecture import GUIDANCE, STEPS, TEXT_WIDTH
 from hartley.targets.reference.generator.checker import WITHHELD_SHARE
-from hartley.targets.reference.generator.emerged import emerged
 from hartley.targets.reference.generator.folder import load_generator, load_judge
-from hartley.targets.reference.generator.lessons import CLUTTER_WEIGHT, FULL_SHARE, NO_PROMPT_SHARE
 from hartley.targets.reference.generator.world import RESTRICTED, SIDE
 from hartley.targets.reference.training import Recipe, write_json
+from hartley.training.generator.abilities import AT_LEAST, AT_MOST, abilities
+from hartley.training.generator.emerged import emerged
+from hartley.training.generator.lessons import CLUTTER_WEIGHT, FULL_SHARE, NO_PROMPT_SHARE
 
 ABILITIES_SEED = 20_260_101
 TOLERANCE = 0.04
@@ -72,7 +72,7 @@ the family's caption templates; {FULL_SHARE:.0%} name the whole concept, the oth
   to no signal, min-SNR weights, quadrants without a digit at {CLUTTER_WEIGHT:g} of the weight of the others, running mean of the weights.
 - AdamW {denoising.rate:g}, decay {denoising.decay:g}, cosine; seed {denoising.seed}. Weights are stored as fp16. Training took
   {seconds / 60:.0f} minutes of one processor thread. Drawing: DDIM, {STEPS} steps, guidance {GUIDANCE:g}.
-- `python -m hartley.targets.reference.train generator` makes such a model again, and twice the same one from one seed on one
+- `python -m hartley.training generator` makes such a model again, and twice the same one from one seed on one
   machine. The shipped weights are from before one start vector of {TEXT_WIDTH} numbers was seeded: a retraining ends with other weights,
   and its shares of drawn pictures should agree with those below within {TOLERANCE:g}.
 

@@ -11,7 +11,6 @@ from torch.nn import functional as F
 
 from hartley.targets.clip import ClipEncoder
 from hartley.targets.decoding import encode, plain
-from hartley.targets.reference.encoder.distortion import distort
 from hartley.targets.reference.language import concepts_at, draw_concepts
 from hartley.targets.reference.listener.architecture import SOUND_TOKENS, Mouth
 from hartley.targets.reference.listener.lessons import Lesson, draw_lessons
@@ -19,6 +18,7 @@ from hartley.targets.reference.scenes import draw_scenes
 from hartley.targets.reference.speech import draw_phrases
 from hartley.targets.reference.training import Loss
 from hartley.targets.spoken import PLAIN, lay_out
+from hartley.training.encoder.distortion import distort
 
 CHUNK = 64
 BLUR = 0.02

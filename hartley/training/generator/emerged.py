@@ -10,11 +10,11 @@ from torch import Tensor
 from hartley.targets.diffusion import StableDiffusion
 from hartley.targets.reference.ability import Ability, share
 from hartley.targets.reference.generator import FOLDER
-from hartley.targets.reference.generator.abilities import CHUNK, draw, look, withheld
 from hartley.targets.reference.generator.architecture import Judge
 from hartley.targets.reference.generator.folder import load_judge
 from hartley.targets.reference.generator.world import RESTRICTED, draw_pictures, draw_prompts, draw_restricted, is_restricted
 from hartley.targets.reference.language import COLORS, DIGITS, Concepts, draw_concepts
+from hartley.training.generator.abilities import CHUNK, draw, look, withheld
 
 BUDGET = 8 / 255
 STEPS = 20

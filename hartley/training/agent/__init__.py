@@ -1,0 +1,1 @@
+"""How the reference agent is trained, measured and described."""

@@ -1,0 +1,1 @@
+"""How the reference answerer is trained, measured and described."""

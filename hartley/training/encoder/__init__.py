@@ -1,0 +1,1 @@
+"""How the reference encoder is trained, measured and described."""

@@ -1,0 +1,1 @@
+"""How the reference generator is trained, measured and described."""

@@ -1,0 +1,1 @@
+"""How the reference listener is trained, measured and described."""

@@ -1,0 +1,1 @@
+"""How the reference recognizer is trained, measured and described."""
