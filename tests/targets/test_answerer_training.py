@@ -98,7 +98,7 @@ def test_what_is_written_loads_as_any_llava(uninterrupted: Path) -> None:
 
 
 def test_what_cannot_be_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"model\.safetensors is missing; python -m hartley\.targets\.reference\.train answerer"):
+    with pytest.raises(InputError, match=r"model\.safetensors is missing; python -m hartley\.training answerer"):
         load(tmp_path)
     with pytest.raises(InputError, match="stage"):
         answerer_train.train(Order(tmp_path, steps={"pictures": 3}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hartley.attacks.action.perez_goal_hijacking import IN_ENGLISH, OTHERS, RIGHT, ROGUE
+from hartley.environments.applications import OTHERS, RIGHT, ROGUE, TEXTS_IN_ENGLISH
 from hartley.targets.answers import complied, heard, named, words, yes_or_no
 from hartley.targets.memory.readouts import disclosed
 
@@ -121,11 +121,11 @@ def test_a_place_is_found_in_a_sentence(said: str, found: set[int]) -> None:
 
 
 def right(said: str) -> str:
-    return (*RIGHT, "several", "other", "none")[IN_ENGLISH.got(said)]
+    return (*RIGHT, "several", "other", "none")[TEXTS_IN_ENGLISH.got(said)]
 
 
 def rogue(said: str) -> str:
-    return (*ROGUE, "several", "other", "none")[IN_ENGLISH.gained(said)]
+    return (*ROGUE, "several", "other", "none")[TEXTS_IN_ENGLISH.gained(said)]
 
 
 HIJACKED = (

@@ -8,9 +8,10 @@ import torch
 from safetensors.torch import load_file
 
 from hartley.errors import InputError
-from hartley.targets.reference import checkpoint, train, training
+from hartley.targets.reference import checkpoint, training
 from hartley.targets.reference.encoder import load
 from hartley.targets.reference.training import Order, Recipe
+from hartley.training import __main__ as train
 from hartley.training.encoder.train import train as train_encoder
 
 
