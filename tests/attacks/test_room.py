@@ -47,6 +47,13 @@ def test_threats_take_words_and_worlds_from_environments_and_nothing_from_the_re
     assert not reached
 
 
+def test_nothing_that_scans_or_measures_reaches_what_trains_the_reference_family() -> None:
+    """So that no result's key hangs on how a model was made, and no command loads it."""
+    outside = [path for path in ROOT.rglob("*.py") if "training" not in path.relative_to(ROOT).parts]
+    assert len(outside) > 400
+    assert not {(path.name, name) for path in outside for name in imported(path) if name.startswith("hartley.training")}
+
+
 def test_tables_are_made_by_the_one_function_that_measures() -> None:
     """`hartley.channel` alone builds them, and no threat, so that arms, lost trials and units are the same everywhere."""
     makers = {
