@@ -181,7 +181,7 @@ class _Memory(dict[str, Any]):
 
 
 def _rehearsed(cell: Cell, system: System, effort: Mapping[str, int], cached: Callable[..., Any], parts: Parts, check: bool) -> bool:
-    from hartley.case import Refused, SystemCase
+    from hartley.case import Refused
     from hartley.effort import Effort
     from hartley.environments.competence import once
     from hartley.runs.execute import case_for, needs_a_check
@@ -191,7 +191,7 @@ def _rehearsed(cell: Cell, system: System, effort: Mapping[str, int], cached: Ca
     try:
         recipe = parts.recipe(cell.threat)
         case = case_for(cell, recipe, Loaded(None, None, system=system), parts, common)
-        if check and isinstance(case, SystemCase) and recipe.clean_tasks is not None and needs_a_check(case.target, recipe):
+        if check and recipe.clean_tasks is not None and needs_a_check(case.target, recipe):
             once(case, recipe.clean_tasks)
         recipe.run(case)
     except (Refused, InputError):
