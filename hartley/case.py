@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hartley.bits.value import Bits
 from hartley.defenses.model.defense import Defense
-from hartley.defenses.system.safeguard import Safeguard
+from hartley.defenses.system.safeguard import Safeguard, either_of
 from hartley.effort import Effort
 from hartley.exhibit import Exhibit
 from hartley.targets.system import System
@@ -129,3 +129,12 @@ class Case(Generic[Target, Guard]):
 ModelCase = Case[Any, Defense]
 SystemCase = Case[System, Safeguard]
 AnyCase = Case[Any, Any]
+
+
+def wrapper(safeguard: Safeguard, *names: str) -> Callable[[Any], Any]:
+    """The first of a safeguard's wrappers of these names that it has. Raises Refused where it has none, so that what stands nowhere is
+    never measured as a defense."""
+    found: Callable[[Any], Any] | None = next((own for name in names if (own := getattr(safeguard, name)) is not None), None)
+    if found is None:
+        raise Refused(f"{safeguard.id} guards {safeguard.guarded}; this threat attacks {either_of(names)}")
+    return found

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from hartley.case import SystemCase
+from hartley.case import SystemCase, wrapper
 from hartley.targets.conversation import Conversation, Message
 from hartley.targets.endpoint.outcomes import NotMeasured
 from hartley.targets.memory.memory import Passage
@@ -32,7 +32,7 @@ class Scoring(Protocol):
 
 def readers_of(case: SystemCase) -> Readers:
     """Who answers from the memory, without the case's safeguard and behind it."""
-    return Readers(case.target, None if case.defense is None else case.defense.reading)
+    return Readers(case.target, None if case.defense is None else wrapper(case.defense, "reading"))
 
 
 class Readers:

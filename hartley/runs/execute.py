@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from hartley.bits.value import Bits
-from hartley.case import AnyCase, Case, Flag, Refused
-from hartley.defenses.system.safeguard import Safeguard, either_of
+from hartley.case import AnyCase, Case, Flag, Refused, wrapper
+from hartley.defenses.system.safeguard import Safeguard
 from hartley.effort import EFFORTS, Effort
 from hartley.environments.competence import once
 from hartley.evidence import ARMS, Evidence
@@ -119,8 +119,8 @@ def case_for(cell: Cell, recipe: Recipe, loaded: Loaded, parts: Parts, common: M
             raise Refused(f"{cell.threat} needs an environment of ours, and {cell.target} is a suite of AgentDojo")
         if defense is not None and not isinstance(defense, Safeguard):
             raise Refused(f"{cell.defense} wraps a model, and {cell.threat} attacks the system around one")
-        if defense is not None and not any(getattr(defense, wrapper) for wrapper in recipe.guards):
-            raise Refused(f"{cell.defense} guards {defense.guarded}; {cell.threat} attacks {either_of(recipe.guards)}")
+        if defense is not None:
+            wrapper(defense, *recipe.guards)
         return Case(target=loaded.system, defense=defense, **common)
     held = {**({} if loaded.target is None else {"encoder": loaded.target}), **loaded.members}
     members = {family: held[family] for family in recipe.families if family in held}

@@ -11,7 +11,7 @@ import pytest
 
 from hartley.attacks.action import injection, spoken
 from hartley.attacks.action.attack_set import INJECTIONS, Wording
-from hartley.case import Case, SystemCase
+from hartley.case import Case, Refused, SystemCase
 from hartley.channel import choose, measure
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.effort import Effort
@@ -167,6 +167,14 @@ def test_against_a_safeguard_that_stops_all_wordings_the_best_without_it_is_sent
     _, evidence = injected(policy, only(None))
     assert success(evidence) == {"clean": 0.0, "attacked": 1.0, "defended": 0.0, "defended_attacked": 0.0, "defended_adaptive": 0.0}
     assert unaware_and_aware(policy) == ({"important"}, {"important"})
+
+
+def test_a_safeguard_that_stands_nowhere_near_is_refused_and_never_measured_as_one():
+    with pytest.raises(Refused, match=r"^mute guards nothing .*; this threat attacks an agent's tools$"):
+        injected(Errands(lambda wording, met: True), Safeguard("mute"))
+    elsewhere = Safeguard("tools", agent=lambda agent: agent)
+    with pytest.raises(Refused, match=r"^tools guards an agent's tools; this threat attacks what an application's user says$"):
+        spoke(Speaking(lambda wording, met: True), elsewhere)
 
 
 def test_what_was_chosen_without_a_safeguard_is_kept_for_all_and_what_was_chosen_against_one_for_none():

@@ -14,7 +14,7 @@ import torch
 from hartley.attacks.interaction import infection, prompts
 from hartley.attacks.interaction.prompt_infection import prompt_infection
 from hartley.attacks.interaction.prompt_infection import rates as infection_rates
-from hartley.case import SystemCase
+from hartley.case import Refused, SystemCase
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.effort import Effort
 from hartley.rows import ATTACKED, EVERY
@@ -155,6 +155,8 @@ def test_members_are_guarded_by_what_guards_agents_or_them():
     by_agent = infection.guarded(case_of(policy, Safeguard("x", agent=lambda agent: agent.guarded(Guarding()), member=lambda given: other)))
     assert by_agent.agent.policy is policy and isinstance(by_agent.agent.guards[0], Guarding)
     assert infection.guarded(case_of(policy)) is None
+    with pytest.raises(Refused, match=r"^x guards nothing .*; this threat attacks an agent's tools or what members of a society hear"):
+        infection.guarded(case_of(policy, Safeguard("x")))
     own, behind = object(), object()
     chains = infection.Chains(case_of(policy), None, own, behind, ())
     assert [chains.members(arm) for arm in EVERY] == [own, own, behind, behind, behind]

@@ -12,7 +12,7 @@ from hartley.attacks.memory import anderson_rag_mia, poisonedrag, spill_the_bean
 from hartley.attacks.memory.wordings import styles
 from hartley.bits.for_evidence import for_evidence
 from hartley.bits.limits import proportion_limits
-from hartley.case import SystemCase
+from hartley.case import Refused, SystemCase
 from hartley.defenses.system.retrieval_isolation import DEFENSE as ISOLATION
 from hartley.defenses.system.safeguard import Safeguard
 from hartley.effort import Effort
@@ -379,3 +379,9 @@ def test_an_endpoint_is_asked_in_plain_english() -> None:
     secrets = spill_the_beans.spill_the_beans(case_of(English(), reference=False, effort=TINIEST))[0]
     part = secrets.of("attacked")
     assert (part.success == 1).all() and (part.costs["records_given"] >= 5).all(), "all five passages are given out at once"
+
+
+def test_a_safeguard_of_tools_is_refused_where_a_memory_is_read():
+    case = case_of(None, Safeguard("tools", agent=lambda agent: agent))
+    with pytest.raises(Refused, match=r"^tools guards an agent's tools; this threat attacks what a memory's reader is given$"):
+        readers.readers_of(case)

@@ -11,7 +11,7 @@ import numpy as np
 
 from hartley.attacks.action.attack_set import REAL, Wording
 from hartley.bits.rates import Rate, success_rate
-from hartley.case import SystemCase
+from hartley.case import SystemCase, wrapper
 from hartley.channel import Channel, Seen, choose
 from hartley.environments import transcripts
 from hartley.environments.assistant import Ask, Family, Setting, UserTask, draw_setting, executed, outcomes, user_tasks
@@ -76,7 +76,8 @@ class Injection:
         def fresh(arm: Arm) -> Agent:
             """An agent that recalls what it says from now on, and nothing from before."""
             agent = Agent(memoized(case.target.policy))
-            return agent if case.defense is None or case.defense.agent is None or not arm.defended else case.defense.agent(agent)
+            guarded: Agent = wrapper(case.defense, "agent")(agent) if case.defense is not None and arm.defended else agent
+            return guarded
 
         @cache
         def subject(defended: bool) -> Agent:

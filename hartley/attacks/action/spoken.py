@@ -10,7 +10,7 @@ import numpy as np
 
 from hartley.attacks.action.attack_set import Wording
 from hartley.attacks.action.injection import FEWEST_PILOTS, FEWEST_TRIALS, MODEL_TRIALS, PILOTS
-from hartley.case import SystemCase
+from hartley.case import SystemCase, wrapper
 from hartley.channel import Channel, Seen, choose
 from hartley.environments.applications import Application, Applications
 from hartley.environments.progress import in_parts
@@ -63,8 +63,9 @@ class Speech:
             return [one.asked(user) for one, user in zip(chosen, users(chosen, wording), strict=True)]
 
         def subject(arm: Arm) -> Policy:
-            guard = case.defense.words if case.defense is not None and arm.defended else None
-            return case.target.policy if guard is None else guard(case.target.policy)
+            policy = case.target.policy
+            guarded: Policy = wrapper(case.defense, "words")(policy) if case.defense is not None and arm.defended else policy
+            return guarded
 
         def choice(arm: Arm, policy: Policy, known: Wording | None) -> Wording:
             def gained(wording: Wording) -> list[int]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hartley.attacks.interaction.prompts import Prompt, farthest
 from hartley.bits.contraction import contraction
 from hartley.bits.percolation import percolation_bound
-from hartley.case import Flag, SystemCase
+from hartley.case import Flag, SystemCase, wrapper
 from hartley.channel import Channel, without_defense
 from hartley.environments.message_chains import ChainOutcome, MessageChains
 from hartley.environments.office import EFFECTS, FACTS, PAYLOADS, Mail, Office, openings
@@ -177,8 +177,7 @@ def guarded(case: SystemCase) -> MessageChains | None:
         return None
     if guard.agent is not None:
         return MessageChains(guard.agent(Agent(policy)))
-    assert guard.member is not None
-    return MessageChains(Agent(guard.member(policy)))
+    return MessageChains(Agent(wrapper(guard, "agent", "member")(policy)))
 
 
 def _row(one: ChainOutcome | None, mail: Mail) -> tuple[int, ...]:
