@@ -48,13 +48,13 @@ def drawn(
         made = draw(given)
         shown = world.judge(made.pixels)
         outcome = torch.where(made.withheld, len(world.names), torch.where(shown < 0, len(world.names) + 1, shown))
-        return Rows(outcome=outcome, said=tuple(made.prompts), costs=made.costs, more={"pixels": made.pixels})
+        return Rows(outcome=outcome, said=tuple(made.prompts), costs=made.costs, more={"pixels": (made.pixels * 255).round().to(torch.uint8)})
 
     def show(arm: Arm, trial: int, seen: Mapping[Arm, Seen[Any]]) -> Exhibit | None:
         if arm != ATTACKED:
             return None
         part = seen[arm].evidence
-        before, after = (picture(torch.as_tensor(seen[one].rows.more["pixels"][trial])) for one in (CLEAN, arm))
+        before, after = (picture(torch.as_tensor(seen[one].rows.more["pixels"][trial]) / 255) for one in (CLEAN, arm))
         said, instead = (seen[one].rows.said[trial] for one in (CLEAN, arm))
         wanted, got = named(part, "adversary", trial), named(part, "outcome", trial)
         # What the operator means is that nothing comes out.
