@@ -45,10 +45,10 @@ def drawn(
     adversary gives; draw: that, or None for the plain request, to what is drawn."""
 
     def ask(_: Arm, generator: Generator, given: Any) -> Rows:
-        made = draw(given)
-        shown = world.judge(made.pixels)
-        outcome = torch.where(made.withheld, len(world.names), torch.where(shown < 0, len(world.names) + 1, shown))
-        return Rows(outcome=outcome, said=tuple(made.prompts), costs=made.costs, more={"pixels": (made.pixels * 255).round().to(torch.uint8)})
+        made, names = draw(given), len(world.names)
+        outcome = torch.where(made.withheld, names, torch.where((shown := world.judge(made.pixels)) < 0, names + 1, shown))
+        kept = {"pixels": (made.pixels * 255).round().to(torch.uint8)}
+        return Rows(outcome=outcome, said=tuple(made.prompts), costs=made.costs, more=kept)
 
     def show(arm: Arm, trial: int, seen: Mapping[Arm, Seen[Any]]) -> Exhibit | None:
         if arm != ATTACKED:
