@@ -255,7 +255,7 @@ def test_nothing_is_printed_but_through_the_place_that_makes_it_printable() -> N
         "models_command.py",
         "models_command.py",
         "serve_command.py",
-        "train.py",
+        "__main__.py",
     ]
     assert "printable(" in found[1][1]
 

@@ -137,5 +137,5 @@ def test_broken_json_is_a_message_that_says_so(written: str) -> None:
 
 
 def test_without_weights_the_way_to_make_them_is_told(tmp_path: object) -> None:
-    with pytest.raises(InputError, match="train agent"):
+    with pytest.raises(InputError, match="training agent"):
         agent.load(tmp_path)  # type: ignore[arg-type]

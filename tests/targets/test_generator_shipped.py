@@ -79,5 +79,5 @@ def test_the_weights_are_small_and_only_safetensors() -> None:
 
 
 def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="train generator makes one"):
+    with pytest.raises(InputError, match="training generator makes one"):
         load(tmp_path)
