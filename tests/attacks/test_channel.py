@@ -34,8 +34,12 @@ class Kept:
         return self.held[name]
 
 
+def watched(what, done, total):
+    assert (type(what), done, total) == (str, 0, 1) and what.split(", ")[0] in ("letters", "both", "x"), "progress says what begins"
+
+
 def case_of(defense=None, cache=None):
-    return Case(target="model", defense=defense, effort=TINY, stream="0" * 64, cached=cache or Kept())
+    return Case(target="model", defense=defense, effort=TINY, stream="0" * 64, cached=cache or Kept(), progress=watched)
 
 
 @dataclass
@@ -115,8 +119,8 @@ def test_lost_trials_are_left_out_and_said_to_be():
     lost = world.channel(read=lambda arm, rows: replace(rows, lost=[arm.attacked, False, False, False], why="the line was dead"))
     (table,) = measure(case, lost)
     assert table.of("clean").trial.tolist() == [0, 1, 2, 3] and table.of("attacked").trial.tolist() == [1, 2, 3]
-    assert [(flag.arm, flag.name, flag.why) for flag in case.flags] == [
-        ("attacked", "trials lost", "1 of 4 trials were not measured: the line was dead")
+    assert [(flag.channel, flag.arm, flag.name, flag.why) for flag in case.flags] == [
+        ("letters", "attacked", "trials lost", "1 of 4 trials were not measured: the line was dead")
     ]
 
 
@@ -159,6 +163,12 @@ def test_a_success_that_was_wrong_before_is_kept_where_there_is_no_other():
     assert to_look_at(ATTACKED, seen_of(clean=[0, 0, 1], success=[-1, -1, -1]), 2) == [0], "what shows all trials at once is shown"
 
 
+def test_behind_a_defense_what_was_right_before_was_right_behind_it():
+    seen = seen_of(clean=[1, 0, 0], success=[1, 1, 1])
+    seen |= {DEFENDED: seen_of(clean=[0, 0, 1], success=[1] * 3)[CLEAN], UNAWARE: seen[ATTACKED]}
+    assert to_look_at(ATTACKED, seen, 2) == [0, 1] and to_look_at(UNAWARE, seen, 2) == [2, 0]
+
+
 @pytest.mark.parametrize("arm", EVERY)
 def test_rows_come_back_from_a_cache_as_they_were(arm):
     rows = Rows(
@@ -191,6 +201,9 @@ def test_the_best_option_is_chosen_and_of_those_that_are_level_the_one_that_was_
     assert choose(case, ADAPTIVE, "x", options, scores_of(one=[1, 5], two=[1, 9], three=[0, 99]))[0] == "one", "one entry ranks"
     assert choose(case, ADAPTIVE, "x", options, scores_of(one=[1, 5], two=[1, 9], three=[0, 99]), ranked=2) == ("two", (1.0, 9.0))
     assert [curve.values for curve in case.curves[:1]] == [(1.0, 3.0, 3.0)] and case.curves[0].arm == ADAPTIVE.name
+    assert (case.curves[0].channel, case.curves[0].name) == ("x", "successes, by wording (pilot)")
+    choose(case, ADAPTIVE, "x", options[:1], scores_of(one=[1 / 3]), what="bits")
+    assert (case.curves[-1].name, case.curves[-1].values) == ("bits", (0.333333,))
 
 
 def test_a_choice_without_a_defense_is_made_once_a_run_and_one_through_it_in_every_cell():
@@ -226,3 +239,56 @@ def test_curves_of_what_is_computed_inside_of_something_else_are_told_once_and_c
         told.append(sorted(curve.name for curve in case.curves))
     assert told == [["asking", "training"]] * 3
     assert set(cache.held) == {"asked", "model"}
+
+
+def test_every_column_of_an_arm_is_a_column_of_the_table_and_what_was_lost_is_in_none():
+    """With other symbols at the adversary's receiver, and with an arm's own users, units and numbers of trials."""
+    symbols = Symbols(("a", "b"), ("c", "d"), ("a", "b", "other"), ("c", "d", "nothing"), [0.5, 0.5])
+    channel = replace(World().channel(), symbols=symbols, sent=Sent([0, 1, 0], [1, 1, 0], [5, 5, 6], [10, 20, 30]))
+    rows = Rows(
+        outcome=[2, 1, 0], effect=torch.tensor([1, 0, 0]), score=[0.1, 0.2, 1 / 3], log2_q=[-1.0, -2.0, -1 / 3],
+        embedding=torch.arange(6.0).reshape(3, 2), lost=[False, True, False], costs={"queries": [1, 2, 3]},
+    )  # fmt: skip
+    table = channel.table(ATTACKED, rows)
+    assert (table.channel, table.kind, table.arms) == ("letters", "write", ("attacked",))
+    assert (table.trial.tolist(), table.intent.tolist(), table.adversary.tolist()) == ([10, 30], [0, 0], [1, 0])
+    assert table.effect is not None and table.score is not None and table.log2_q is not None and table.embedding is not None
+    assert (table.outcome.tolist(), table.effect.tolist(), table.success.tolist()) == ([2, 0], [1, 0], [1, 1])
+    assert (table.score.tolist(), table.log2_q.tolist()) == ([0.1, 1 / 3], [-1.0, -1 / 3]), "in double precision"
+    assert table.embedding.tolist() == [[0.0, 1.0], [4.0, 5.0]] and table.costs["queries"].tolist() == [1.0, 3.0]
+    assert table.cluster is not None and table.cluster.tolist() == [5, 6]
+    own = channel.table(DEFENDED, replace(rows, intent=[1, 1, -1], cluster=[7, 8, 9], trial=[3, 4, 5], lost=None))
+    assert (own.intent.tolist(), own.units.tolist(), own.trial.tolist()) == ([1, 1, -1], [7, 8, 9], [3, 4, 5])
+    nobody = replace(channel, symbols=Symbols((), ("c", "d"), ("c", "d")), sent=Sent(adversary=[1, 0])).table(CLEAN, Rows(outcome=[1, 1]))
+    assert (nobody.intent.tolist(), nobody.success.tolist(), nobody.cluster, nobody.score) == ([-1, -1], [1, 0], None, None)
+
+
+def test_whoever_wants_to_leave_more_is_told_each_arm_and_its_rows():
+    told: list[tuple[Arm, list[int]]] = []
+    measure(case_of(), World().channel(finish=lambda arm, rows: told.append((arm, list(rows.outcome)))))
+    assert told == [(CLEAN, [0] * 4), (ATTACKED, [1] * 4)]
+
+
+def test_a_trial_is_shown_by_its_place_whatever_its_number_and_what_several_show_once():
+    places: list[int] = []
+    same = Exhibit("letters", "attacked", "the same", None, "", "")
+
+    def show(arm: Arm, trial: int, seen: dict[Arm, Seen[int]]) -> tuple[Exhibit, ...]:
+        assert list(seen[arm].rows.outcome) and seen[arm].evidence.arms == (arm.name,)
+        places.append(trial)
+        return (same, Exhibit("letters", arm.name, str(trial), None, "", ""))
+
+    case = case_of()
+    channel = World().channel(show=show, arms=(CLEAN, ATTACKED))
+    measure(case, replace(channel, sent=replace(channel.sent, trial=[70, 80, 90, 100])))
+    assert places == [0, 1, 0, 1]
+    assert [exhibit.intent for exhibit in case.exhibits].count("the same") == 1 and len(case.exhibits) == 5
+
+
+def test_what_is_kept_has_names_of_its_own():
+    cache = Kept()
+    measure(case_of(cache=cache), World().channel(), replace(World().channel(), name="letters, again"))
+    choose(case_of(cache=cache), ATTACKED, "x", ("a",), lambda _: [1.0])
+    assert set(cache.held) == {
+        *(f"asked/{name}/{arm}" for name in ("letters", "letters, again") for arm in ("clean", "attacked")), "chosen/x/attacked"
+    }  # fmt: skip
