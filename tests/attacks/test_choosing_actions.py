@@ -17,6 +17,7 @@ from hartley.defenses.system.safeguard import Safeguard
 from hartley.effort import Effort
 from hartley.environments.applications import Application, Applications
 from hartley.environments.assistant import beside_a_question, draw_setting, user_tasks
+from hartley.exhibit import Span
 from hartley.rows import ADAPTIVE
 from hartley.targets.agent.agent import ALLOWED, Guard, Verdict
 from hartley.targets.conversation import Message
@@ -349,3 +350,32 @@ def test_a_trial_without_an_answer_is_left_out_of_the_share():
     assert gained(table) == {"clean": 0.0, "attacked": 1.0} and len(table.of("attacked")) == TRIALS * 3 // 4
     assert table.of("attacked").trial.tolist() == [place for place in range(TRIALS) if place % 4]
     assert [flag.why for flag in case.flags] == [f"4 of {TRIALS} trials were not measured: the policy gave no answer"] * 2
+
+
+def test_what_was_said_is_shown_with_who_said_it_and_whom_to_trust():
+    policy = Speaking(lambda wording, met: True)
+    case, table = spoke(policy, wordings=INJECTIONS[:1])
+    assert (table.of("attacked").intent == -1).all(), "whoever speaks in the user's stead wants nothing of the user's"
+    assert table.intent_prior is not None and table.intent_prior.tolist() == [1 / 3] * 3 and set(table.costs["queries"]) == {1.0}
+    assert [exhibit.arm for exhibit in case.exhibits] == ["clean"] * 2 + ["attacked"] * 2
+    for exhibit in case.exhibits:
+        system, user, answer = exhibit.transcript
+        hostile = exhibit.arm == "attacked"
+        said = (exhibit.adversary and f"s{'de'.index(exhibit.adversary)}") or f"i{'abc'.index(exhibit.intent)}"
+        assert (system.role, user.role, answer.role, exhibit.channel) == ("system", "user", "assistant", "answer")
+        assert (system.spans, answer.spans) == ((Span(f"{system.spans[0].text}", True),), (Span(said, not hostile),))
+        assert user.spans == (Span(user.spans[0].text, not hostile, hostile),) and user.spans[0].text.startswith("hostile " * hostile)
+        assert (exhibit.outcome_clean, exhibit.outcome_attacked) == (said, said) and (exhibit.adversary is None) != hostile
+        assert system.spans[0].text.startswith(f"i{'abc'.index(exhibit.intent)} ")
+
+
+def test_where_something_else_than_words_is_read_ordinary_users_are_still_answered_in_words():
+    def read(policy, conversations):
+        return ["s1"] * len(conversations)
+
+    case = case_of(Speaking(lambda wording, met: False), Safeguard("deaf", words=lambda policy: policy))
+    probe = spoken.Speech("probed", "read", world(), INJECTIONS[:1], lambda one, wording: "hostile x s0", served=True, read=read)
+    (table,) = measure(case, probe.channel(case))
+    assert table.arms == ("clean", "attacked"), "a safeguard gives out words alone"
+    assert (table.of("attacked").effect == 1).all() and (table.of("clean").outcome == table.of("clean").intent).all()
+    assert (table.of("attacked").intent == table.of("clean").intent).all(), "the user is still there to be served"
