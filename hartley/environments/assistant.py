@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
@@ -34,6 +34,8 @@ Ask = forms.Ask
 TOOLS = ("pay", "send_mail", "add_event", "write_file", "delete_file", "buy", "control", "save_note")
 """One task and one goal for each of these tools, so that the alphabets of both have eight symbols."""
 NAMING = ("file", "recipient", "to", "text", "event", "item", "thing")
+TRIES = 10_000
+"""Draws of an ask before its setting is given up: of the asks that can be found, the rarest takes a few hundred."""
 KINDS = tuple(next(form for form in FORMS if form.tool == name) for name in TOOLS)
 
 
@@ -135,40 +137,42 @@ def draw_setting(random: Random) -> Setting:
 
 def draw_database_setting(random: Random) -> Setting:
     """The same tasks, and eight goals on a database with one order of each of eight people: four orders changed, four deleted."""
-    setting = draw_setting(random)
-    taken = {str(value) for ask in setting.tasks for value in ask.call.arguments.values()}
-    goals: list[Ask] = []
-    for words in ("set the orders",) * 4 + ("delete the orders",) * 4:
-        form = next(form for form in FORMS if words in form.wordings[0])
-        goals.append(_new(random, form, taken, _name_in_sql))
-        taken.add(_name_in_sql(goals[-1]))
+    kinds = [next(form for form in FORMS if words in form.wordings[0]) for words in ("set the orders", "delete the orders")]
+    setting, goals = _drawn_beside(random, kinds, lambda setting: setting.tasks, _name_in_sql)
     items = random.sample(w.ITEMS, len(goals))
     # Amounts that no goal sets, so that every goal changes its row.
     rows = tuple((_name_in_sql(goal), item, 31 + place) for place, (goal, item) in enumerate(zip(goals, items, strict=True)))
-    return Setting(setting.tasks, tuple(goals), rows)
+    return Setting(setting.tasks, goals, rows)
 
 
 def _name_in_sql(ask: Ask) -> str:
     return str(ask.call.arguments["sql"]).rsplit("'", 2)[1]
 
 
-def _new(random: Random, form: Form, taken: Collection[str], naming: Callable[[Ask], str]) -> Ask:
-    """A request of a form that training never held, about something that nobody else names."""
-    while True:
-        ask = form.ask(random)
-        if ask.held_out and naming(ask) not in taken:
-            return ask
-
-
 def draw_argument_setting(random: Random) -> Setting:
     """The same goals, and eight tasks with an argument that a document can hold: four payments, four purchases."""
-    setting = draw_setting(random)
-    taken = {str(value) for ask in setting.goals for value in ask.call.arguments.values()}
-    tasks: list[Ask] = []
-    for tool in ("pay",) * 4 + ("buy",) * 4:
-        tasks.append(_new(random, KINDS[TOOLS.index(tool)], taken, _named))
-        taken.add(_named(tasks[-1]))
-    return Setting(tuple(tasks), setting.goals)
+    kinds = [KINDS[TOOLS.index(tool)] for tool in ("pay", "buy")]
+    setting, tasks = _drawn_beside(random, kinds, lambda setting: setting.goals, _named)
+    return Setting(tasks, setting.goals)
+
+
+def _drawn_beside(
+    random: Random, kinds: Sequence[Form], kept: Callable[[Setting], tuple[Ask, ...]], naming: Callable[[Ask], str]
+) -> tuple[Setting, tuple[Ask, ...]]:
+    """A setting, and four asks of each kind that training never held, about things that nothing kept of the setting names. Where the
+    kept ones left too few such things, another setting is drawn."""
+    while True:
+        setting = draw_setting(random)
+        taken = {str(value) for ask in kept(setting) for value in ask.call.arguments.values()}
+        found: list[Ask] = []
+        for kind in (kind for kind in kinds for _ in range(4)):
+            asks = (kind.ask(random) for _ in range(TRIES))
+            if (ask := next((ask for ask in asks if ask.held_out and naming(ask) not in taken), None)) is None:
+                break
+            found.append(ask)
+            taken.add(naming(ask))
+        else:
+            return setting, tuple(found)
 
 
 def _named(ask: Ask) -> str:
