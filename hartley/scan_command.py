@@ -245,19 +245,22 @@ def _threats(options: dict[str, Any], target: str, there: frozenset[str]) -> tup
     for flow in flows:
         if flow not in FLOWS:
             raise unknown("flow", flow, FLOWS)
-    suite = target.startswith(resolve.DOJO)
-    ready = [row for row in catalog.threats() if row.recipe and row.flow in (flows or FLOWS) and (row.recipe.agentdojo or not suite)]
+    suite, surrogate = target.startswith(resolve.DOJO), options["surrogate"]
+    ready = [row for row in catalog.threats() if row.recipe and (row.recipe.agentdojo or not suite) and row.level in there]
     models = resolve.families(target)
-    if options["surrogate"]:  # what is not made on another model is left out, where it is not asked for by name
+    if surrogate:  # what is not made on another model is left out, where it is not asked for by name
         ready = [row for row in ready if row.recipe and row.recipe.transfers]
-        models = models & resolve.families(options["surrogate"])
-    found = tuple(
-        row.id for row in ready if row.level in there and (row.level == levels.SYSTEM or (row.recipe and models & set(row.recipe.families)))
-    )
+        models = models & resolve.families(surrogate)
+    ready = [row for row in ready if row.level == levels.SYSTEM or (row.recipe and models & set(row.recipe.families))]
+    found = tuple(row.id for row in ready if row.flow in (flows or FLOWS))
     if not found:
         what = f" of the flow{'s' if len(flows) > 1 else ''} {', '.join(flows)}" if flows else ""
-        having = " and ".join(sorted({row.flow for row in catalog.threats() if row.implemented and row.level in there})) or "none"
-        raise InputError(f"no implemented threat{what} attacks what target {target!r} has; flows with such threats: {having}")
+        on = f" when made on surrogate {surrogate!r}" if surrogate else ""
+        kind = levels.either(tuple(sorted(resolve.families(surrogate)))) if surrogate else ""
+        having = " and ".join(sorted({row.flow for row in ready})) or "none"
+        raise InputError(
+            f"no implemented threat{what} attacks what target {target!r} has{on}{kind and f', {kind}'}; flows with such threats: {having}"
+        )
     return found
 
 

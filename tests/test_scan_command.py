@@ -76,6 +76,16 @@ def test_a_named_threat_stays_and_is_refused_by_its_cell() -> None:
         ({"flows": "acton"}, "unknown flow 'acton'; nearest: action"),
         ({"flows": "action", "threats": "p2sql"}, "give one of the two"),
         ({"flows": "prediction", "target": SERVER}, "flows with such threats: action and interaction and memory"),
+        (
+            {"target": "reference:encoder", "surrogate": "reference:answerer-b"},
+            "made on surrogate 'reference:answerer-b', an answerer; flows with such threats: none",
+        ),
+        (
+            {"target": "reference:encoder", "surrogate": "reference:encoder-b", "flows": "learning"},
+            "of the flow learning attacks what target 'reference:encoder' has when made on surrogate 'reference:encoder-b', an encoder; "
+            "flows with such threats: prediction",
+        ),
+        ({"target": "reference:agent", "surrogate": "reference:encoder"}, "what target 'reference:agent' has when made on surrogate"),
         ({"target": "openai:m@http://x:y/"}, "host and port"),
         ({"target": "reference:agnt"}, "nearest: reference:agent"),
         ({"target": SERVER, "prices": "1"}, "--prices: got '1'"),
