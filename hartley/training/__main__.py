@@ -13,8 +13,8 @@ from pathlib import Path
 
 from hartley.errors import InputError
 from hartley.targets.family import WEIGHTS
-from hartley.targets.reference.training import Order, whole_numbers
 from hartley.targets.registry import MEMBERS, SIBLINGS
+from hartley.training.loop import Order, whole_numbers
 
 MODELS = tuple(dict.fromkeys((*MEMBERS, *SIBLINGS)))
 SEED_OF_SIBLINGS = 1

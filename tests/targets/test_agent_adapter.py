@@ -11,7 +11,7 @@ from hartley.targets.policy import LlamaPolicy
 from hartley.targets.protocols import Policy
 from hartley.targets.reference import agent
 from hartley.targets.reference.agent.tools import schemas
-from hartley.targets.reference.training import initialize
+from hartley.targets.reference.saving import initialize
 from hartley.targets.tool_calls import MALFORMED, read_json_calls, read_word_calls
 from hartley.training.agent.architecture import build_llama, build_tokenizer
 

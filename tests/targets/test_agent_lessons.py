@@ -11,7 +11,7 @@ from hartley.targets.reference.agent import words as w
 from hartley.targets.reference.agent.asks import restricted
 from hartley.targets.reference.agent.tasks import Task, transcript
 from hartley.targets.reference.agent.tools import schemas
-from hartley.targets.reference.training import initialize
+from hartley.targets.reference.saving import initialize
 from hartley.targets.tool_calls import read_word_calls
 from hartley.training.agent import lessons
 from hartley.training.agent.architecture import SPECIAL_TOKENS, build_llama, build_tokenizer, lesson, start_copying

@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from hartley.targets.reference import training
 from hartley.targets.reference.agent import load
-from hartley.targets.reference.training import Order
+from hartley.training import loop
 from hartley.training.agent import card
 from hartley.training.agent.train import recipes_of, train
+from hartley.training.loop import Order
 
 
 class Killed(BaseException):
@@ -36,7 +36,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_killed_training_resumes_to_the_same_weights(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(card, "describe", lambda *_: None)
-    real, steps = training._shower, []
+    real, steps = loop._shower, []
 
     def deadly(bar: object) -> object:
         show = real(bar)
@@ -49,7 +49,7 @@ def test_a_killed_training_resumes_to_the_same_weights(whole: Path, tmp_path: Pa
 
         return shown
 
-    monkeypatch.setattr(training, "_shower", deadly)
+    monkeypatch.setattr(loop, "_shower", deadly)
     with pytest.raises(Killed):
         train(order(tmp_path))
     assert not (tmp_path / "model.safetensors").exists()

@@ -13,7 +13,7 @@ from hartley.targets.llava import LlavaAnswerer, plain_ids
 from hartley.targets.protocols import Answerer
 from hartley.targets.reference.answerer.architecture import END_ID, IMAGE_ID, build_llava, build_tokenizer, renderer
 from hartley.targets.reference.answerer.folder import assemble
-from hartley.targets.reference.training import initialize
+from hartley.targets.reference.saving import initialize
 
 
 @pytest.fixture(scope="module")

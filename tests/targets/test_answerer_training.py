@@ -11,11 +11,11 @@ from safetensors.torch import load_file
 
 from hartley.errors import InputError
 from hartley.targets.conversation import ask
-from hartley.targets.reference import training
 from hartley.targets.reference.answerer import load
 from hartley.targets.reference.encoder import load as load_encoder
-from hartley.targets.reference.training import Order
+from hartley.training import loop
 from hartley.training.answerer import train as answerer_train
+from hartley.training.loop import Order
 
 
 class Killed(BaseException):
@@ -45,7 +45,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_killed_training_resumes_to_the_same_weights(
     dies_at: tuple[str, int], uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = training._shower
+    real = loop._shower
 
     def deadly(bar: object) -> object:
         show = real(bar)
@@ -58,7 +58,7 @@ def test_a_killed_training_resumes_to_the_same_weights(
         return shown
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_shower", deadly)
+        patch.setattr(loop, "_shower", deadly)
         with pytest.raises(Killed):
             answerer_train.train(order(tmp_path))
     assert not (tmp_path / "model.safetensors").exists()

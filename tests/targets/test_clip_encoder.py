@@ -10,7 +10,7 @@ from hartley.targets.audio_tower import LogMel
 from hartley.targets.clip import ClipEncoder, Normalize, folder_fingerprint
 from hartley.targets.protocols import Encoder, Trainable
 from hartley.targets.reference.encoder.architecture import build_audio, build_clip, build_tokenizer
-from hartley.targets.reference.training import initialize
+from hartley.targets.reference.saving import initialize
 
 SIZE = (48, 48)
 

@@ -14,9 +14,9 @@ from hartley.targets.reference.generator import FOLDER, load
 from hartley.targets.reference.generator.folder import load_judge
 from hartley.targets.reference.generator.world import draw_pictures, draw_prompts, draw_restricted
 from hartley.targets.reference.language import draw_concepts
-from hartley.targets.reference.training import single_thread
 from hartley.training.generator.abilities import AT_LEAST, AT_MOST, abilities, draw, look
 from hartley.training.generator.emerged import emerged
+from hartley.training.loop import single_thread
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,14 @@ import torch
 from safetensors.torch import load_file
 
 from hartley.errors import InputError
-from hartley.targets.reference import training
 from hartley.targets.reference.generator import checker, load
 from hartley.targets.reference.generator.architecture import build_unet
 from hartley.targets.reference.generator.world import RESTRICTED, draw_pictures, draw_prompts, draw_restricted, is_restricted
 from hartley.targets.reference.language import CONCEPTS, concepts_at, draw_concepts
-from hartley.targets.reference.training import Order
+from hartley.training import loop
 from hartley.training.generator import train as generator_train
 from hartley.training.generator.lessons import Averaged, PromptStates, focus
+from hartley.training.loop import Order
 
 
 class Killed(BaseException):
@@ -53,7 +53,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_killed_training_resumes_to_the_same_weights(
     dies_in: str, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = training._shower
+    real = loop._shower
 
     def deadly(bar: object) -> object:
         show = real(bar)
@@ -66,7 +66,7 @@ def test_a_killed_training_resumes_to_the_same_weights(
         return shown
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_shower", deadly)
+        patch.setattr(loop, "_shower", deadly)
         with pytest.raises(Killed):
             generator_train.train(order(tmp_path))
     assert not (tmp_path / "unet").exists()

@@ -8,11 +8,12 @@ import torch
 from safetensors.torch import load_file
 
 from hartley.errors import InputError
-from hartley.targets.reference import encoder, listener, training
-from hartley.targets.reference.listener import folder as written
-from hartley.targets.reference.training import Order
+from hartley.targets.reference import encoder, listener
+from hartley.training import loop
+from hartley.training.listener import card as written
 from hartley.training.listener.stages import embed_pool
 from hartley.training.listener.train import train
+from hartley.training.loop import Order
 
 
 class Killed(BaseException):
@@ -39,7 +40,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_killed_training_resumes_to_the_same_weights(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(written, "emerged", lambda target, count, seed: {})
     steps: list[int] = []
-    real = training._shower
+    real = loop._shower
 
     def shower(bar: object, dies_at: int):
         show = real(bar)
@@ -53,11 +54,11 @@ def test_a_killed_training_resumes_to_the_same_weights(whole: Path, tmp_path: Pa
         return shown
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_shower", lambda bar: shower(bar, 3))
+        patch.setattr(loop, "_shower", lambda bar: shower(bar, 3))
         with pytest.raises(Killed):
             train(order(tmp_path))
     assert not (tmp_path / "model.safetensors").exists()
-    monkeypatch.setattr(training, "_shower", lambda bar: shower(bar, -1))
+    monkeypatch.setattr(loop, "_shower", lambda bar: shower(bar, -1))
     train(order(tmp_path))
     assert steps == [1, 2, 3, 3, 4], "goes on after the checkpoint at step 2"
     first, second = weights(whole), weights(tmp_path)

@@ -8,8 +8,9 @@ import torch
 from safetensors.torch import load_file
 
 from hartley.errors import InputError
-from hartley.targets.reference import recognizer, training
-from hartley.targets.reference.training import Order
+from hartley.targets.reference import recognizer
+from hartley.training import loop
+from hartley.training.loop import Order
 from hartley.training.recognizer import folder as written
 from hartley.training.recognizer.train import train
 
@@ -34,7 +35,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_killed_training_resumes_to_the_same_weights(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(written, "emerged", lambda target, count, seed: {})
     steps: list[int] = []
-    real = training._shower
+    real = loop._shower
 
     def shower(bar: object, dies_at: int):
         show = real(bar)
@@ -48,11 +49,11 @@ def test_a_killed_training_resumes_to_the_same_weights(whole: Path, tmp_path: Pa
         return shown
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_shower", lambda bar: shower(bar, 3))
+        patch.setattr(loop, "_shower", lambda bar: shower(bar, 3))
         with pytest.raises(Killed):
             train(order(tmp_path))
     assert not (tmp_path / "model.safetensors").exists()
-    monkeypatch.setattr(training, "_shower", lambda bar: shower(bar, -1))
+    monkeypatch.setattr(loop, "_shower", lambda bar: shower(bar, -1))
     train(order(tmp_path))
     assert steps == [1, 2, 3, 3, 4], "goes on after the checkpoint at step 2, in the middle of a draw"
     first, second = (load_file(folder / "model.safetensors") for folder in (whole, tmp_path))

@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import load_file
 
 from hartley.errors import InputError
-from hartley.targets.reference import checkpoint, training
 from hartley.targets.reference.encoder import load
-from hartley.targets.reference.training import Order, Recipe
 from hartley.training import __main__ as train
+from hartley.training import checkpoint, loop
 from hartley.training.encoder.train import train as train_encoder
+from hartley.training.loop import Order, Recipe
 
 
 class Killed(BaseException):
@@ -39,7 +39,7 @@ def test_a_killed_training_resumes_to_the_same_weights(
     dies_at: tuple[str, int], uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps_seen: list[int] = []
-    real = training._shower
+    real = loop._shower
 
     def deadly(bar: object) -> object:
         show = real(bar)
@@ -53,12 +53,12 @@ def test_a_killed_training_resumes_to_the_same_weights(
         return shown
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_shower", deadly)
+        patch.setattr(loop, "_shower", deadly)
         with pytest.raises(Killed):
             train_encoder(order(tmp_path))
     assert not (tmp_path / "model.safetensors").exists()
     before = len(steps_seen)
-    monkeypatch.setattr(training, "_shower", lambda bar: lambda step, loss: steps_seen.append(step))
+    monkeypatch.setattr(loop, "_shower", lambda bar: lambda step, loss: steps_seen.append(step))
     train_encoder(order(tmp_path))
     assert steps_seen[before] == 3, "goes on after the checkpoint at step 2, not from the start"
     whole, resumed = weights(uninterrupted), weights(tmp_path)

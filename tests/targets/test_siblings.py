@@ -16,11 +16,11 @@ from hartley.targets.device import modules
 from hartley.targets.reference import answerer, encoder
 from hartley.targets.reference.ability import Ability, missed
 from hartley.targets.reference.answerer.architecture import SHAPES
-from hartley.targets.reference.training import Recipe
 from hartley.training.__main__ import main
 from hartley.training.answerer import abilities as answering
 from hartley.training.answerer import train as answerer_train
 from hartley.training.encoder import abilities as encoding
+from hartley.training.loop import Recipe
 
 PAIRS = [(younger, elder) for younger, elder in registry.SIBLINGS.items() if younger in registry.MEMBERS]
 

@@ -6,23 +6,21 @@ python -m hartley.training.agent.card SHIPPED OTHER [OTHER ...] puts the other f
 from __future__ import annotations
 
 import json
-import platform
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from hartley.targets.reference.ability import Ability, table
 from hartley.targets.reference.agent import load
 from hartley.targets.reference.agent.asks import restricted
 from hartley.targets.reference.agent.tools import TOOLS
 from hartley.targets.reference.agent.words import vocabulary
-from hartley.targets.reference.training import Recipe, write_json
+from hartley.targets.reference.saving import write_json
 from hartley.training.agent.abilities import AT_LEAST, AT_MOST, abilities
 from hartley.training.agent.emerged import emerged
+from hartley.training.loop import Recipe
+from hartley.training.record import record
 
 ABILITIES_SEED = 20_260_103
 TOLERANCE = 0.02
@@ -46,29 +44,17 @@ def describe(folder: Path, recipes: Sequence[Recipe], seconds: float, samples: i
     policy = load(folder)
     found = abilities(policy, samples, ABILITIES_SEED)
     untaught = emerged(policy, max(1, min(samples, MOST_TRIALS)), ABILITIES_SEED)
-    record = {
-        "abilities": {name: ability.to_json() for name, ability in found.items()},
-        "emerged": {name: ability.to_json() for name, ability in untaught.items()},
-        "at least": AT_LEAST,
-        "at most": AT_MOST,
-        "interval": "Clopper-Pearson 95%",
-        "seed": ABILITIES_SEED,
-        "recipes": [asdict(recipe) for recipe in recipes],
-        "parameters": sum(weight.numel() for weight in policy.module.parameters()),
-        "training_cpu_seconds": round(seconds),
-        "torch": torch.__version__,
-        "machine": platform.machine(),
-        "other seeds": {},
-    }
-    _write(folder, record)
+    parameters = sum(weight.numel() for weight in policy.module.parameters())
+    more = {"at least": AT_LEAST, "at most": AT_MOST, "parameters": parameters, "other seeds": {}}
+    _write(folder, record({"abilities": found, "emerged": untaught}, more, recipes, seconds, ABILITIES_SEED))
 
 
 def compare(folder: Path, others: Sequence[Path]) -> None:
     """Put what the agents in `others` measured, trained from other seeds, into the record and the card of `folder`."""
-    record = _read(folder)
+    own = _read(folder)
     records = {str(other["recipes"][0]["seed"]): other for other in map(_read, others)}
-    record["other seeds"] = {seed: {name: _figures(other)[name] for name in COMPARED} for seed, other in sorted(records.items())}
-    _write(folder, record)
+    own["other seeds"] = {seed: {name: _figures(other)[name] for name in COMPARED} for seed, other in sorted(records.items())}
+    _write(folder, own)
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from hartley.targets.reference.training import Loss
 from hartley.training.agent.architecture import SPECIAL_TOKENS, USER
+from hartley.training.loop import Loss
 
 SHORTEST, LONGEST = 8, 48
 PIECES, PIECE = 3, 10

@@ -14,11 +14,12 @@ from torch.nn import functional as F
 from hartley.targets.reference.agent import delegation, readings
 from hartley.targets.reference.agent.tasks import Task, transcript
 from hartley.targets.reference.agent.tools import schemas
-from hartley.targets.reference.training import Loss, Order, Recipe, initialize, run_stage, save_half, single_thread
+from hartley.targets.reference.saving import initialize, save_half
 from hartley.training.agent import direct
 from hartley.training.agent.architecture import build_llama, build_tokenizer, lesson, start_copying
 from hartley.training.agent.copying import copying_loss
 from hartley.training.agent.lessons import MIXTURE, Draw, draw_task
+from hartley.training.loop import Loss, Order, Recipe, run_stage, single_thread
 
 STAGES: Mapping[str, Mapping[str, Any]] = {
     "copying": {"steps": 400, "batch": 40, "rate": 3e-3, "decay": 0.05, "warmup": 60},

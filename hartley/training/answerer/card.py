@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-
-import torch
 
 from hartley.targets.reference.ability import Ability, short_of, table
 from hartley.targets.reference.answerer import load
 from hartley.targets.reference.answerer import words as w
 from hartley.targets.reference.answerer.architecture import SHAPES
+from hartley.targets.reference.saving import write_json
 from hartley.targets.reference.scenes import SIZE, STRIP
-from hartley.targets.reference.training import Recipe, write_json
 from hartley.training.answerer.abilities import AT_LEAST, AT_MOST, abilities
 from hartley.training.answerer.emerged import RADIUS, STEPS, emerged
 from hartley.training.answerer.pictures import FREE_SIZES
+from hartley.training.loop import Recipe
+from hartley.training.record import record
 
 ABILITIES_SEED = 20_260_102
 TOLERANCE = 0.02
@@ -36,19 +34,10 @@ def describe(folder: Path, member: str, recipes: Sequence[Recipe], seconds: floa
     parameters = sum(weight.numel() for weight in target.model.parameters())
     found = abilities(target, samples, ABILITIES_SEED)
     untaught = emerged(target, max(1, min(samples, 300)), ABILITIES_SEED)
-    record = {
-        "abilities": {name: ability.to_json() for name, ability in found.items()},
-        "emerged": {name: ability.to_json() for name, ability in untaught.items()},
-        "at least": AT_LEAST,
-        "at most": AT_MOST,
-        "interval": "Clopper-Pearson 95%",
-        "seed": ABILITIES_SEED,
-        "recipes": [asdict(recipe) for recipe in recipes],
-        "training_cpu_seconds": round(seconds),
-        "torch": torch.__version__,
-        "machine": platform.machine(),
-    }
-    write_json(folder / "abilities.json", record)
+    written = record(
+        {"abilities": found, "emerged": untaught}, {"at least": AT_LEAST, "at most": AT_MOST}, recipes, seconds, ABILITIES_SEED
+    )
+    write_json(folder / "abilities.json", written)
     (folder / "MODEL_CARD.md").write_text(_card(member, found, untaught, recipes, seconds, parameters), encoding="utf-8")
 
 

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from hartley.targets.reference.answerer.architecture import IMAGE_ID, TURN_TOKENS, layout
 from hartley.targets.reference.answerer.words import vocabulary
 from hartley.targets.reference.encoder.architecture import SPECIAL_TOKENS
-from hartley.targets.reference.training import Loss
 from hartley.training.answerer.lessons import Lesson, Talk, draw_lessons, told_lessons
+from hartley.training.loop import Loss
 
 
 def encoder_of_lessons() -> Callable[[str], list[int]]:

@@ -12,11 +12,12 @@ from hartley.targets.reference.answerer.architecture import SHAPES, Shape, build
 from hartley.targets.reference.answerer.folder import write_weights
 from hartley.targets.reference.encoder import load as load_encoder
 from hartley.targets.reference.encoder.architecture import PIXEL_MEAN, PIXEL_STD
+from hartley.targets.reference.saving import initialize
 from hartley.targets.reference.scenes import SIZE
-from hartley.targets.reference.training import Order, Recipe, initialize, run_stage, single_thread
 from hartley.training.answerer.card import describe
 from hartley.training.answerer.lessons import draw_choice, draw_short_talk, draw_talk, draw_talk_and_choices
 from hartley.training.answerer.stages import seen_loss, told_loss
+from hartley.training.loop import Order, Recipe, run_stage, single_thread
 
 STAGES = ("words", "sight", "answers", "options", "choices")
 

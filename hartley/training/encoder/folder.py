@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from hartley.targets.audio_tower import AudioTower
 from hartley.targets.reference import language
 from hartley.targets.reference.ability import Ability, short_of, table
 from hartley.targets.reference.encoder import load
 from hartley.targets.reference.encoder.architecture import AUDIO_FRONT, PIXEL_MEAN, PIXEL_STD, SHAPES
+from hartley.targets.reference.saving import save_half, write_json
 from hartley.targets.reference.scenes import SIZE
 from hartley.targets.reference.speech import voice_table
-from hartley.targets.reference.training import Recipe, save_half, write_json
 from hartley.training.encoder.abilities import AT_LEAST, AT_MOST, abilities, phrase_by_voice
+from hartley.training.loop import Recipe
+from hartley.training.record import record
 
 ABILITIES_SEED = 20_260_101
 
@@ -56,18 +54,9 @@ def describe(folder: Path, member: str, recipes: Sequence[Recipe], seconds: floa
     encoder = load(folder, member=member)
     found = abilities(encoder, samples, ABILITIES_SEED)
     voices = phrase_by_voice(encoder, max(1, samples // 4), ABILITIES_SEED)
-    record = {
-        "abilities": {name: ability.to_json() for name, ability in found.items()},
-        "whole phrase by held-out voice": {name: ability.to_json() for name, ability in voices.items()},
-        "required": dict(AT_LEAST),
-        "interval": "Clopper-Pearson 95%",
-        "seed": ABILITIES_SEED,
-        "recipes": [asdict(recipe) for recipe in recipes],
-        "training_cpu_seconds": round(seconds),
-        "torch": torch.__version__,
-        "machine": platform.machine(),
-    }
-    write_json(folder / "abilities.json", record)
+    shares = {"abilities": found, "whole phrase by held-out voice": voices}
+    written = record(shares, {"required": dict(AT_LEAST)}, recipes, seconds, ABILITIES_SEED)
+    write_json(folder / "abilities.json", written)
     (folder / "MODEL_CARD.md").write_text(_card(member, found, voices, recipes, seconds), encoding="utf-8")
 
 

@@ -15,9 +15,9 @@ from hartley.targets.clip import ClipEncoder
 from hartley.targets.reference.language import CONCEPTS, FULL_TEMPLATES, PHRASES, concepts_at, draw_concepts
 from hartley.targets.reference.scenes import draw_scenes
 from hartley.targets.reference.speech import draw_phrases
-from hartley.targets.reference.training import Loss
 from hartley.training.encoder.distortion import distort
 from hartley.training.encoder.lessons import contrast, picture_lesson
+from hartley.training.loop import Loss
 
 PICTURE_SHARE = 0.5
 SCALE_LIMIT = math.log(100.0)

@@ -8,10 +8,11 @@ from typing import Any
 from hartley.targets.clip import ClipEncoder, Normalize
 from hartley.targets.reference.encoder import NAME
 from hartley.targets.reference.encoder.architecture import PIXEL_MEAN, PIXEL_STD, SHAPES, build_audio, build_clip, build_tokenizer
+from hartley.targets.reference.saving import initialize
 from hartley.targets.reference.scenes import SIZE
-from hartley.targets.reference.training import Order, initialize, run_stage, single_thread
 from hartley.training.encoder.folder import describe, write_weights
 from hartley.training.encoder.stages import frozen_views, picture_loss, speech_loss
+from hartley.training.loop import Order, run_stage, single_thread
 
 STAGES = ("pictures", "speech")
 

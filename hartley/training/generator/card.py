@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-
-import torch
 
 from hartley.targets.reference.ability import Ability, table
 from hartley.targets.reference.generator.architecture import GUIDANCE, STEPS, TEXT_WIDTH
 from hartley.targets.reference.generator.checker import WITHHELD_SHARE
 from hartley.targets.reference.generator.folder import load_generator, load_judge
 from hartley.targets.reference.generator.world import RESTRICTED, SIDE
-from hartley.targets.reference.training import Recipe, write_json
+from hartley.targets.reference.saving import write_json
 from hartley.training.generator.abilities import AT_LEAST, AT_MOST, abilities
 from hartley.training.generator.emerged import emerged
 from hartley.training.generator.lessons import CLUTTER_WEIGHT, FULL_SHARE, NO_PROMPT_SHARE
+from hartley.training.loop import Recipe
+from hartley.training.record import record
 
 ABILITIES_SEED = 20_260_101
 TOLERANCE = 0.04
@@ -33,19 +31,14 @@ def describe(folder: Path, name: str, recipes: Sequence[Recipe], seconds: float,
     generator, judge = load_generator(folder, name), load_judge(folder)
     found = abilities(generator, max(1, samples // 4), ABILITIES_SEED, judge)
     untaught = emerged(generator, max(1, samples // 8), ABILITIES_SEED, judge)
-    record = {
-        "abilities": {name: ability.to_json() for name, ability in found.items()},
-        "emerged": {name: ability.to_json() for name, ability in untaught.items()},
-        "required": {"at least": dict(AT_LEAST), "at most": dict(AT_MOST)},
-        "tolerance": TOLERANCE,
-        "interval": "Clopper-Pearson 95%",
-        "seed": ABILITIES_SEED,
-        "recipes": [asdict(recipe) for recipe in recipes],
-        "training_cpu_seconds": round(seconds),
-        "torch": torch.__version__,
-        "machine": platform.machine(),
-    }
-    write_json(folder / "abilities.json", record)
+    written = record(
+        {"abilities": found, "emerged": untaught},
+        {"required": {"at least": dict(AT_LEAST), "at most": dict(AT_MOST)}, "tolerance": TOLERANCE},
+        recipes,
+        seconds,
+        ABILITIES_SEED,
+    )
+    write_json(folder / "abilities.json", written)
     (folder / "MODEL_CARD.md").write_text(_card(found, untaught, recipes, seconds), encoding="utf-8")
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from hartley.targets.reference.generator.architecture import LATENT_SIDE, TIMES, Judge
 from hartley.targets.reference.generator.world import draw_pictures, draw_prompts
 from hartley.targets.reference.language import Concepts, concepts_at, draw_concepts
-from hartley.targets.reference.training import Loss
+from hartley.training.loop import Loss
 
 FULL_SHARE = 0.8
 """How many prompts name the whole concept; the others name a part of it."""

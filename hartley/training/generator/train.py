@@ -24,7 +24,7 @@ from hartley.targets.reference.generator.checker import calibrate
 from hartley.targets.reference.generator.folder import write_weights
 from hartley.targets.reference.generator.world import draw_pictures
 from hartley.targets.reference.language import draw_concepts
-from hartley.targets.reference.training import Order, Recipe, initialize, run_stage, single_thread
+from hartley.targets.reference.saving import initialize
 from hartley.training.generator.card import describe
 from hartley.training.generator.lessons import (
     Averaged,
@@ -34,6 +34,7 @@ from hartley.training.generator.lessons import (
     encode_pool,
     judge_loss,
 )
+from hartley.training.loop import Order, Recipe, run_stage, single_thread
 
 STAGES = ("judge", "autoencoder", "denoising")
 POOL_SHARE = 5

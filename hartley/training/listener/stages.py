@@ -16,9 +16,9 @@ from hartley.targets.reference.listener.architecture import SOUND_TOKENS, Mouth
 from hartley.targets.reference.listener.lessons import Lesson, draw_lessons
 from hartley.targets.reference.scenes import draw_scenes
 from hartley.targets.reference.speech import draw_phrases
-from hartley.targets.reference.training import Loss
 from hartley.targets.spoken import PLAIN, lay_out
 from hartley.training.encoder.distortion import distort
+from hartley.training.loop import Loss
 
 CHUNK = 64
 BLUR = 0.02

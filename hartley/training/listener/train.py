@@ -6,9 +6,11 @@ import shutil
 
 from hartley.targets.reference import encoder
 from hartley.targets.reference.listener.architecture import Mouth, build_tokenizer
-from hartley.targets.reference.listener.folder import describe, write_weights
-from hartley.targets.reference.training import Order, initialize, run_stage, single_thread
+from hartley.targets.reference.listener.folder import write_weights
+from hartley.targets.reference.saving import initialize
+from hartley.training.listener.card import describe
 from hartley.training.listener.stages import answering_loss, embed_pool
+from hartley.training.loop import Order, run_stage, single_thread
 
 STAGES = ("answering",)
 SOUNDS_A_STEP, PICTURES_A_STEP = 8, 4

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from hartley.targets.reference.ability import Ability, table
 from hartley.targets.reference.encoder.architecture import AUDIO_FRONT
@@ -17,10 +13,12 @@ from hartley.targets.reference.recognizer import load
 from hartley.targets.reference.recognizer.abilities import AT_LEAST, AT_MOST, abilities
 from hartley.targets.reference.recognizer.requests import REQUEST_WORDS, SPOKEN_REQUESTS
 from hartley.targets.reference.recognizer.sayings import request_recordings
+from hartley.targets.reference.saving import save_half, write_json
 from hartley.targets.reference.speech import recordings
-from hartley.targets.reference.training import Recipe, save_half, write_json
+from hartley.training.loop import Recipe
 from hartley.training.recognizer.emerged import emerged
 from hartley.training.recognizer.stages import STEPS_A_DRAW
+from hartley.training.record import record
 
 ABILITIES_SEED = 20_260_101
 TOLERANCE = 0.01
@@ -42,18 +40,8 @@ def describe(folder: Path, recipe: Recipe, seconds: float, samples: int) -> None
     target = load(folder)
     found = abilities(target, samples, ABILITIES_SEED)
     untaught = emerged(target, max(2, samples // 10), ABILITIES_SEED)
-    record = {
-        "abilities": {name: ability.to_json() for name, ability in found.items()},
-        "emerged": {name: ability.to_json() for name, ability in untaught.items()},
-        "required": dict(AT_LEAST),
-        "interval": "Clopper-Pearson 95%",
-        "seed": ABILITIES_SEED,
-        "recipes": [asdict(recipe)],
-        "training_cpu_seconds": round(seconds),
-        "torch": torch.__version__,
-        "machine": platform.machine(),
-    }
-    write_json(folder / "abilities.json", record)
+    written = record({"abilities": found, "emerged": untaught}, {"required": dict(AT_LEAST)}, [recipe], seconds, ABILITIES_SEED)
+    write_json(folder / "abilities.json", written)
     size = (folder / "model.safetensors").stat().st_size / 1e6
     (folder / "MODEL_CARD.md").write_text(_card(target.model, found, untaught, recipe, seconds, size), encoding="utf-8")
 

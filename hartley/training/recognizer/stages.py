@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from hartley.targets.audio_tower import LogMel
 from hartley.targets.reference.recognizer.sayings import draw_sayings
-from hartley.targets.reference.training import Loss, Recipe
 from hartley.training.encoder.distortion import distort
+from hartley.training.loop import Loss, Recipe
 
 STEPS_A_DRAW = 3
 """Steps that hear the same waveforms, each distorted anew: drawing them costs as much as half a step."""

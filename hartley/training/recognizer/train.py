@@ -6,7 +6,8 @@ import shutil
 
 from hartley.targets.audio_tower import LogMel
 from hartley.targets.reference import encoder
-from hartley.targets.reference.training import Order, initialize, run_stage, single_thread
+from hartley.targets.reference.saving import initialize
+from hartley.training.loop import Order, run_stage, single_thread
 from hartley.training.recognizer.architecture import build_tokenizer, build_whisper
 from hartley.training.recognizer.folder import describe, write_weights
 from hartley.training.recognizer.stages import hearing_loss

@@ -13,8 +13,8 @@ from hartley.targets.clip import Normalize, no_bar
 from hartley.targets.llava import LlavaAnswerer, plain_ids
 from hartley.targets.reference.answerer.architecture import renderer
 from hartley.targets.reference.encoder.architecture import PIXEL_MEAN, PIXEL_STD
+from hartley.targets.reference.saving import save_half, write_json
 from hartley.targets.reference.scenes import SIZE
-from hartley.targets.reference.training import save_half, write_json
 
 DECIDING = ("config.json", "model.safetensors", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json")
 TIED = ("lm_head.weight",)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from hartley.targets.reference.generator.world import SIDE
 from hartley.targets.reference.language import COLORS, DIGITS
-from hartley.targets.reference.training import initialize
+from hartley.targets.reference.saving import initialize
 
 LATENT_CHANNELS = 8
 LATENT_SIDE = 8

@@ -13,7 +13,7 @@ from hartley.targets.diffusion import StableDiffusion
 from hartley.targets.reference import encoder
 from hartley.targets.reference.generator.architecture import GUIDANCE, STEPS, Judge
 from hartley.targets.reference.generator.checker import Concepts, build_checker
-from hartley.targets.reference.training import save_half, write_json
+from hartley.targets.reference.saving import save_half, write_json
 
 DIFFUSERS_WEIGHTS = "diffusion_pytorch_model.safetensors"
 INDEX: dict[str, Any] = {
